@@ -1,1 +1,13 @@
-//! Placeholder.
+//! The gRPC contracts between agents and operator, and their conversions to the replica's types.
+//!
+//! Everything that arrives from the network passes through [`convert`]; what it refuses never reaches
+//! a state machine.
+
+pub mod convert;
+
+pub use generated::baton::{directory::v1 as directory, peer::v1 as peer};
+
+#[allow(missing_docs, clippy::all, unreachable_pub)]
+mod generated {
+    tonic::include_proto!("baton");
+}
