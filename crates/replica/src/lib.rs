@@ -1,1 +1,39 @@
-//! Placeholder.
+//! The replica state machine of Baton: what is stored, how it replicates, when it has been handed off.
+//!
+//! This crate is pure. It opens no socket, reads no clock and draws no random number: the time and the
+//! replica id are parameters, what must be sent is polled, and the same calls give the same result on
+//! every machine. The agent is the shell that moves bytes and runs timers around it.
+//!
+//! A [`Shard`] is one independent replica: feed it with [`Shard::handle`] and the local operations, then
+//! drain [`Shard::poll_transmit`] for every linked peer. A [`Lifecycle`] decides when the process as a
+//! whole may say "handed off". A [`Roster`] is what both know about the other members.
+
+mod entry;
+mod hlc;
+mod id;
+mod key;
+mod lifecycle;
+mod log;
+mod membership;
+mod message;
+mod roster;
+mod shard;
+mod store;
+mod tag;
+mod vv;
+
+pub use entry::{Entry, Value, Version};
+pub use hlc::{Hlc, HlcClock};
+pub use id::{Dot, ParseReplicaIdError, ReplicaId};
+pub use key::{Key, KeyError, MAX_KEY_BYTES, MapName, MapNameError};
+pub use lifecycle::{Action, Budget, Lifecycle, Outcome, Phase, Progress};
+pub use membership::{MapLimits, Member, MemberPhase, Membership, MembershipVersion, Settings};
+pub use message::{Applied, Chunk, ChunkItem, Range, RangeItem, ShardMessage};
+pub use roster::{Peer, Roster};
+pub use shard::{
+    AckLevel, Condition, Coverage, Effects, Limits, Listed, Need, ProtocolError, Read, Shard, Survivor, Wake,
+    WriteError, Written,
+};
+pub use store::Usage;
+pub use tag::{ParseTagError, Tag};
+pub use vv::VersionVector;

@@ -1,0 +1,127 @@
+//! The list of members, as its source (the operator, or a file) gives it.
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+use crate::{MapName, ReplicaId};
+
+/// Where a member is in its life; for one replica id it only goes forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MemberPhase {
+    /// It does not hold the state yet.
+    Joining,
+    /// It holds the state and stays.
+    Active,
+    /// It holds the state, perhaps, and is going.
+    Leaving,
+    /// Its process has ended; the id never comes back.
+    Gone,
+}
+
+/// Which list this is: numbers are compared under one uid only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MembershipVersion {
+    /// The identity of the list's source.
+    pub uid: String,
+    /// Grows with every change.
+    pub number: u64,
+}
+
+/// One row of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The process.
+    pub replica: ReplicaId,
+    /// Its pod, by name (for people) and UID.
+    pub pod_name: String,
+    /// The pod's UID.
+    pub pod_uid: String,
+    /// The node that the pod runs on.
+    pub node: String,
+    /// The node's zone.
+    pub zone: String,
+    /// The pod's controller, within which revisions are compared.
+    pub controller: String,
+    /// The controller's revision that the pod was made from; 0 if unknown.
+    pub revision: u64,
+    /// `host:port` of its peer link.
+    pub address: String,
+    /// As far as the source knows; the member itself may be further.
+    pub phase: MemberPhase,
+    /// Whether it ever was Active.
+    pub held_state: bool,
+    /// The deletion grace period of a terminating pod.
+    pub grace: Option<Duration>,
+}
+
+/// A whole list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// Which list it is.
+    pub version: MembershipVersion,
+    /// In the order of their arrival, ids that are Gone included.
+    pub members: Vec<Member>,
+    /// Who may start without state.
+    pub first: Option<ReplicaId>,
+    /// What the group asks of its members.
+    pub settings: Settings,
+}
+
+/// What the group asks of its members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// How many survivors must acknowledge everything that a leaving member holds.
+    pub handoff_acks: u32,
+    /// The longest that preStop is held.
+    pub handoff_timeout: Duration,
+    /// How many members acknowledge a write that does not say.
+    pub write_acks: u32,
+    /// Whether a write is accepted while there is no other member.
+    pub accept_when_alone: bool,
+    /// Limits of maps that have their own.
+    pub maps: Vec<(MapName, MapLimits)>,
+}
+
+/// How much one map may hold; `None` leaves the agent's own limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MapLimits {
+    /// Keys and values, in bytes.
+    pub max_bytes: Option<u64>,
+    /// Live keys.
+    pub max_entries: Option<u64>,
+    /// One value, in bytes.
+    pub max_value_bytes: Option<u64>,
+}
+
+// === impl MembershipVersion ===
+
+impl PartialOrd for MembershipVersion {
+    /// Lists of different sources have no order.
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        (self.uid == other.uid).then(|| self.number.cmp(&other.number))
+    }
+}
+
+// === impl Membership ===
+
+impl Membership {
+    /// The row of a replica.
+    pub fn member(&self, replica: ReplicaId) -> Option<&Member> {
+        self.members.iter().find(|member| member.replica == replica)
+    }
+}
+
+// === impl Settings ===
+
+impl Default for Settings {
+    /// What a group gets whose spec says nothing.
+    fn default() -> Self {
+        Self {
+            handoff_acks: 1,
+            handoff_timeout: Duration::from_secs(20),
+            write_acks: 1,
+            accept_when_alone: true,
+            maps: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! One shard: an independent replica with its own entries, clock and log.
+//!
+//! After any call that takes `&mut self`, drain [`Shard::poll_transmit`] for the peers that the call's
+//! [`Effects`] name.
+
+mod bootstrap;
+mod coverage;
+mod link;
+mod range;
+mod read;
+mod receive;
+mod transfer;
+mod transmit;
+mod write;
+
+use std::collections::BTreeMap;
+
+pub use coverage::{AckLevel, Coverage, Need, Survivor};
+pub use read::{Listed, Read};
+pub use write::{Condition, WriteError, Written};
+
+use crate::log::Log;
+use crate::store::Store;
+use crate::{HlcClock, ReplicaId, Roster, Usage, VersionVector};
+use link::PeerState;
+use transfer::Incoming;
+
+/// Bounds of one shard.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Log slots of all origins together. At 40 bytes a slot, 16 shards of 16,384 take 10 MiB at most, and hold more
+    /// than two seconds of 100,000 writes a second.
+    pub max_slots: usize,
+    /// Payload of a range or chunk, which may be passed by one entry: large enough that a frame's overhead is small,
+    /// small enough that a heartbeat behind it is not late.
+    pub batch_bytes: usize,
+}
+
+/// What a call made necessary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// For whom there may be something to transmit.
+    pub wake: Wake,
+    /// Some peer acknowledged more than before.
+    pub acknowledged: bool,
+    /// The shard has just got the state and takes operations now.
+    pub bootstrapped: bool,
+}
+
+/// For whom there may be something to transmit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wake {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// The peer whose message was handled.
+    Sender,
+    /// Every linked peer.
+    All,
+}
+
+/// A peer broke the protocol; its message had no effect and its link should be closed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProtocolError {
+    /// A range that claims more, or other, than it carries.
+    #[error("the range ({from}, {to}] of {origin} does not carry exactly what it claims")]
+    TornRange {
+        /// Whose writes.
+        origin: ReplicaId,
+        /// Above this counter.
+        from: u64,
+        /// Up to this one.
+        to: u64,
+    },
+    /// A chunk with entries outside its interval or out of order.
+    #[error("chunk {index} of transfer {transfer} has entries outside its interval")]
+    TornChunk {
+        /// Which transfer.
+        transfer: u32,
+        /// Which chunk.
+        index: u32,
+    },
+    /// A message from a replica to which no link is up.
+    #[error("no link to {0} is up")]
+    NotLinked(ReplicaId),
+    /// A peer sent back writes of this very replica that it never made.
+    #[error("a peer claims writes of this replica up to {claimed}, but it has made {made}")]
+    FutureOfMine {
+        /// What the peer claims.
+        claimed: u64,
+        /// What was made.
+        made: u64,
+    },
+}
+
+/// Where the shard is in its life.
+#[derive(Clone, Debug)]
+enum Stage {
+    /// It has no state and takes no operations; it fetches from a member that holds the state.
+    Joining,
+    /// It takes operations.
+    Live,
+    /// It takes neither local writes nor peers' data, and only sends.
+    Sealed,
+}
+
+/// One shard of one replica.
+#[derive(Debug)]
+pub struct Shard {
+    index: usize,
+    limits: Limits,
+    stage: Stage,
+    roster: Roster,
+    hlc: HlcClock,
+    clock: VersionVector,
+    store: Store,
+    log: Log,
+    peers: BTreeMap<ReplicaId, PeerState>,
+    incoming: Option<Incoming>,
+    transfers: u32,
+}
+
+// === impl Limits ===
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_slots: 16_384, batch_bytes: 256 * 1024 }
+    }
+}
+
+// === impl Effects ===
+
+impl Effects {
+    /// Both together.
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            wake: self.wake.max(other.wake),
+            acknowledged: self.acknowledged || other.acknowledged,
+            bootstrapped: self.bootstrapped || other.bootstrapped,
+        }
+    }
+
+    const fn wake(wake: Wake) -> Self {
+        Self { wake, acknowledged: false, bootstrapped: false }
+    }
+}
+
+// === impl Shard ===
+
+impl Shard {
+    /// A shard without state. `index` is its place among the shards; it spreads bootstraps over the members.
+    pub fn new(index: usize, roster: Roster, limits: Limits) -> Self {
+        Self {
+            index,
+            limits,
+            stage: Stage::Joining,
+            roster,
+            hlc: HlcClock::default(),
+            clock: VersionVector::new(),
+            store: Store::default(),
+            log: Log::new(limits.max_slots),
+            peers: BTreeMap::new(),
+            incoming: None,
+            transfers: 0,
+        }
+    }
+
+    /// The replica's id.
+    pub const fn me(&self) -> ReplicaId {
+        self.roster.me()
+    }
+
+    /// Everything that this replica has seen.
+    pub const fn clock(&self) -> &VersionVector {
+        &self.clock
+    }
+
+    /// Whether the shard still waits for the state.
+    pub const fn is_joining(&self) -> bool {
+        matches!(self.stage, Stage::Joining)
+    }
+
+    /// Takes neither local writes nor peers' data from now on.
+    pub fn seal(&mut self) {
+        self.stage = Stage::Sealed;
+        self.incoming = None;
+    }
+
+    /// Takes what is known of the other members.
+    pub fn set_roster(&mut self, roster: Roster) -> Effects {
+        let before = std::mem::replace(&mut self.roster, roster);
+        for (id, peer) in &mut self.peers {
+            if self.roster.is_leaving(*id) && !before.is_leaving(*id) {
+                peer.announce_everything();
+            }
+        }
+        for (id, peer) in &self.peers {
+            self.roster.set_linked(*id, peer.link.is_some());
+        }
+        self.cut_stable();
+        self.seek_source();
+        self.want_pulls();
+        Effects::wake(Wake::All)
+    }
+
+    /// A new link to a peer is up; what was under way on an earlier one is void.
+    pub fn link_up(&mut self, peer: ReplicaId) -> Effects {
+        let joining = self.is_joining();
+        let state = self.peers.entry(peer).or_default();
+        state.connect(!joining);
+        self.roster.set_linked(peer, true);
+        self.forget_transfer_from(peer);
+        self.seek_source();
+        Effects::wake(Wake::All)
+    }
+
+    /// The link to a peer is down.
+    pub fn link_down(&mut self, peer: ReplicaId) -> Effects {
+        if let Some(state) = self.peers.get_mut(&peer) {
+            state.disconnect();
+        }
+        self.roster.set_linked(peer, false);
+        self.forget_transfer_from(peer);
+        self.seek_source();
+        self.want_pulls();
+        Effects::wake(Wake::All)
+    }
+
+    /// Tells all peers, in their next transmission, what was applied since they last heard.
+    pub fn flush_acknowledgements(&mut self) -> Effects {
+        let owing = self.peers.values_mut().filter_map(PeerState::hasten).count();
+        if owing > 0 { Effects::wake(Wake::All) } else { Effects::default() }
+    }
+
+    /// How each map's usage changed since this was last asked.
+    pub fn take_usage_changes(&mut self) -> BTreeMap<String, Usage> {
+        self.store.take_usage_changes()
+    }
+
+    /// Log slots held.
+    pub const fn log_slots(&self) -> usize {
+        self.log.len()
+    }
+
+    /// Keys remembered, tombstones included.
+    pub fn remembered_keys(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Every peer hears the whole clock in the next transmission.
+    fn announce_everything(&mut self) {
+        for peer in self.peers.values_mut() {
+            peer.announce_everything();
+        }
+    }
+
+    /// Forgets log slots that every member has acknowledged: Joining and unreachable ones count, Gone ones do not.
+    fn cut_stable(&mut self) {
+        for (origin, counter) in self.clock.iter() {
+            let acked = |id| self.peers.get(&id).map_or(0, |peer: &PeerState| peer.acked.get(origin));
+            let stable = self.roster.members().map(|(id, _)| acked(id)).min().unwrap_or(counter);
+            self.log.cut(origin, stable.min(counter));
+        }
+    }
+}

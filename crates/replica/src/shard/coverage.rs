@@ -1,0 +1,121 @@
+//! Who has acknowledged what: for single writes, and for the handoff of everything.
+
+use crate::shard::Shard;
+use crate::{Dot, ReplicaId, VersionVector};
+
+/// How many other members must acknowledge a write. Only members that are Active and not leaving count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AckLevel {
+    /// So many.
+    Count(u32),
+    /// With this replica more than half.
+    Majority,
+    /// All of them.
+    All,
+}
+
+/// How many survivors must cover everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// What the group asks for; never reduced.
+    pub acks: u32,
+    /// The highest level in use for writes, as far as there are survivors for it: otherwise redundancy would fall by
+    /// one with each leaver.
+    pub level: u32,
+}
+
+/// A survivor and whether it covers everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Survivor {
+    /// Who.
+    pub replica: ReplicaId,
+    /// Whether it acknowledged all.
+    pub covers: bool,
+}
+
+/// How far everything up to a clock is handed off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    /// Whether all of it is, by the rules.
+    pub covered: bool,
+    /// All survivors.
+    pub survivors: Vec<Survivor>,
+}
+
+// === impl AckLevel ===
+
+impl AckLevel {
+    /// The number of acknowledgements, given how many other members count.
+    pub const fn count(self, members: u32) -> u32 {
+        match self {
+            Self::Count(count) => count,
+            // Of n others and this replica, more than half: (n + 1) / 2 + 1 with this one.
+            Self::Majority => members.div_ceil(2),
+            Self::All => members,
+        }
+    }
+}
+
+// === impl Need ===
+
+impl Need {
+    fn count(self, survivors: usize) -> usize {
+        let level = (self.level as usize).min(survivors);
+        level.max(self.acks as usize)
+    }
+}
+
+// === impl Shard ===
+
+impl Shard {
+    /// How many members whose acknowledgement counts have applied a write of this replica.
+    ///
+    /// A leaving replica counts what counts for its handoff only.
+    pub fn acknowledgements(&self, dot: Dot) -> u32 {
+        let leaving = self.roster.leaving();
+        let has = |id: &ReplicaId| {
+            self.peers.get(id).is_some_and(|peer| if leaving { &peer.counted } else { &peer.acked }.covers(dot))
+        };
+        self.roster.survivors().filter(has).count() as u32
+    }
+
+    /// How many other members count for acknowledgements.
+    pub fn members_that_count(&self) -> u32 {
+        self.roster.survivors().count() as u32
+    }
+
+    /// Whether survivors cover everything up to a clock: enough of them acknowledged all of it, knowing that this
+    /// replica leaves and while they were not leaving themselves; and no origin vouches alone for its own writes while
+    /// there is another survivor.
+    pub fn coverage(&self, clock: &VersionVector, need: Need) -> Coverage {
+        let acked = |id: ReplicaId, clock: &VersionVector| {
+            self.peers.get(&id).is_some_and(|peer| peer.counted.covers_all(clock))
+        };
+        let survivors: Vec<Survivor> =
+            self.roster.survivors().map(|replica| Survivor { replica, covers: acked(replica, clock) }).collect();
+        if clock.is_empty() {
+            return Coverage { covered: true, survivors };
+        }
+        let count = need.count(survivors.len());
+        let enough = survivors.iter().filter(|survivor| survivor.covers).count() >= count.max(1);
+        let others = survivors.len().saturating_sub(1);
+        let vouched = |origin: ReplicaId| {
+            let own = VersionVector::from_iter([(origin, clock.get(origin))]);
+            let others_with = survivors.iter().filter(|survivor| survivor.replica != origin);
+            others == 0
+                || others_with.filter(|survivor| acked(survivor.replica, &own)).count() >= count.clamp(1, others)
+        };
+        let live_origins = survivors.iter().map(|survivor| survivor.replica).filter(|origin| clock.get(*origin) > 0);
+        let covered = enough && live_origins.into_iter().all(vouched);
+        Coverage { covered, survivors }
+    }
+
+    /// How many keys have a write up to now that the best survivor has not acknowledged. Looks at every key.
+    pub fn keys_not_covered(&self) -> u64 {
+        let counted = self.roster.survivors().filter_map(|id| self.peers.get(&id)).map(|peer| &peer.counted);
+        counted
+            .map(|clock| self.store.uncovered(clock))
+            .min()
+            .unwrap_or_else(|| self.store.uncovered(&VersionVector::new()))
+    }
+}

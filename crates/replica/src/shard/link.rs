@@ -1,0 +1,108 @@
+//! What a shard keeps about one peer: what it acknowledged, and what is under way on the link to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::shard::transfer::Outgoing;
+use crate::{ReplicaId, VersionVector};
+
+/// One peer.
+#[derive(Debug, Default)]
+pub(super) struct PeerState {
+    /// The most that it acknowledged, on any link: one process's clock only grows.
+    pub(super) acked: VersionVector,
+    /// Of that, what it acknowledged knowing that this replica is leaving and while it was not leaving itself.
+    pub(super) counted: VersionVector,
+    /// The link, when one is up.
+    pub(super) link: Option<Link>,
+}
+
+/// What is under way on one link. All of it is void when the link ends.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// The peer wants this replica's writes from what it acknowledged on.
+    pub(super) subscribed: bool,
+    /// What was sent and not answered yet.
+    pub(super) in_flight: Option<Flight>,
+    /// What the peer was told of this replica's clock.
+    pub(super) told: VersionVector,
+    pub(super) owed: Owed,
+    /// The next acknowledgement says everything again.
+    pub(super) owes_full: bool,
+    /// The next acknowledgement answers a range.
+    pub(super) answers_range: bool,
+    /// Origins whose writes the peer asked for, and from where.
+    pub(super) asked: BTreeMap<ReplicaId, u64>,
+    /// Origins whose writes this replica asked the peer for.
+    pub(super) asking: BTreeSet<ReplicaId>,
+    /// Origins to ask for, not sent yet.
+    pub(super) to_ask: BTreeSet<ReplicaId>,
+    /// Origins for which the peer must be told that the window starts too late.
+    pub(super) behind: BTreeSet<ReplicaId>,
+    /// A transfer that this replica serves.
+    pub(super) outgoing: Option<Outgoing>,
+    /// A transfer to ask for, not sent yet.
+    pub(super) fetch: Option<u32>,
+    /// The peer was asked for the state and has none.
+    pub(super) has_no_state: bool,
+    /// A chunk to confirm.
+    pub(super) chunk_seen: Option<(u32, u32)>,
+}
+
+/// What was sent about this replica's own writes and waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flight {
+    /// A range; any answer to it ends the wait.
+    Range,
+    /// That the window starts too late: the wait ends when the peer says its whole clock again, after a transfer.
+    Behind,
+}
+
+/// How soon the peer must hear what was applied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Owed {
+    /// It knows.
+    #[default]
+    Nothing,
+    /// With the next flush.
+    Soon,
+    /// With the next transmission.
+    Now,
+}
+
+// === impl PeerState ===
+
+impl PeerState {
+    /// A link came up; `live` replicas subscribe at once, joining ones when they have the state.
+    pub(super) fn connect(&mut self, live: bool) {
+        self.link = Some(Link::default());
+        if live {
+            self.announce_everything();
+        }
+    }
+
+    pub(super) fn disconnect(&mut self) {
+        self.link = None;
+    }
+
+    /// The next transmission says the whole clock.
+    pub(super) fn announce_everything(&mut self) {
+        if let Some(link) = &mut self.link {
+            link.owed = Owed::Now;
+            link.owes_full = true;
+        }
+    }
+
+    /// Something was applied that the peer has not heard of.
+    pub(super) fn owe(&mut self, owed: Owed) {
+        if let Some(link) = &mut self.link {
+            link.owed = link.owed.max(owed);
+        }
+    }
+
+    /// What is owed soon is owed now; says whether anything was.
+    pub(super) fn hasten(&mut self) -> Option<()> {
+        let link = self.link.as_mut().filter(|link| link.owed == Owed::Soon)?;
+        link.owed = Owed::Now;
+        Some(())
+    }
+}

@@ -1,0 +1,121 @@
+//! What a message does.
+
+use crate::shard::link::{Flight, Link, Owed};
+use crate::shard::{Effects, ProtocolError, Shard, Stage, Wake};
+use crate::{Applied, Range, ReplicaId, ShardMessage, VersionVector};
+
+// === impl Shard ===
+
+impl Shard {
+    /// Takes a message of a linked peer. `now` is the wall clock in Unix milliseconds.
+    ///
+    /// On an error nothing of the message was claimed, and the link should be closed.
+    pub fn handle(&mut self, from: ReplicaId, message: ShardMessage, now: u64) -> Result<Effects, ProtocolError> {
+        if self.link(from).is_none() {
+            return Err(ProtocolError::NotLinked(from));
+        }
+        match message {
+            ShardMessage::Applied(applied) => self.handle_applied(from, applied),
+            ShardMessage::Range(range) => self.handle_range(from, range, now),
+            ShardMessage::Chunk(chunk) => {
+                self.refuse_future(&chunk.clock)?;
+                self.apply_chunk(from, chunk, now)
+            }
+            ShardMessage::Pull { origin, from: counter } => {
+                self.asked(from, origin, counter);
+                Ok(Effects::wake(Wake::Sender))
+            }
+            ShardMessage::Behind { origin } => {
+                self.handle_behind(from, origin);
+                Ok(Effects::wake(Wake::All))
+            }
+            ShardMessage::Fetch { transfer } => {
+                self.begin_outgoing(from, transfer);
+                Ok(Effects::wake(Wake::Sender))
+            }
+            ShardMessage::ChunkSeen { transfer, index } => {
+                self.chunk_seen(from, transfer, index);
+                Ok(Effects::wake(Wake::Sender))
+            }
+        }
+    }
+
+    pub(super) fn link(&mut self, peer: ReplicaId) -> Option<&mut Link> {
+        self.peers.get_mut(&peer)?.link.as_mut()
+    }
+
+    fn handle_applied(&mut self, from: ReplicaId, applied: Applied) -> Result<Effects, ProtocolError> {
+        self.refuse_future(&applied.clock)?;
+        let (me, leaving) = (self.me(), self.roster.leaving());
+        let Some(peer) = self.peers.get_mut(&from) else {
+            return Ok(Effects::default());
+        };
+        let before = peer.acked.get(me);
+        peer.acked.join(&applied.clock);
+        let counts = leaving && applied.heard_leaving && !applied.leaving;
+        if counts {
+            peer.counted.join(&applied.clock);
+        }
+        let acknowledged = counts || peer.acked.get(me) > before;
+        if let Some(link) = &mut peer.link {
+            let answered = applied.full || (applied.answers_range && link.in_flight == Some(Flight::Range));
+            link.in_flight.take_if(|_| answered);
+            link.subscribed |= applied.full;
+            link.has_no_state &= !applied.full;
+        }
+        self.cut_stable();
+        self.seek_source();
+        let wake = if self.want_pulls() { Wake::All } else { Wake::Sender };
+        Ok(Effects { wake, acknowledged, bootstrapped: false })
+    }
+
+    fn handle_range(&mut self, from: ReplicaId, range: Range, now: u64) -> Result<Effects, ProtocolError> {
+        let origin = range.origin;
+        if let Some(link) = self.link(from) {
+            link.asking.remove(&origin);
+        }
+        if !matches!(self.stage, Stage::Live) {
+            return Ok(Effects::default());
+        }
+        self.refuse_future(&VersionVector::from_iter([(origin, range.to)]))?;
+        let moved = self.apply_range(range, now)?;
+        if let Some(link) = self.link(from) {
+            link.answers_range |= origin == from;
+        }
+        self.owe_all(from, moved);
+        let pulls = self.want_pulls();
+        Ok(Effects::wake(if moved || pulls { Wake::All } else { Wake::Sender }))
+    }
+
+    fn handle_behind(&mut self, from: ReplicaId, origin: ReplicaId) {
+        if let Some(link) = self.link(from) {
+            link.asking.remove(&origin);
+        }
+        if self.is_joining() {
+            self.source_refused(from);
+            return;
+        }
+        let lacks = self.peers.get(&from).is_some_and(|peer| peer.acked.get(origin) > self.clock.get(origin));
+        if matches!(self.stage, Stage::Live) && (lacks || origin == from) {
+            self.fetch_from(from);
+        }
+    }
+
+    /// The clock has moved: the sender hears of it at once, as do leaving peers, who wait for it; the others soon.
+    fn owe_all(&mut self, sender: ReplicaId, moved: bool) {
+        for (id, peer) in &mut self.peers {
+            let urgent = *id == sender || self.roster.is_leaving(*id);
+            if urgent {
+                peer.owe(Owed::Now);
+            } else if moved {
+                peer.owe(Owed::Soon);
+            }
+        }
+    }
+
+    /// No peer can have seen writes of this replica that it has not made; a reused id would look like this.
+    fn refuse_future(&self, clock: &VersionVector) -> Result<(), ProtocolError> {
+        let (claimed, made) = (clock.get(self.me()), self.clock.get(self.me()));
+        if claimed > made { Err(ProtocolError::FutureOfMine { claimed, made }) } else { Ok(()) }
+    }
+}

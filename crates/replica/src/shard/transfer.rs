@@ -1,0 +1,180 @@
+//! Full-state transfers: for joining replicas, and for those whom the window no longer serves.
+//!
+//! The sender fixes its clock at the start and streams the shard in key order. The receiver joins each chunk and takes
+//! the clock with the last chunk only: a transfer that stops in the middle leaves joined entries and no claim.
+
+use crate::shard::range::weight;
+use crate::shard::{Effects, ProtocolError, Shard, Stage, Wake};
+use crate::{Chunk, ChunkItem, Entry, Key, ReplicaId, ShardMessage, VersionVector};
+
+/// Chunks on their way at once: enough to keep a link busy, few enough to bound what waits.
+const MAX_UNSEEN: u32 = 4;
+
+/// A transfer that this replica serves.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    transfer: u32,
+    clock: VersionVector,
+    after: Option<Key>,
+    next: u32,
+    seen: u32,
+    ended: bool,
+}
+
+/// The transfer that this replica receives.
+#[derive(Debug)]
+pub(super) struct Incoming {
+    pub(super) from: ReplicaId,
+    transfer: u32,
+    next: u32,
+    after: Option<Key>,
+    clock: Option<VersionVector>,
+}
+
+// === impl Outgoing ===
+
+impl Outgoing {
+    fn has_credit(&self) -> bool {
+        !self.ended && self.next - self.seen < MAX_UNSEEN
+    }
+}
+
+// === impl Shard ===
+
+impl Shard {
+    /// Asks a peer for the whole shard, unless a transfer is under way already.
+    pub(super) fn fetch_from(&mut self, peer: ReplicaId) {
+        if self.incoming.is_some() {
+            return;
+        }
+        let transfer = self.transfers.wrapping_add(1);
+        let Some(link) = self.link(peer) else { return };
+        link.fetch = Some(transfer);
+        self.transfers = transfer;
+        self.incoming = Some(Incoming { from: peer, transfer, next: 0, after: None, clock: None });
+    }
+
+    /// The link to a peer changed: a transfer on it is over. Peers repeat what they had to say of their windows when
+    /// they hear this replica's whole clock again.
+    pub(super) fn forget_transfer_from(&mut self, peer: ReplicaId) {
+        if self.incoming.take_if(|incoming| incoming.from == peer).is_some() {
+            self.announce_everything();
+        }
+    }
+
+    /// A peer to which this replica turned for the state has none itself.
+    pub(super) fn source_refused(&mut self, peer: ReplicaId) {
+        self.incoming.take_if(|incoming| incoming.from == peer);
+        if let Some(link) = self.link(peer) {
+            link.has_no_state = true;
+        }
+        self.seek_source();
+    }
+
+    /// A peer asks for the whole shard.
+    pub(super) fn begin_outgoing(&mut self, peer: ReplicaId, transfer: u32) {
+        let (me, joining) = (self.me(), self.is_joining());
+        let clock = self.clock.clone();
+        let Some(link) = self.link(peer) else { return };
+        if joining {
+            link.behind.insert(me);
+            return;
+        }
+        link.outgoing = Some(Outgoing { transfer, clock, after: None, next: 0, seen: 0, ended: false });
+    }
+
+    /// A peer has applied a chunk.
+    pub(super) fn chunk_seen(&mut self, peer: ReplicaId, transfer: u32, index: u32) {
+        let Some(link) = self.link(peer) else { return };
+        let Some(outgoing) = link.outgoing.as_mut().filter(|outgoing| outgoing.transfer == transfer) else {
+            return;
+        };
+        outgoing.seen = outgoing.seen.max(index.saturating_add(1).min(outgoing.next));
+        if outgoing.ended && outgoing.seen == outgoing.next {
+            link.outgoing = None;
+        }
+    }
+
+    /// The next chunk for a peer, if one is wanted and may be sent.
+    pub(super) fn make_chunk(&mut self, peer: ReplicaId) -> Option<ShardMessage> {
+        let outgoing = self.peers.get_mut(&peer)?.link.as_mut()?.outgoing.as_mut().filter(|out| out.has_credit())?;
+        let mut items = Vec::new();
+        let mut bytes = 0;
+        let mut rest = self.store.after(outgoing.after.as_ref()).peekable();
+        while bytes < self.limits.batch_bytes {
+            let Some((key, entry)) = rest.next() else {
+                break;
+            };
+            bytes += weight(key, entry);
+            items.push(ChunkItem { key: key.clone(), entry: entry.clone() });
+        }
+        let through = rest.peek().and(items.last()).map(|item| item.key.clone());
+        drop(rest);
+        let after = std::mem::replace(&mut outgoing.after, through.clone());
+        outgoing.ended = through.is_none();
+        let index = outgoing.next;
+        outgoing.next += 1;
+        let (transfer, clock) = (outgoing.transfer, outgoing.clock.clone());
+        Some(ShardMessage::Chunk(Chunk { transfer, index, clock, after, through, items }))
+    }
+
+    /// Joins a chunk of the transfer under way; any other is left from an earlier one.
+    pub(super) fn apply_chunk(&mut self, from: ReplicaId, chunk: Chunk, now: u64) -> Result<Effects, ProtocolError> {
+        let Chunk { transfer, index, .. } = chunk;
+        if !chunk.is_whole() {
+            return Err(ProtocolError::TornChunk { transfer, index });
+        }
+        let Some(incoming) = &mut self.incoming else {
+            return Ok(Effects::default());
+        };
+        if incoming.from != from || incoming.transfer != transfer {
+            return Ok(Effects::default());
+        }
+        let follows = incoming.next == index
+            && incoming.after == chunk.after
+            && incoming.clock.as_ref().is_none_or(|clock| *clock == chunk.clock);
+        if !follows {
+            return Err(ProtocolError::TornChunk { transfer, index });
+        }
+        incoming.next += 1;
+        incoming.after.clone_from(&chunk.through);
+        incoming.clock = Some(chunk.clock.clone());
+        let last = chunk.is_last();
+        let clock = chunk.clock.clone();
+        self.join_chunk(chunk, now);
+        if let Some(link) = self.link(from) {
+            link.chunk_seen = Some((transfer, index));
+        }
+        if last { Ok(self.end_incoming(&clock)) } else { Ok(Effects::wake(Wake::Sender)) }
+    }
+
+    fn join_chunk(&mut self, chunk: Chunk, now: u64) {
+        let Chunk { clock, after, through, items, .. } = chunk;
+        let sent = |key: &Key| items.binary_search_by(|item| item.key.cmp(key)).is_ok();
+        let mut absent = self.store.keys_in(after.as_ref(), through.as_ref());
+        absent.retain(|key| !sent(key));
+        let absent = absent.into_iter().map(|key| ChunkItem { key, entry: Entry::default() });
+        let absent: Vec<ChunkItem> = absent.collect();
+        for ChunkItem { key, entry } in items.into_iter().chain(absent) {
+            self.join_entry(&key, entry, Some(&clock), now);
+        }
+    }
+
+    /// The whole shard has arrived: its clock may be claimed now, and not before.
+    fn end_incoming(&mut self, clock: &VersionVector) -> Effects {
+        self.incoming = None;
+        for (origin, counter) in clock.iter() {
+            if counter > self.clock.get(origin) {
+                self.log.restart(origin, counter);
+                self.clock.raise(origin, counter);
+            }
+        }
+        let bootstrapped = self.is_joining();
+        if bootstrapped {
+            self.stage = Stage::Live;
+        }
+        self.announce_everything();
+        self.want_pulls();
+        Effects { wake: Wake::All, acknowledged: false, bootstrapped }
+    }
+}
