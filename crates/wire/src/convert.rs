@@ -1,1 +1,24 @@
 //! Conversions between wire messages and the replica's types.
+//!
+//! What comes from a peer or the operator is checked here, once. Keys and values are copied out of the receive
+//! buffer, so that a small value does not keep a large frame alive.
+
+mod membership;
+mod shard;
+
+pub use membership::{membership_from_wire, membership_to_wire, phase_from_wire, phase_to_wire};
+pub use shard::{shard_message_from_wire, shard_message_to_wire};
+
+/// A message that no agent of this project sends; nothing of it was applied.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// A required part is missing.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A part has a value that it cannot have.
+    #[error("{0} is malformed")]
+    Malformed(&'static str),
+    /// A key is not a key.
+    #[error(transparent)]
+    Key(#[from] baton_replica::KeyError),
+}
