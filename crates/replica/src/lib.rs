@@ -31,7 +31,7 @@ pub use membership::{MapLimits, Member, MemberPhase, Membership, MembershipVersi
 pub use message::{Applied, Chunk, ChunkItem, Range, RangeItem, ShardMessage};
 pub use roster::{Peer, Roster};
 pub use shard::{
-    AckLevel, Condition, Coverage, Effects, Limits, Listed, Need, ProtocolError, Read, Shard, Survivor, Wake,
+    AckLevel, Condition, Coverage, Effects, Limits, LinkId, Listed, Need, ProtocolError, Read, Shard, Survivor, Wake,
     WriteError, Written,
 };
 pub use store::Usage;

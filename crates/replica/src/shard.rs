@@ -80,8 +80,8 @@ pub enum ProtocolError {
         /// Which chunk.
         index: u32,
     },
-    /// A message from a replica to which no link is up.
-    #[error("no link to {0} is up")]
+    /// A message on a link that is not, or no longer, the one to this replica.
+    #[error("the link to {0} has been replaced")]
     NotLinked(ReplicaId),
     /// A peer sent back writes of this very replica that it never made.
     #[error("a peer claims writes of this replica up to {claimed}, but it has made {made}")]
@@ -93,8 +93,13 @@ pub enum ProtocolError {
     },
 }
 
+/// One connection to a peer. The shell gives each a new number, the same for all shards; what belongs to an earlier
+/// one is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkId(pub u64);
+
 /// Where the shard is in its life.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Stage {
     /// It has no state and takes no operations; it fetches from a member that holds the state.
     Joining,
@@ -204,20 +209,23 @@ impl Shard {
     }
 
     /// A new link to a peer is up; what was under way on an earlier one is void.
-    pub fn link_up(&mut self, peer: ReplicaId) -> Effects {
+    pub fn link_up(&mut self, peer: ReplicaId, link: LinkId) -> Effects {
         let joining = self.is_joining();
         let state = self.peers.entry(peer).or_default();
-        state.connect(!joining);
+        state.connect(link, !joining);
         self.roster.set_linked(peer, true);
         self.forget_transfer_from(peer);
         self.seek_source();
         Effects::wake(Wake::All)
     }
 
-    /// The link to a peer is down.
-    pub fn link_down(&mut self, peer: ReplicaId) -> Effects {
+    /// A link to a peer is down; nothing happens if a newer one is up.
+    pub fn link_down(&mut self, peer: ReplicaId, link: LinkId) -> Effects {
+        if self.link_of(peer, link).is_none() {
+            return Effects::default();
+        }
         if let Some(state) = self.peers.get_mut(&peer) {
-            state.disconnect();
+            state.link = None;
         }
         self.roster.set_linked(peer, false);
         self.forget_transfer_from(peer);

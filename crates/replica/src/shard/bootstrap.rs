@@ -23,6 +23,11 @@ impl Shard {
         !self.is_joining() && self.roster.members().filter(|(_, peer)| peer.linked).all(|(id, _)| known(&id))
     }
 
+    /// Whether a shard that has state must take all of it again from a peer, because it fell behind the window.
+    pub const fn is_rejoining(&self) -> bool {
+        matches!(self.stage, Stage::Live) && self.incoming.is_some()
+    }
+
     /// A joining shard asks a linked member that holds the state; shards spread over the members.
     pub(super) fn seek_source(&mut self) {
         if !self.is_joining() || self.incoming.is_some() {

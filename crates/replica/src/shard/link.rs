@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::shard::LinkId;
 use crate::shard::transfer::Outgoing;
 use crate::{ReplicaId, VersionVector};
 
@@ -17,8 +18,9 @@ pub(super) struct PeerState {
 }
 
 /// What is under way on one link. All of it is void when the link ends.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Link {
+    pub(super) id: LinkId,
     /// The peer wants this replica's writes from what it acknowledged on.
     pub(super) subscribed: bool,
     /// What was sent and not answered yet.
@@ -69,19 +71,39 @@ pub(super) enum Owed {
     Now,
 }
 
+// === impl Link ===
+
+impl Link {
+    const fn new(id: LinkId) -> Self {
+        Self {
+            id,
+            subscribed: false,
+            in_flight: None,
+            told: VersionVector::new(),
+            owed: Owed::Nothing,
+            owes_full: false,
+            answers_range: false,
+            asked: BTreeMap::new(),
+            asking: BTreeSet::new(),
+            to_ask: BTreeSet::new(),
+            behind: BTreeSet::new(),
+            outgoing: None,
+            fetch: None,
+            has_no_state: false,
+            chunk_seen: None,
+        }
+    }
+}
+
 // === impl PeerState ===
 
 impl PeerState {
     /// A link came up; `live` replicas subscribe at once, joining ones when they have the state.
-    pub(super) fn connect(&mut self, live: bool) {
-        self.link = Some(Link::default());
+    pub(super) fn connect(&mut self, id: LinkId, live: bool) {
+        self.link = Some(Link::new(id));
         if live {
             self.announce_everything();
         }
-    }
-
-    pub(super) fn disconnect(&mut self) {
-        self.link = None;
     }
 
     /// The next transmission says the whole clock.

@@ -1,7 +1,7 @@
 //! What a message does.
 
 use crate::shard::link::{Flight, Link, Owed};
-use crate::shard::{Effects, ProtocolError, Shard, Stage, Wake};
+use crate::shard::{Effects, LinkId, ProtocolError, Shard, Stage, Wake};
 use crate::{Applied, Range, ReplicaId, ShardMessage, VersionVector};
 
 // === impl Shard ===
@@ -10,8 +10,14 @@ impl Shard {
     /// Takes a message of a linked peer. `now` is the wall clock in Unix milliseconds.
     ///
     /// On an error nothing of the message was claimed, and the link should be closed.
-    pub fn handle(&mut self, from: ReplicaId, message: ShardMessage, now: u64) -> Result<Effects, ProtocolError> {
-        if self.link(from).is_none() {
+    pub fn handle(
+        &mut self,
+        from: ReplicaId,
+        link: LinkId,
+        message: ShardMessage,
+        now: u64,
+    ) -> Result<Effects, ProtocolError> {
+        if self.link_of(from, link).is_none() {
             return Err(ProtocolError::NotLinked(from));
         }
         match message {
@@ -42,6 +48,11 @@ impl Shard {
 
     pub(super) fn link(&mut self, peer: ReplicaId) -> Option<&mut Link> {
         self.peers.get_mut(&peer)?.link.as_mut()
+    }
+
+    /// The link to a peer, if it is this one.
+    pub(super) fn link_of(&mut self, peer: ReplicaId, id: LinkId) -> Option<&mut Link> {
+        self.link(peer).filter(|link| link.id == id)
     }
 
     fn handle_applied(&mut self, from: ReplicaId, applied: Applied) -> Result<Effects, ProtocolError> {

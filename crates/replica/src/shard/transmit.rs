@@ -1,15 +1,15 @@
 //! What there is to send. All of it is derived from state, so nothing queues up behind a slow peer.
 
 use crate::shard::link::{Flight, Owed};
-use crate::shard::{Shard, Stage};
+use crate::shard::{LinkId, Shard, Stage};
 use crate::{Applied, ReplicaId, ShardMessage};
 
 // === impl Shard ===
 
 impl Shard {
-    /// The next message for a linked peer, if there is any; call again until there is none.
-    pub fn poll_transmit(&mut self, peer: ReplicaId) -> Option<ShardMessage> {
-        self.link(peer)?;
+    /// The next message for a link to a peer, if there is any; call again until there is none.
+    pub fn poll_transmit(&mut self, peer: ReplicaId, link: LinkId) -> Option<ShardMessage> {
+        self.link_of(peer, link)?;
         self.poll_control(peer)
             .or_else(|| self.poll_applied(peer))
             .or_else(|| self.poll_own_range(peer))
