@@ -101,9 +101,7 @@ async fn leaderboard(
     query: Result<Query<Limit>, QueryRejection>,
 ) -> Answer<Json<Value>> {
     let Query(Limit { limit }) = query?;
-    Ok(Json(
-        json!({ "leaders": game.leaderboard(limit.unwrap_or(LEADERS)).await? }),
-    ))
+    Ok(Json(json!({ "leaders": game.leaderboard(limit.unwrap_or(LEADERS)).await? })))
 }
 
 fn parse(id: &str) -> Answer<PlayerId> {
@@ -119,9 +117,7 @@ impl From<GameError> for Failure {
             GameError::UnknownPlayer => StatusCode::NOT_FOUND,
             GameError::OldStep { .. } => StatusCode::CONFLICT,
             GameError::NotHereYet { .. } => StatusCode::SERVICE_UNAVAILABLE,
-            GameError::Store(StoreError::Conflict | StoreError::Unavailable(_)) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            GameError::Store(StoreError::Conflict | StoreError::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
             GameError::Store(StoreError::Refused(_)) => StatusCode::INTERNAL_SERVER_ERROR,
         };
         Self(status, error.to_string())
@@ -148,9 +144,7 @@ impl IntoResponse for Failure {
         }
         let mut response = (status, Json(json!({ "error": error }))).into_response();
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            response
-                .headers_mut()
-                .insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
+            response.headers_mut().insert(RETRY_AFTER, axum::http::HeaderValue::from_static("1"));
         }
         response
     }

@@ -41,9 +41,10 @@ pub(crate) struct Scope {
     /// It is enough that one of the servers knows a player, as when they share nothing.
     #[arg(long)]
     any: bool,
-    /// The number of servers that must answer.
-    #[arg(long, default_value_t = 1)]
-    servers: usize,
+    /// How many servers must answer. Without it, all that the targets name; with it, the others may be gone: a name
+    /// may still stand for addresses of yesterday.
+    #[arg(long)]
+    servers: Option<usize>,
 }
 
 #[derive(Deserialize)]
@@ -59,20 +60,11 @@ struct Listed {
 
 /// Checks a record that a file holds.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
-    judge_and_print(
-        &Record::load(&options.record)?,
-        &options.targets,
-        &options.scope,
-    )
-    .await
+    judge_and_print(&Record::load(&options.record)?, &options.targets, &options.scope).await
 }
 
 /// Asks until the verdict is clean or the time is over; prints it; fails if something is lost.
-pub(crate) async fn judge_and_print(
-    record: &Record,
-    targets: &[String],
-    scope: &Scope,
-) -> anyhow::Result<()> {
+pub(crate) async fn judge_and_print(record: &Record, targets: &[String], scope: &Scope) -> anyhow::Result<()> {
     let asked = if scope.any { Asked::Any } else { Asked::Every };
     let http = Http::new(TIMEOUT);
     let begun = Instant::now();
@@ -94,35 +86,28 @@ pub(crate) async fn judge_and_print(
 }
 
 /// What each server knows.
-async fn views(http: &Http, targets: &[String], servers: usize) -> anyhow::Result<Vec<View>> {
+async fn views(http: &Http, targets: &[String], servers: Option<usize>) -> anyhow::Result<Vec<View>> {
     let mut addresses = load::addresses(targets).await?;
     addresses.sort_unstable();
     addresses.dedup();
-    anyhow::ensure!(
-        addresses.len() >= servers,
-        "{} servers are there, not {servers}",
-        addresses.len()
-    );
     let mut views = Vec::new();
     for address in addresses {
-        let url = format!("http://{address}/players");
-        let reply = http.send(Method::GET, &url, &[], Bytes::new()).await?;
-        anyhow::ensure!(
-            reply.status == StatusCode::OK,
-            "{url} answers {}",
-            reply.status
-        );
-        let listing: Listing =
-            serde_json::from_slice(&reply.body).with_context(|| format!("{url} gives no list"))?;
-        let steps = listing
-            .players
-            .into_iter()
-            .map(|player| (player.id, player.step))
-            .collect();
-        views.push(View {
-            server: address.to_string(),
-            steps,
-        });
+        match (view(http, &address.to_string()).await, servers) {
+            (Ok(view), _) => views.push(view),
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(_)) => tracing::debug!(%error, "A server does not answer"),
+        }
     }
+    let enough = servers.is_none_or(|servers| views.len() >= servers);
+    anyhow::ensure!(enough, "only {} servers answer", views.len());
     Ok(views)
+}
+
+async fn view(http: &Http, server: &str) -> anyhow::Result<View> {
+    let url = format!("http://{server}/players");
+    let reply = http.send(Method::GET, &url, &[], Bytes::new()).await?;
+    anyhow::ensure!(reply.status == StatusCode::OK, "{url} answers {}", reply.status);
+    let listing: Listing = serde_json::from_slice(&reply.body).with_context(|| format!("{url} gives no list"))?;
+    let steps = listing.players.into_iter().map(|player| (player.id, player.step)).collect();
+    Ok(View { server: server.to_owned(), steps })
 }

@@ -64,16 +64,7 @@ impl Game {
 
     /// Adds a player at the origin; one who is there already stays where it is.
     pub(crate) async fn join(&self, id: &PlayerId) -> Result<Player, GameError> {
-        match self
-            .store
-            .put(
-                POSITIONS,
-                &id.0,
-                encode(&Position::default()),
-                Only::IfAbsent,
-            )
-            .await
-        {
+        match self.store.put(POSITIONS, &id.0, encode(&Position::default()), Only::IfAbsent).await {
             Ok(()) | Err(StoreError::Conflict) => self.player(id).await,
             Err(error) => Err(error.into()),
         }
@@ -87,16 +78,7 @@ impl Game {
             if to.step < from.step {
                 return Err(GameError::OldStep { now: from.step });
             }
-            match self
-                .store
-                .put(
-                    POSITIONS,
-                    &id.0,
-                    encode(&to),
-                    Only::IfUnchanged(stored.version),
-                )
-                .await
-            {
+            match self.store.put(POSITIONS, &id.0, encode(&to), Only::IfUnchanged(stored.version)).await {
                 Err(StoreError::Conflict) => continue,
                 done => return done.map(|()| to).map_err(GameError::Store),
             }
@@ -110,10 +92,7 @@ impl Game {
         self.position(id).await?;
         for _ in 0..TRIES {
             let (score, only) = match self.store.get(SCORES, &id.0).await? {
-                Some(stored) => (
-                    decode::<u64>(&stored.value)?.saturating_add(add),
-                    Only::IfUnchanged(stored.version),
-                ),
+                Some(stored) => (decode::<u64>(&stored.value)?.saturating_add(add), Only::IfUnchanged(stored.version)),
                 None => (add, Only::IfAbsent),
             };
             match self.store.put(SCORES, &id.0, encode(&score), only).await {
@@ -142,25 +121,16 @@ impl Game {
             Some(stored) => decode(&stored.value)?,
             None => 0,
         };
-        Ok(Player {
-            id: id.0.clone(),
-            position,
-            score,
-        })
+        Ok(Player { id: id.0.clone(), position, score })
     }
 
     /// Everyone, by name.
     pub(crate) async fn players(&self) -> Result<Vec<Player>, GameError> {
-        let mut scores: HashMap<String, Bytes> =
-            self.store.list(SCORES).await?.into_iter().collect();
+        let mut scores: HashMap<String, Bytes> = self.store.list(SCORES).await?.into_iter().collect();
         let mut players = Vec::new();
         for (id, value) in self.store.list(POSITIONS).await? {
             let score = scores.remove(&id).map_or(Ok(0), |value| decode(&value))?;
-            players.push(Player {
-                id,
-                position: decode(&value)?,
-                score,
-            });
+            players.push(Player { id, position: decode(&value)?, score });
         }
         players.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(players)
@@ -175,11 +145,7 @@ impl Game {
     }
 
     async fn position(&self, id: &PlayerId) -> Result<(Position, Stored), GameError> {
-        let stored = self
-            .store
-            .get(POSITIONS, &id.0)
-            .await?
-            .ok_or(GameError::UnknownPlayer)?;
+        let stored = self.store.get(POSITIONS, &id.0).await?.ok_or(GameError::UnknownPlayer)?;
         Ok((decode(&stored.value)?, stored))
     }
 }
@@ -188,14 +154,8 @@ impl std::str::FromStr for PlayerId {
     type Err = GameError;
 
     fn from_str(text: &str) -> Result<Self, GameError> {
-        let plain = text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
-        if plain && (1..=64).contains(&text.len()) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(GameError::BadId)
-        }
+        let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        if plain && (1..=64).contains(&text.len()) { Ok(Self(text.to_owned())) } else { Err(GameError::BadId) }
     }
 }
 
@@ -213,19 +173,14 @@ impl std::fmt::Display for GameError {
             Self::BadId => f.write_str("a player's name is 1 to 64 letters, digits, '-' and '_'"),
             Self::UnknownPlayer => f.write_str("nobody of that name plays here: join first"),
             Self::OldStep { now } => write!(f, "the player is at step {now} already"),
-            Self::NotHereYet { now } => write!(
-                f,
-                "this server knows the player's step {now} only: try again"
-            ),
+            Self::NotHereYet { now } => write!(f, "this server knows the player's step {now} only: try again"),
             Self::Store(error) => error.fmt(f),
         }
     }
 }
 
 fn contended() -> GameError {
-    GameError::Store(StoreError::Unavailable(
-        "others keep writing this player".to_owned(),
-    ))
+    GameError::Store(StoreError::Unavailable("others keep writing this player".to_owned()))
 }
 
 fn encode(value: &impl Serialize) -> Bytes {
@@ -233,8 +188,7 @@ fn encode(value: &impl Serialize) -> Bytes {
 }
 
 fn decode<T: DeserializeOwned>(value: &[u8]) -> Result<T, GameError> {
-    serde_json::from_slice(value)
-        .map_err(|error| GameError::Store(StoreError::Refused(error.to_string())))
+    serde_json::from_slice(value).map_err(|error| GameError::Store(StoreError::Refused(error.to_string())))
 }
 
 #[cfg(test)]
@@ -247,11 +201,7 @@ mod tests {
     }
 
     fn at(step: u64) -> Position {
-        Position {
-            x: 1.0,
-            y: -1.0,
-            step,
-        }
+        Position { x: 1.0, y: -1.0, step }
     }
 
     #[tokio::test]

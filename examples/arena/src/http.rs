@@ -36,10 +36,7 @@ impl Http {
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(timeout));
         connector.set_nodelay(true);
-        Self {
-            client: Client::builder(TokioExecutor::new()).build(connector),
-            timeout,
-        }
+        Self { client: Client::builder(TokioExecutor::new()).build(connector), timeout }
     }
 
     /// Sends one request and reads the whole answer.
@@ -52,35 +49,19 @@ impl Http {
     ) -> Result<Reply, NoReply> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = method;
-        *request.uri_mut() = url
-            .parse()
-            .map_err(|error| NoReply(format!("{url}: {error}")))?;
+        *request.uri_mut() = url.parse().map_err(|error| NoReply(format!("{url}: {error}")))?;
         request.headers_mut().extend(headers.iter().cloned());
         match tokio::time::timeout(self.timeout, self.exchange(request)).await {
             Ok(reply) => reply,
-            Err(_) => Err(NoReply(format!(
-                "{url}: no answer within {:?}",
-                self.timeout
-            ))),
+            Err(_) => Err(NoReply(format!("{url}: no answer within {:?}", self.timeout))),
         }
     }
 
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Result<Reply, NoReply> {
-        let response = self
-            .client
-            .request(request)
-            .await
-            .map_err(NoReply::from_error)?;
+        let response = self.client.request(request).await.map_err(NoReply::from_error)?;
         let (head, body) = response.into_parts();
-        let body = Limited::new(body, MAX_REPLY)
-            .collect()
-            .await
-            .map_err(|error| NoReply(error.to_string()))?;
-        Ok(Reply {
-            status: head.status,
-            headers: head.headers,
-            body: body.to_bytes(),
-        })
+        let body = Limited::new(body, MAX_REPLY).collect().await.map_err(|error| NoReply(error.to_string()))?;
+        Ok(Reply { status: head.status, headers: head.headers, body: body.to_bytes() })
     }
 }
 

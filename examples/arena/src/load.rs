@@ -56,40 +56,30 @@ pub(crate) struct Options {
     #[arg(long)]
     report: Option<PathBuf>,
     /// Then check the record, and print the verdict: base URLs, where a name stands for all of its addresses.
-    #[arg(long = "check")]
+    #[arg(long)]
     check: Vec<String>,
+    /// Then check every server that is a target at the end.
+    #[arg(long, conflicts_with = "check")]
+    check_targets: bool,
     #[command(flatten)]
     scope: check::Scope,
 }
 
 /// Plays, records, and checks if asked to.
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
-    anyhow::ensure!(
-        options.players > 0 && options.rate > 0.0,
-        "--players and --rate must be above 0"
-    );
+    anyhow::ensure!(options.players > 0 && options.rate > 0.0, "--players and --rate must be above 0");
     let targets = options.endpoints.clone().watch().await?;
     let tally = Arc::new(Tally::default());
     let (finish, finishing) = watch::channel(false);
     let habits = Habits {
-        pace: Duration::try_from_secs_f64(options.players as f64 / options.rate)
-            .context("--rate is too low")?,
+        pace: Duration::try_from_secs_f64(options.players as f64 / options.rate).context("--rate is too low")?,
         leave: options.leave.clamp(0.0, 1.0),
         sticky: options.sticky,
     };
 
     let mut crowd = JoinSet::new();
     for slot in 0..options.players {
-        crowd.spawn(
-            Player::new(
-                slot,
-                habits,
-                targets.clone(),
-                tally.clone(),
-                finishing.clone(),
-            )
-            .play(),
-        );
+        crowd.spawn(Player::new(slot, habits, targets.clone(), tally.clone(), finishing.clone()).play());
     }
     finished(&options, &tally).await?;
     finish.send_replace(true);
@@ -100,18 +90,20 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         record.save(path)?;
     }
     print(&serde_json::json!({ "record": record.summary() }))?;
-    if options.check.is_empty() {
+    let servers = match options.check_targets {
+        true => options.endpoints.urls()?,
+        false => options.check,
+    };
+    if servers.is_empty() {
         return Ok(());
     }
-    check::judge_and_print(&record, &options.check, &options.scope).await
+    check::judge_and_print(&record, &servers, &options.scope).await
 }
 
 /// Prints the tally at every beat until the file, the time or SIGTERM says to finish.
 async fn finished(options: &Options, tally: &Tally) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
-    let end = options
-        .duration
-        .map(|duration| tokio::time::Instant::now() + duration);
+    let end = options.duration.map(|duration| tokio::time::Instant::now() + duration);
     loop {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
@@ -119,10 +111,7 @@ async fn finished(options: &Options, tally: &Tally) -> anyhow::Result<()> {
         }
         print(&serde_json::json!({ "progress": tally.progress() }))?;
         let over = end.is_some_and(|end| tokio::time::Instant::now() >= end);
-        let told = options
-            .until_file
-            .as_ref()
-            .is_some_and(|file| file.exists());
+        let told = options.until_file.as_ref().is_some_and(|file| file.exists());
         if over || told {
             return Ok(());
         }

@@ -34,9 +34,7 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     // An empty variable in a manifest means the same as none.
     let url = options.baton_url.filter(|url| !url.is_empty());
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .with_context(|| format!("listen on {}", options.listen))?;
+    let listener = TcpListener::bind(options.listen).await.with_context(|| format!("listen on {}", options.listen))?;
     tracing::info!(listen = %listener.local_addr()?, players = url.as_deref().unwrap_or("memory"), "Arena is open");
 
     let router = api::router(Game::new(Store::open(url)));

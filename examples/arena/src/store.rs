@@ -65,13 +65,7 @@ impl Store {
     }
 
     /// Returns only once the store has accepted the write.
-    pub(crate) async fn put(
-        &self,
-        map: &str,
-        key: &str,
-        value: Bytes,
-        only: Only,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn put(&self, map: &str, key: &str, value: Bytes, only: Only) -> Result<(), StoreError> {
         match self {
             Self::Memory(memory) => memory.put(map, key, value, only),
             Self::Baton(baton) => baton.put(map, key, value, only).await,

@@ -54,10 +54,7 @@ enum Finding {
 /// Compares. A record or a list of servers that is empty proves nothing, and is refused.
 pub(crate) fn judge(record: &Record, views: &[View], asked: Asked) -> anyhow::Result<Verdict> {
     anyhow::ensure!(!views.is_empty(), "no server was asked");
-    anyhow::ensure!(
-        record.players.iter().any(|row| row.step > 0),
-        "the record holds no acknowledged move"
-    );
+    anyhow::ensure!(record.players.iter().any(|row| row.step > 0), "the record holds no acknowledged move");
     let mut verdict = Verdict {
         acknowledged: record.acknowledged,
         players: record.players.len(),
@@ -66,11 +63,7 @@ pub(crate) fn judge(record: &Record, views: &[View], asked: Asked) -> anyhow::Re
         retries: record.retries,
         ..Verdict::default()
     };
-    for finding in record
-        .players
-        .iter()
-        .filter_map(|row| inspect(row, views, asked))
-    {
+    for finding in record.players.iter().filter_map(|row| inspect(row, views, asked)) {
         verdict.add(finding);
     }
     Ok(verdict)
@@ -79,38 +72,26 @@ pub(crate) fn judge(record: &Record, views: &[View], asked: Asked) -> anyhow::Re
 fn inspect(row: &Row, views: &[View], asked: Asked) -> Option<Finding> {
     match row.fate {
         Fate::Leaving => None,
-        Fate::Forgotten => Some(Finding::Lost(format!(
-            "{} was forgotten after step {}",
-            row.id, row.step
-        ))),
+        Fate::Forgotten => Some(Finding::Lost(format!("{} was forgotten after step {}", row.id, row.step))),
         Fate::Left => {
             let view = views.iter().find(|view| view.steps.contains_key(&row.id))?;
-            Some(Finding::Resurrected(format!(
-                "{} has left and is on {}",
-                row.id, view.server
-            )))
+            Some(Finding::Resurrected(format!("{} has left and is on {}", row.id, view.server)))
         }
         Fate::Playing => missing(row, views, asked),
     }
 }
 
 fn missing(row: &Row, views: &[View], asked: Asked) -> Option<Finding> {
-    let known = views
-        .iter()
-        .map(|view| (view, view.steps.get(&row.id).copied()));
+    let known = views.iter().map(|view| (view, view.steps.get(&row.id).copied()));
     let (view, step) = match asked {
         Asked::Every => known.min_by_key(|(_, step)| *step)?,
         Asked::Any => known.max_by_key(|(_, step)| *step)?,
     };
     match step {
-        None => Some(Finding::Lost(format!(
-            "{} is not on {}",
-            row.id, view.server
-        ))),
-        Some(step) if step < row.step => Some(Finding::Stale(format!(
-            "{} is at step {step} on {}, not at {}",
-            row.id, view.server, row.step
-        ))),
+        None => Some(Finding::Lost(format!("{} is not on {}", row.id, view.server))),
+        Some(step) if step < row.step => {
+            Some(Finding::Stale(format!("{} is at step {step} on {}, not at {}", row.id, view.server, row.step)))
+        }
         Some(_) => None,
     }
 }
@@ -140,27 +121,13 @@ mod tests {
     use super::*;
 
     fn record(rows: &[(&str, u64, Fate)]) -> Record {
-        let players = rows.iter().map(|(id, step, fate)| Row {
-            id: (*id).to_owned(),
-            step: *step,
-            fate: *fate,
-        });
-        Record {
-            acknowledged: 100,
-            players: players.collect(),
-            ..Record::default()
-        }
+        let players = rows.iter().map(|(id, step, fate)| Row { id: (*id).to_owned(), step: *step, fate: *fate });
+        Record { acknowledged: 100, players: players.collect(), ..Record::default() }
     }
 
     fn view(server: &str, steps: &[(&str, u64)]) -> View {
-        let steps = steps
-            .iter()
-            .map(|(id, step)| ((*id).to_owned(), *step))
-            .collect();
-        View {
-            server: server.to_owned(),
-            steps,
-        }
+        let steps = steps.iter().map(|(id, step)| ((*id).to_owned(), *step)).collect();
+        View { server: server.to_owned(), steps }
     }
 
     fn counts(verdict: &Verdict) -> (usize, usize, usize) {
@@ -174,10 +141,7 @@ mod tests {
         let views = [view("1", &[("a", 3)]), view("2", &[("a", 4)])];
         let verdict = judge(&record, &views, Asked::Every).expect("there is something to judge");
         assert!(verdict.clean());
-        assert_eq!(
-            (verdict.acknowledged, verdict.players, verdict.servers),
-            (100, 2, 2)
-        );
+        assert_eq!((verdict.acknowledged, verdict.players, verdict.servers), (100, 2, 2));
     }
 
     #[test]
@@ -212,8 +176,7 @@ mod tests {
     #[test]
     fn a_player_that_was_forgotten_is_lost_even_if_it_comes_back() {
         let record = record(&[("a", 3, Fate::Forgotten)]);
-        let verdict = judge(&record, &[view("1", &[("a", 3)])], Asked::Every)
-            .expect("there is something to judge");
+        let verdict = judge(&record, &[view("1", &[("a", 3)])], Asked::Every).expect("there is something to judge");
         assert_eq!(counts(&verdict), (1, 0, 0));
     }
 
@@ -221,21 +184,13 @@ mod tests {
     fn a_departure_without_an_answer_may_end_either_way() {
         let record = record(&[("a", 3, Fate::Leaving)]);
         for steps in [&[][..], &[("a", 3)][..]] {
-            assert!(
-                judge(&record, &[view("1", steps)], Asked::Every)
-                    .expect("there is something to judge")
-                    .clean()
-            );
+            assert!(judge(&record, &[view("1", steps)], Asked::Every).expect("there is something to judge").clean());
         }
     }
 
     #[test]
     fn servers_that_share_nothing_are_asked_together() {
-        let record = record(&[
-            ("a", 3, Fate::Playing),
-            ("b", 2, Fate::Playing),
-            ("c", 4, Fate::Playing),
-        ]);
+        let record = record(&[("a", 3, Fate::Playing), ("b", 2, Fate::Playing), ("c", 4, Fate::Playing)]);
         let views = [view("1", &[("a", 3), ("c", 1)]), view("2", &[("c", 2)])];
         let verdict = judge(&record, &views, Asked::Any).expect("there is something to judge");
         assert_eq!(counts(&verdict), (1, 1, 0));

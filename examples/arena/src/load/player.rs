@@ -72,15 +72,7 @@ impl Player {
         tally: Arc<Tally>,
         finishing: watch::Receiver<bool>,
     ) -> Self {
-        Self {
-            slot,
-            habits,
-            targets,
-            tally,
-            finishing,
-            connection: None,
-            home: None,
-        }
+        Self { slot, habits, targets, tally, finishing, connection: None, home: None }
     }
 
     /// Plays one game after the other until the load finishes.
@@ -100,21 +92,13 @@ impl Player {
 
     /// One game. A player who never heard that it has joined leaves no row.
     async fn game(&mut self, id: String) -> Option<Row> {
-        if !matches!(
-            self.ask(Method::POST, &format!("/players/{id}"), Bytes::new())
-                .await,
-            Outcome::Acknowledged
-        ) {
+        if !matches!(self.ask(Method::POST, &format!("/players/{id}"), Bytes::new()).await, Outcome::Acknowledged) {
             return None;
         }
         let mut step = 0;
         loop {
             if !self.rest().await {
-                return Some(Row {
-                    id,
-                    step,
-                    fate: Fate::Playing,
-                });
+                return Some(Row { id, step, fate: Fate::Playing });
             }
             if rand::random_bool(self.habits.leave) {
                 let fate = self.leave(&id, step).await;
@@ -123,18 +107,10 @@ impl Player {
             match self.advance(&id, step + 1).await {
                 Outcome::Acknowledged => step += 1,
                 Outcome::Forgotten => {
-                    return Some(Row {
-                        id,
-                        step,
-                        fate: Fate::Forgotten,
-                    });
+                    return Some(Row { id, step, fate: Fate::Forgotten });
                 }
                 Outcome::Unanswered => {
-                    return Some(Row {
-                        id,
-                        step,
-                        fate: Fate::Playing,
-                    });
+                    return Some(Row { id, step, fate: Fate::Playing });
                 }
             }
         }
@@ -151,26 +127,13 @@ impl Player {
     /// Every step leads to a place of its own.
     async fn advance(&mut self, id: &str, step: u64) -> Outcome {
         let angle = step as f64 * 0.1;
-        let to =
-            serde_json::json!({ "x": angle * angle.cos(), "y": angle * angle.sin(), "step": step });
-        self.ask(
-            Method::POST,
-            &format!("/players/{id}/move"),
-            to.to_string().into(),
-        )
-        .await
+        let to = serde_json::json!({ "x": angle * angle.cos(), "y": angle * angle.sin(), "step": step });
+        self.ask(Method::POST, &format!("/players/{id}/move"), to.to_string().into()).await
     }
 
     async fn leave(&mut self, id: &str, step: u64) -> Fate {
         sleep(LAST_LOOK).await;
-        match self
-            .ask(
-                Method::DELETE,
-                &format!("/players/{id}?step={step}"),
-                Bytes::new(),
-            )
-            .await
-        {
+        match self.ask(Method::DELETE, &format!("/players/{id}?step={step}"), Bytes::new()).await {
             Outcome::Acknowledged => Fate::Left,
             Outcome::Forgotten => Fate::Forgotten,
             Outcome::Unanswered => Fate::Leaving,
@@ -219,10 +182,7 @@ impl Player {
             _ => (self.choose(), Http::new(TIMEOUT), 0),
         };
         let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-        match http
-            .send(method, &format!("http://{address}{path}"), &json, body)
-            .await
-        {
+        match http.send(method, &format!("http://{address}{path}"), &json, body).await {
             Ok(reply) => {
                 // Another server may know better.
                 if reply.status.is_success() {
@@ -241,10 +201,7 @@ impl Player {
     /// A server for the next connection: any, or the one that it stays with while it is listed.
     fn choose(&mut self) -> SocketAddr {
         let targets = self.targets.borrow();
-        if let Some(home) = self
-            .home
-            .filter(|home| self.habits.sticky && targets.contains(home))
-        {
+        if let Some(home) = self.home.filter(|home| self.habits.sticky && targets.contains(home)) {
             return home;
         }
         let chosen = targets[rand::random_range(0..targets.len())];

@@ -46,8 +46,7 @@ pub(crate) enum Fate {
 impl Record {
     pub(crate) fn load(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
-        serde_json::from_slice(&text)
-            .with_context(|| format!("{} is no record of a load", path.display()))
+        serde_json::from_slice(&text).with_context(|| format!("{} is no record of a load", path.display()))
     }
 
     pub(crate) fn save(&self, path: &Path) -> anyhow::Result<()> {

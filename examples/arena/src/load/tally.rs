@@ -21,8 +21,7 @@ pub(crate) struct Tally {
 impl Tally {
     pub(crate) fn acknowledged(&self, waited: Duration) {
         self.acknowledged.fetch_add(1, Relaxed);
-        self.slowest_ms
-            .fetch_max(waited.as_millis() as u64, Relaxed);
+        self.slowest_ms.fetch_max(waited.as_millis() as u64, Relaxed);
     }
 
     pub(crate) fn retry(&self) {

@@ -51,14 +51,18 @@ impl Endpoints {
         Ok(targets)
     }
 
-    async fn look_up(&self) -> anyhow::Result<Vec<SocketAddr>> {
+    /// What the flags and the file say now.
+    pub(crate) fn urls(&self) -> anyhow::Result<Vec<String>> {
         let mut urls = self.urls.clone();
         if let Some(file) = &self.targets_file {
-            let text = std::fs::read_to_string(file)
-                .with_context(|| format!("read {}", file.display()))?;
+            let text = std::fs::read_to_string(file).with_context(|| format!("read {}", file.display()))?;
             urls.extend(text.split_whitespace().map(str::to_owned));
         }
-        let mut found = addresses(&urls).await?;
+        Ok(urls)
+    }
+
+    async fn look_up(&self) -> anyhow::Result<Vec<SocketAddr>> {
+        let mut found = addresses(&self.urls()?).await?;
         found.sort_unstable();
         found.dedup();
         anyhow::ensure!(!found.is_empty(), "there is no server");
@@ -73,11 +77,7 @@ pub(crate) async fn addresses(urls: &[String]) -> anyhow::Result<Vec<SocketAddr>
         let uri: Uri = url.parse().with_context(|| format!("{url} is no URL"))?;
         let host = uri.host().with_context(|| format!("{url} names no host"))?;
         let port = uri.port_u16().unwrap_or(80);
-        found.extend(
-            tokio::net::lookup_host((host, port))
-                .await
-                .with_context(|| format!("look up {url}"))?,
-        );
+        found.extend(tokio::net::lookup_host((host, port)).await.with_context(|| format!("look up {url}"))?);
     }
     Ok(found)
 }

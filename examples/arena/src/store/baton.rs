@@ -48,59 +48,30 @@ struct Problem {
 
 impl Baton {
     pub(crate) fn new(url: String) -> Self {
-        Self {
-            http: Http::new(TIMEOUT),
-            url: url.trim_end_matches('/').to_owned(),
-        }
+        Self { http: Http::new(TIMEOUT), url: url.trim_end_matches('/').to_owned() }
     }
 
     pub(crate) async fn get(&self, map: &str, key: &str) -> Result<Option<Stored>, StoreError> {
-        let reply = self
-            .send(Method::GET, &self.entry(map, key), &[], Bytes::new())
-            .await?;
+        let reply = self.send(Method::GET, &self.entry(map, key), &[], Bytes::new()).await?;
         match reply.status {
             StatusCode::NOT_FOUND => Ok(None),
-            StatusCode::OK => Ok(Some(Stored {
-                version: version(&reply)?,
-                value: reply.body,
-            })),
+            StatusCode::OK => Ok(Some(Stored { version: version(&reply)?, value: reply.body })),
             _ => Err(refusal(&reply)),
         }
     }
 
-    pub(crate) async fn put(
-        &self,
-        map: &str,
-        key: &str,
-        value: Bytes,
-        only: Only,
-    ) -> Result<(), StoreError> {
+    pub(crate) async fn put(&self, map: &str, key: &str, value: Bytes, only: Only) -> Result<(), StoreError> {
         let condition = match only {
             Only::IfAbsent => (IF_NONE_MATCH, HeaderValue::from_static("*")),
-            Only::IfUnchanged(Version(etag)) => {
-                (IF_MATCH, HeaderValue::from_str(&etag).map_err(nonsense)?)
-            }
+            Only::IfUnchanged(Version(etag)) => (IF_MATCH, HeaderValue::from_str(&etag).map_err(nonsense)?),
         };
         let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let reply = self
-            .send(
-                Method::PUT,
-                &self.entry(map, key),
-                &[json, condition],
-                value,
-            )
-            .await?;
-        if reply.status.is_success() {
-            Ok(())
-        } else {
-            Err(refusal(&reply))
-        }
+        let reply = self.send(Method::PUT, &self.entry(map, key), &[json, condition], value).await?;
+        if reply.status.is_success() { Ok(()) } else { Err(refusal(&reply)) }
     }
 
     pub(crate) async fn delete(&self, map: &str, key: &str) -> Result<(), StoreError> {
-        let reply = self
-            .send(Method::DELETE, &self.entry(map, key), &[], Bytes::new())
-            .await?;
+        let reply = self.send(Method::DELETE, &self.entry(map, key), &[], Bytes::new()).await?;
         if reply.status.is_success() || reply.status == StatusCode::NOT_FOUND {
             return Ok(());
         }
@@ -113,9 +84,7 @@ impl Baton {
         loop {
             let page = self.page(map, cursor).await?;
             for row in page.entries {
-                let value = STANDARD
-                    .decode(row.value.unwrap_or_default())
-                    .map_err(nonsense)?;
+                let value = STANDARD.decode(row.value.unwrap_or_default()).map_err(nonsense)?;
                 rows.push((row.key, value.into()));
             }
             cursor = page.cursor;
@@ -126,13 +95,8 @@ impl Baton {
     }
 
     async fn page(&self, map: &str, cursor: Option<String>) -> Result<Page, StoreError> {
-        let from = cursor
-            .map(|cursor| format!("&cursor={cursor}"))
-            .unwrap_or_default();
-        let url = format!(
-            "{}/v1/maps/{map}/entries?values=true&limit={PAGE}{from}",
-            self.url
-        );
+        let from = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+        let url = format!("{}/v1/maps/{map}/entries?values=true&limit={PAGE}{from}", self.url);
         let reply = self.send(Method::GET, &url, &[], Bytes::new()).await?;
         if reply.status != StatusCode::OK {
             return Err(refusal(&reply));
@@ -159,8 +123,7 @@ impl Baton {
 
 fn version(reply: &Reply) -> Result<Version, StoreError> {
     let etag = reply.headers.get(ETAG).and_then(|etag| etag.to_str().ok());
-    etag.map(|etag| Version(etag.to_owned()))
-        .ok_or_else(|| nonsense("an entry without an ETag"))
+    etag.map(|etag| Version(etag.to_owned())).ok_or_else(|| nonsense("an entry without an ETag"))
 }
 
 /// 412 is ours to solve by reading again; 5xx and 429 pass; anything else will not get better.

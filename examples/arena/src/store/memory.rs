@@ -25,24 +25,12 @@ impl Memory {
     pub(crate) fn get(&self, map: &str, key: &str) -> Option<Stored> {
         let slots = self.slots.lock();
         let (value, write) = slots.values.get(&slot(map, key))?;
-        Some(Stored {
-            value: value.clone(),
-            version: Version(write.to_string()),
-        })
+        Some(Stored { value: value.clone(), version: Version(write.to_string()) })
     }
 
-    pub(crate) fn put(
-        &self,
-        map: &str,
-        key: &str,
-        value: Bytes,
-        only: Only,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn put(&self, map: &str, key: &str, value: Bytes, only: Only) -> Result<(), StoreError> {
         let mut slots = self.slots.lock();
-        let found = slots
-            .values
-            .get(&slot(map, key))
-            .map(|(_, write)| Version(write.to_string()));
+        let found = slots.values.get(&slot(map, key)).map(|(_, write)| Version(write.to_string()));
         let allowed = match only {
             Only::IfAbsent => found.is_none(),
             Only::IfUnchanged(version) => found == Some(version),
@@ -63,9 +51,7 @@ impl Memory {
     pub(crate) fn list(&self, map: &str) -> Vec<(String, Bytes)> {
         let slots = self.slots.lock();
         let of_map = slots.values.iter().filter(|((name, _), _)| name == map);
-        of_map
-            .map(|((_, key), (value, _))| (key.clone(), value.clone()))
-            .collect()
+        of_map.map(|((_, key), (value, _))| (key.clone(), value.clone())).collect()
     }
 }
 
@@ -80,18 +66,9 @@ mod tests {
     #[test]
     fn a_write_that_names_an_old_version_changes_nothing() {
         let memory = Memory::default();
-        memory
-            .put("m", "k", Bytes::from_static(b"1"), Only::IfAbsent)
-            .expect("the key is free");
+        memory.put("m", "k", Bytes::from_static(b"1"), Only::IfAbsent).expect("the key is free");
         let old = memory.get("m", "k").expect("it was just written").version;
-        memory
-            .put(
-                "m",
-                "k",
-                Bytes::from_static(b"2"),
-                Only::IfUnchanged(old.clone()),
-            )
-            .expect("nobody wrote between");
+        memory.put("m", "k", Bytes::from_static(b"2"), Only::IfUnchanged(old.clone())).expect("nobody wrote between");
         let refused = memory.put("m", "k", Bytes::from_static(b"3"), Only::IfUnchanged(old));
         assert!(matches!(refused, Err(StoreError::Conflict)));
         assert_eq!(memory.get("m", "k").expect("it is there").value, "2");

@@ -1,0 +1,14 @@
+//! Baton without Kubernetes: agents and arenas as processes on loopback, with a members file.
+//!
+//! A [`Fleet`] stands in for a Deployment: its pods are replaced one by one, the new one first, and each of them
+//! ends in the order that the kubelet follows.
+
+mod fleet;
+mod members;
+mod pod;
+mod port;
+mod probe;
+mod process;
+
+pub(crate) use fleet::{Fleet, Programs};
+pub(crate) use pod::Handoff;
