@@ -1,3 +1,51 @@
-//! Placeholder.
+//! Developer commands of Baton: `cargo xtask <command>`.
 
-fn main() {}
+mod apt;
+mod archive;
+mod cache;
+mod cluster;
+mod command;
+mod demo;
+mod elf;
+mod images;
+mod local;
+mod step;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Developer commands of Baton.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Commands,
+}
+
+/// One variant per command; each module owns its arguments and its work.
+#[derive(Subcommand)]
+enum Commands {
+    /// A real Kubernetes on this machine: nodes are network namespaces
+    Cluster(cluster::Args),
+    /// Show a rollout with Baton and without: nothing lost, and everything
+    Demo(demo::Args),
+    /// Build the container images from static binaries
+    Images(images::Args),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Commands::Cluster(args) => cluster::run(args),
+        Commands::Demo(args) => demo::run(&args),
+        Commands::Images(args) => images::run(&args),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

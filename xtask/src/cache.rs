@@ -1,0 +1,63 @@
+//! Built programs, kept under the hash of everything that went into them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use sha2::{Digest, Sha256};
+
+/// Returns the cached file `name` made from `inputs`, and makes it if missing.
+///
+/// `make` writes to a temporary path that is renamed at the end: a build that is
+/// killed leaves nothing that a later one would take for whole.
+pub(crate) fn file(name: &str, inputs: &[&[u8]], make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+    let file = path(name, inputs)?;
+    if file.is_file() {
+        return Ok(file);
+    }
+    let folder = folder()?;
+    std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let work = tempfile::Builder::new().prefix("building-").tempdir_in(&folder)?;
+    let built = work.path().join(name);
+    make(&built)?;
+    if let Some(parent) = file.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    std::fs::rename(&built, &file).with_context(|| format!("the build left no {}", built.display()))?;
+    Ok(file)
+}
+
+/// Where [`file`] keeps its result, whether or not it is there.
+pub(crate) fn path(name: &str, inputs: &[&[u8]]) -> Result<PathBuf> {
+    let mut hash = Sha256::new();
+    for input in inputs {
+        hash.update(Sha256::digest(input));
+    }
+    Ok(folder()?.join(&hex(&hash.finalize())[..16]).join(name))
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// `${XDG_CACHE_HOME:-~/.cache}/baton`.
+pub(crate) fn folder() -> Result<PathBuf> {
+    let cache = std::env::var_os("XDG_CACHE_HOME")
+        .filter(|folder| !folder.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
+        .context("no home folder: set XDG_CACHE_HOME to a folder for built programs")?;
+    Ok(cache.join("baton"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::path;
+
+    #[test]
+    fn inputs_that_join_to_the_same_bytes_have_different_folders() {
+        let one = path("x", &[b"ab", b"c"]).expect("a home folder");
+        let other = path("x", &[b"a", b"bc"]).expect("a home folder");
+        assert_ne!(one, other);
+    }
+}
