@@ -75,6 +75,7 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
         pace: Duration::try_from_secs_f64(options.players as f64 / options.rate).context("--rate is too low")?,
         leave: options.leave.clamp(0.0, 1.0),
         sticky: options.sticky,
+        tag: rand::random_range(0..1 << 24),
     };
 
     let mut crowd = JoinSet::new();

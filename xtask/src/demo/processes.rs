@@ -1,5 +1,6 @@
 //! The demo on loopback: three agents and three arenas as processes, no Kubernetes.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -43,6 +44,7 @@ fn play(plan: &Plan, side: Side, programs: &Programs, folder: &Path) -> Result<O
     let mut fleet = Fleet::start(&folder, programs, PODS, side == Side::With)?;
     let finish = folder.join("finish");
     let mut load = load(plan, side, programs, &fleet, &finish);
+    load.stderr(File::create(folder.join("load.log"))?);
     let crowd = Crowd::follow(&mut load, screen.crowd())?;
 
     let mut rollouts = Vec::new();

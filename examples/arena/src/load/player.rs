@@ -39,6 +39,8 @@ pub(crate) struct Habits {
     pub(crate) leave: f64,
     /// To stay with one server while it is there.
     pub(crate) sticky: bool,
+    /// Tells this load's players from those of other loads.
+    pub(crate) tag: u32,
 }
 
 /// One seat of the crowd.
@@ -82,7 +84,7 @@ impl Player {
         sleep(self.habits.pace.mul_f64(spread)).await;
         let mut games = 0u32;
         while !*self.finishing.borrow() {
-            let id = format!("p{}-{games}", self.slot);
+            let id = format!("{:06x}-{}-{games}", self.habits.tag, self.slot);
             games += 1;
             if let Some(row) = self.game(id).await {
                 self.tally.ended(row);
