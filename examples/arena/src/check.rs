@@ -15,10 +15,11 @@ use tokio::time::{Instant, sleep};
 
 use crate::http::Http;
 use crate::load::{self, Record};
+use crate::serve::seconds;
 use verdict::{Asked, View, judge};
 
-/// How long servers may take to agree.
-const SETTLE: Duration = Duration::from_secs(10);
+/// What was lost may be found, and what was gone may come back: a clean verdict counts when it holds for so long.
+const CALM: Duration = Duration::from_secs(1);
 const POLL: Duration = Duration::from_millis(250);
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -45,6 +46,9 @@ pub(crate) struct Scope {
     /// may still stand for addresses of yesterday.
     #[arg(long)]
     servers: Option<usize>,
+    /// How many seconds servers may take to agree.
+    #[arg(long, default_value = "10", value_parser = seconds)]
+    settle: Duration,
 }
 
 #[derive(Deserialize)]
@@ -68,17 +72,25 @@ pub(crate) async fn judge_and_print(record: &Record, targets: &[String], scope: 
     let asked = if scope.any { Asked::Any } else { Asked::Every };
     let http = Http::new(TIMEOUT);
     let begun = Instant::now();
+    let mut clean_since = None;
     let verdict = loop {
         let judged = match views(&http, targets, scope.servers).await {
             Ok(views) => judge(record, &views, asked),
             Err(error) => Err(error),
         };
-        let late = begun.elapsed() >= SETTLE;
+        let late = begun.elapsed() >= scope.settle;
         match judged {
-            Ok(verdict) if verdict.clean() || late => break verdict,
+            Ok(verdict) if verdict.clean() => {
+                let since = *clean_since.get_or_insert_with(Instant::now);
+                if since.elapsed() >= CALM {
+                    break verdict;
+                }
+            }
+            Ok(verdict) if late => break verdict,
             Err(error) if late => return Err(error),
-            _ => sleep(POLL).await,
+            _ => clean_since = None,
         }
+        sleep(POLL).await;
     };
     load::print(&serde_json::json!({ "verdict": verdict }))?;
     anyhow::ensure!(verdict.clean(), "acknowledged writes are missing");
