@@ -46,11 +46,13 @@ impl Log {
         self.windows.get(&origin).map_or(0, |window| window.start)
     }
 
-    /// The slots of an origin above a counter that is inside the window, in order.
+    /// The slots of an origin above a counter, in order; none if the counter is outside the window.
     pub(crate) fn slots(&self, origin: ReplicaId, from: u64) -> impl Iterator<Item = (u64, &Key)> + '_ {
-        let window = self.windows.get(&origin);
-        let skip = window.map_or(0, |window| from.saturating_sub(window.start) as usize);
-        window.into_iter().flat_map(move |window| (from + 1..).zip(window.slots.range(skip.min(window.slots.len())..)))
+        let window = self.windows.get(&origin).filter(|window| (window.start..window.end()).contains(&from));
+        window.into_iter().flat_map(move |window| {
+            let skip = (from - window.start) as usize;
+            (from + 1..).zip(window.slots.range(skip..))
+        })
     }
 
     /// Forgets the slots up to a counter.

@@ -112,7 +112,8 @@ impl Range {
         };
         let mut slots: Vec<u64> = self.items.iter().flat_map(|item| item.slots.iter().copied()).collect();
         slots.sort_unstable();
-        slots.len() as u64 == width && slots.iter().zip(self.from + 1..).all(|(slot, counter)| *slot == counter)
+        let follows = |(at, slot): (usize, &u64)| slot.checked_sub(self.from) == Some(at as u64 + 1);
+        slots.len() as u64 == width && slots.iter().enumerate().all(follows)
     }
 }
 

@@ -54,6 +54,16 @@ impl Roster {
         }
     }
 
+    /// Takes what another view of the same replica knows. Phases and the departure only go forward, so the order in
+    /// which views arrive does not matter.
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        self.leaving |= other.leaving;
+        for (replica, peer) in &other.peers {
+            self.advance(*replica, peer.phase);
+            self.set_linked(*replica, peer.linked);
+        }
+    }
+
     /// A peer said of itself how far it is. Says nothing about ids that are not listed.
     pub fn heard(&mut self, replica: ReplicaId, phase: MemberPhase) {
         if self.peers.contains_key(&replica) {

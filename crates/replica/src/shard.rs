@@ -105,8 +105,8 @@ enum Stage {
     Joining,
     /// It takes operations.
     Live,
-    /// It takes neither local writes nor peers' data, and only sends.
-    Sealed,
+    /// It takes neither local writes nor peers' data, and only sends what it has, if it ever had the state.
+    Sealed { held_state: bool },
 }
 
 /// One shard of one replica.
@@ -180,20 +180,26 @@ impl Shard {
         &self.clock
     }
 
-    /// Whether the shard still waits for the state.
+    /// Whether the shard does not have the state: it waits for it, or was sealed before it came.
     pub const fn is_joining(&self) -> bool {
-        matches!(self.stage, Stage::Joining)
+        matches!(self.stage, Stage::Joining | Stage::Sealed { held_state: false })
+    }
+
+    /// Whether this replica leaves.
+    pub const fn is_leaving(&self) -> bool {
+        self.roster.leaving()
     }
 
     /// Takes neither local writes nor peers' data from now on.
     pub fn seal(&mut self) {
-        self.stage = Stage::Sealed;
+        self.stage = Stage::Sealed { held_state: !self.is_joining() };
         self.incoming = None;
     }
 
-    /// Takes what is known of the other members.
+    /// Takes what is known of the other members; an older view than the last one changes nothing.
     pub fn set_roster(&mut self, roster: Roster) -> Effects {
-        let before = std::mem::replace(&mut self.roster, roster);
+        let before = self.roster.clone();
+        self.roster.absorb(&roster);
         for (id, peer) in &mut self.peers {
             if self.roster.is_leaving(*id) && !before.is_leaving(*id) {
                 peer.announce_everything();
@@ -262,10 +268,15 @@ impl Shard {
         }
     }
 
-    /// Forgets log slots that every member has acknowledged: Joining and unreachable ones count, Gone ones do not.
+    /// Forgets log slots that every member has acknowledged: Joining and unreachable ones count, Gone ones do not. An
+    /// origin has its own writes without saying so.
     fn cut_stable(&mut self) {
         for (origin, counter) in self.clock.iter() {
-            let acked = |id| self.peers.get(&id).map_or(0, |peer: &PeerState| peer.acked.get(origin));
+            let acked = |id| match self.peers.get(&id) {
+                _ if id == origin => counter,
+                Some(peer) => peer.acked.get(origin),
+                None => 0,
+            };
             let stable = self.roster.members().map(|(id, _)| acked(id)).min().unwrap_or(counter);
             self.log.cut(origin, stable.min(counter));
         }

@@ -8,7 +8,7 @@ use crate::{MemberPhase, ReplicaId};
 impl Shard {
     /// The membership's source granted this replica to start without state.
     pub fn start_empty(&mut self) -> Effects {
-        if !self.is_joining() {
+        if !matches!(self.stage, Stage::Joining) {
             return Effects::default();
         }
         self.stage = Stage::Live;
@@ -30,7 +30,7 @@ impl Shard {
 
     /// A joining shard asks a linked member that holds the state; shards spread over the members.
     pub(super) fn seek_source(&mut self) {
-        if !self.is_joining() || self.incoming.is_some() {
+        if !matches!(self.stage, Stage::Joining) || self.incoming.is_some() {
             return;
         }
         let mut holders = self.roster.holders();

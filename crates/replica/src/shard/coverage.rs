@@ -88,8 +88,9 @@ impl Shard {
     /// replica leaves and while they were not leaving themselves; and no origin vouches alone for its own writes while
     /// there is another survivor.
     pub fn coverage(&self, clock: &VersionVector, need: Need) -> Coverage {
+        // A giver whose link is down may have crashed: its acknowledgement is void until it is heard of again.
         let acked = |id: ReplicaId, clock: &VersionVector| {
-            self.peers.get(&id).is_some_and(|peer| peer.counted.covers_all(clock))
+            self.peers.get(&id).is_some_and(|peer| peer.link.is_some() && peer.counted.covers_all(clock))
         };
         let survivors: Vec<Survivor> =
             self.roster.survivors().map(|replica| Survivor { replica, covers: acked(replica, clock) }).collect();

@@ -44,6 +44,11 @@ impl Shard {
         Ok(rows.filter_map(|(key, entry)| Some(Listed { key: key.clone(), read: read(entry)? })).collect())
     }
 
+    /// Every entry with its context, tombstones included, in key order.
+    pub fn entries(&self) -> impl Iterator<Item = (&Key, &Entry)> {
+        self.store.after(None)
+    }
+
     fn readable(&self) -> Result<(), WriteError> {
         if self.is_joining() { Err(WriteError::Joining) } else { Ok(()) }
     }

@@ -57,13 +57,14 @@ impl Shard {
 
     fn handle_applied(&mut self, from: ReplicaId, applied: Applied) -> Result<Effects, ProtocolError> {
         self.refuse_future(&applied.clock)?;
-        let (me, leaving) = (self.me(), self.roster.leaving());
+        let me = self.me();
         let Some(peer) = self.peers.get_mut(&from) else {
             return Ok(Effects::default());
         };
         let before = peer.acked.get(me);
         peer.acked.join(&applied.clock);
-        let counts = leaving && applied.heard_leaving && !applied.leaving;
+        // The giver may have heard of the departure, from the operator, before this replica itself did.
+        let counts = applied.heard_leaving && !applied.leaving;
         if counts {
             peer.counted.join(&applied.clock);
         }

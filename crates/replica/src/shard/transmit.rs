@@ -61,7 +61,7 @@ impl Shard {
             full,
             answers_range: std::mem::take(&mut link.answers_range),
             heard_leaving: roster.is_leaving(peer),
-            leaving: roster.leaving() || matches!(self.stage, Stage::Sealed),
+            leaving: roster.leaving() || matches!(self.stage, Stage::Sealed { .. }),
         }))
     }
 

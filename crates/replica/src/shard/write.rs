@@ -73,7 +73,7 @@ impl Shard {
     fn check(&self, key: &Key, condition: &Condition) -> Result<(), WriteError> {
         match self.stage {
             Stage::Joining => return Err(WriteError::Joining),
-            Stage::Sealed => return Err(WriteError::Sealed),
+            Stage::Sealed { .. } => return Err(WriteError::Sealed),
             Stage::Live => {}
         }
         let current = self.store.get(key).and_then(Tag::of);
