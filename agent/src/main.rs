@@ -1,3 +1,29 @@
-//! Placeholder.
+//! The agent of Baton: the sidecar that keeps an app's state alive while its pods are replaced.
 
-fn main() {}
+mod admin;
+mod config;
+mod control;
+mod departure;
+mod engine;
+mod http;
+mod link;
+mod membership;
+mod metric;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::{Cli, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Run(args) => run::run(*args),
+        Command::Drain(args) => run::call(control::drain(&args)),
+        Command::Status(args) => run::call(control::status(&args)),
+    }
+}

@@ -1,0 +1,240 @@
+//! How the process leaves: the shell around [`Lifecycle`], which decides.
+
+mod receipt;
+
+use std::future::pending;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_replica::{Action, Budget, Lifecycle, MemberPhase, Need, Outcome, Progress, Survivor, VersionVector};
+use baton_wire::directory::handoff_report::Stage;
+use futures_util::future::select_all;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{sleep, timeout};
+use tracing::{error, info, warn};
+
+use crate::control::DepartureReport;
+use crate::engine::Engine;
+
+/// Hooks and signals waiting at once; the kubelet calls one, a person perhaps a second.
+const MAX_COMMANDS: usize = 16;
+
+/// The longest that the departure goes without looking at its progress, should a signal be missed.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How long the end waits for the receipt to be taken; well within the margin that the last deadline leaves.
+const RECEIPT_WAIT: Duration = Duration::from_millis(200);
+
+/// Asks the process to leave.
+#[derive(Clone)]
+pub(crate) struct DepartureHandle {
+    commands: mpsc::Sender<Command>,
+}
+
+enum Command {
+    Hook(oneshot::Sender<DepartureReport>),
+    Stop,
+}
+
+/// The departure of this process.
+pub(crate) struct Departure {
+    engine: Arc<Engine>,
+    life: Lifecycle,
+    commands: mpsc::Receiver<Command>,
+    hooks: Vec<oneshot::Sender<DepartureReport>>,
+    watermark: Option<Vec<VersionVector>>,
+}
+
+// === impl DepartureHandle ===
+
+impl DepartureHandle {
+    /// The preStop hook: holds until everything known now is handed off, or has failed to be. `None` if the process is
+    /// ending.
+    pub(crate) async fn hook(&self) -> Option<DepartureReport> {
+        let (answer, answered) = oneshot::channel();
+        self.commands.send(Command::Hook(answer)).await.ok()?;
+        answered.await.ok()
+    }
+
+    /// SIGTERM: the app is gone.
+    pub(crate) async fn stop(&self) {
+        let _ = self.commands.send(Command::Stop).await;
+    }
+}
+
+// === impl Departure ===
+
+impl Departure {
+    /// A process that has just started.
+    pub(crate) fn new(engine: Arc<Engine>, budget: Budget) -> (DepartureHandle, Self) {
+        let (sender, commands) = mpsc::channel(MAX_COMMANDS);
+        let life = Lifecycle::new(budget);
+        let departure = Self { engine, life, commands, hooks: Vec::new(), watermark: None };
+        (DepartureHandle { commands: sender }, departure)
+    }
+
+    /// Follows the process from its start to its end, and leaves the receipt with a peer, the operator and the kubelet.
+    pub(crate) async fn run(mut self, termination_log: &Path) -> DepartureReport {
+        let receipt = self.follow().await;
+        if let Err(error) = receipt::leave_for_kubelet(&receipt, termination_log) {
+            warn!(%error, path = %termination_log.display(), "Cannot write the termination message");
+        }
+        self.leave_with_others(&receipt).await;
+        receipt
+    }
+
+    async fn follow(&mut self) -> DepartureReport {
+        let mut lists = self.engine.membership();
+        loop {
+            self.notice();
+            if let Some(receipt) = self.act() {
+                return receipt;
+            }
+            let (engine, patience) = (self.engine.clone(), self.patience());
+            tokio::select! {
+                command = self.commands.recv() => self.command(command),
+                _ = lists.changed() => {}
+                () = engine.departure_progress() => {}
+                () = sleep(patience) => {}
+            }
+        }
+    }
+
+    /// Waits a moment for a peer and for the operator to take the receipt; either is enough, and the kubelet has it too.
+    async fn leave_with_others(&self, receipt: &DepartureReport) {
+        let report = receipt::for_operator(&self.engine, Stage::Sealed, receipt);
+        let links = self.engine.links().all();
+        for link in &links {
+            link.leave_receipt(report.clone());
+        }
+        let kept = links.iter().map(|link| Box::pin(link.receipt_kept.notified()));
+        let peer = async { if links.is_empty() { pending().await } else { select_all(kept).await.0 } };
+        let taken = async { tokio::select! { () = peer => {}, () = self.engine.reports().drained() => {} } };
+        let _ = timeout(RECEIPT_WAIT, taken).await;
+    }
+
+    fn command(&mut self, command: Option<Command>) {
+        let now = self.engine.uptime_millis();
+        match command {
+            Some(Command::Hook(answer)) => {
+                self.hooks.push(answer);
+                self.life.hook(now);
+            }
+            Some(Command::Stop) => self.life.stop(now),
+            None => {}
+        }
+    }
+
+    /// Takes note of what has changed around the process.
+    fn notice(&mut self) {
+        let now = self.engine.uptime_millis();
+        let list = self.engine.membership().borrow().clone();
+        if let Some(list) = list {
+            self.life.set_handoff_timeout(list.settings.handoff_timeout);
+            let me = self.engine.identity().replica;
+            if list.first == Some(me) && !self.engine.holds_state() && !self.life.leaving() {
+                info!("Starting without state, as the member list allows");
+                self.engine.start_empty();
+            }
+            if let Some(row) = list.member(me).filter(|row| row.phase == MemberPhase::Leaving) {
+                self.life.terminating(row.grace, now);
+            }
+        }
+        if self.engine.holds_state() {
+            self.life.bootstrapped();
+        }
+    }
+
+    /// Does what the lifecycle asks; returns the receipt when the process may end.
+    fn act(&mut self) -> Option<DepartureReport> {
+        loop {
+            let now = self.engine.uptime_millis();
+            if self.life.leaving() {
+                let (watermark, everything) = self.progress();
+                self.life.progress(watermark, everything, now);
+            }
+            self.life.tick(now);
+            let Some(action) = self.life.poll_action() else {
+                self.engine.set_phase(self.life.phase());
+                return None;
+            };
+            match action {
+                Action::AnnounceLeaving => {
+                    self.engine.update_roster(baton_replica::Roster::leave);
+                    self.engine.set_phase(self.life.phase());
+                    info!("Leaving");
+                    self.report(Stage::Started, Outcome::Nothing);
+                }
+                Action::TakeWatermark => self.watermark = Some(self.engine.clocks()),
+                Action::ReturnHook(outcome) => self.return_hooks(outcome),
+                Action::Seal => {
+                    self.engine.seal();
+                    info!("Sealed: no more writes");
+                }
+                Action::Exit(outcome) => return Some(self.report(Stage::Sealed, outcome)),
+            }
+        }
+    }
+
+    fn return_hooks(&mut self, outcome: Outcome) {
+        let receipt = self.report(Stage::Hook, outcome);
+        for hook in self.hooks.drain(..) {
+            let _ = hook.send(receipt.clone());
+        }
+    }
+
+    fn progress(&self) -> (Progress, Progress) {
+        let need = self.engine.need();
+        let clocks = self.engine.clocks();
+        let everything = self.engine.progress(&clocks, need);
+        let watermark = self.watermark.as_ref().map_or(Progress::Uncovered, |clocks| self.engine.progress(clocks, need));
+        (watermark, everything)
+    }
+
+    /// Writes down how it went, for the operator too.
+    fn report(&self, stage: Stage, outcome: Outcome) -> DepartureReport {
+        let receipt = receipt::write(&self.engine, &self.life, stage, outcome);
+        let DepartureReport { keys, keys_unacknowledged, hold_millis, tail_millis, ref message, .. } = receipt;
+        match outcome {
+            Outcome::Failed => error!(keys, keys_unacknowledged, hold_millis, tail_millis, message, "Handoff failed"),
+            Outcome::Acknowledged | Outcome::Nothing => info!(keys, hold_millis, tail_millis, message, "Handoff report"),
+        }
+        self.engine.reports().push(receipt::for_operator(&self.engine, stage, &receipt));
+        receipt
+    }
+
+    fn patience(&self) -> Duration {
+        let now = self.engine.uptime_millis();
+        let next = self.life.next_deadline().map(|deadline| Duration::from_millis(deadline.saturating_sub(now)));
+        let look = if self.life.leaving() { LOOK } else { Duration::from_secs(1) };
+        next.map_or(look, |next| next.min(look))
+    }
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// How far the given clocks, one a shard, are handed off.
+    fn progress(&self, clocks: &[VersionVector], need: Need) -> Progress {
+        if clocks.iter().all(VersionVector::is_empty) {
+            return Progress::Nothing;
+        }
+        let covered = |(index, clock)| self.inspect(index, |shard| shard.coverage(clock, need).covered);
+        if clocks.iter().enumerate().all(covered) { Progress::Covered } else { Progress::Uncovered }
+    }
+
+    /// The survivors that cover everything, in every shard.
+    fn covering_survivors(&self) -> Vec<Survivor> {
+        let need = self.need();
+        let survivors = |index| self.inspect(index, |shard| shard.coverage(shard.clock(), need).survivors);
+        let mut all: Vec<Survivor> = survivors(0);
+        for index in 1..self.shard_count() {
+            let here = survivors(index);
+            let covers = |survivor: &Survivor| here.iter().any(|other| other.replica == survivor.replica && other.covers);
+            all.retain(|survivor| survivor.covers && covers(survivor));
+        }
+        all.retain(|survivor| survivor.covers);
+        all
+    }
+}

@@ -1,0 +1,69 @@
+//! The receipt of a departure, from what is known when it is written.
+
+use std::path::Path;
+
+use baton_replica::{Lifecycle, Outcome};
+use baton_wire::directory::handoff_report::Stage;
+use baton_wire::directory::{HandoffReport, Outcome as WireOutcome};
+
+use crate::control::{DepartureOutcome, DepartureReport};
+use crate::engine::Engine;
+
+/// Writes down how far the departure has come.
+pub(super) fn write(engine: &Engine, life: &Lifecycle, stage: Stage, outcome: Outcome) -> DepartureReport {
+    let status = engine.status();
+    let pod = |id| status.members.iter().find(|member| member.replica == id).map(|member| member.pod.clone());
+    let survivors = engine.covering_survivors();
+    let survivors: Vec<String> = survivors.into_iter().filter_map(|survivor| pod(survivor.replica)).collect();
+    let keys_unacknowledged = if outcome == Outcome::Failed { engine.keys_not_covered() } else { 0 };
+    DepartureReport {
+        outcome: outcome.into(),
+        keys: status.keys,
+        keys_unacknowledged,
+        message: sentence(stage, outcome, &survivors, status.keys, keys_unacknowledged),
+        survivors,
+        hold_millis: life.held_millis().unwrap_or(0),
+        tail_millis: life.tail_millis().unwrap_or(0),
+    }
+}
+
+/// The receipt for the operator, directly or through a peer.
+pub(super) fn for_operator(engine: &Engine, stage: Stage, receipt: &DepartureReport) -> HandoffReport {
+    let identity = engine.identity();
+    let outcome = match (stage, receipt.outcome) {
+        (Stage::Started | Stage::Unspecified, _) => WireOutcome::Unspecified,
+        (_, DepartureOutcome::Acknowledged) => WireOutcome::Acknowledged,
+        (_, DepartureOutcome::Nothing) => WireOutcome::NothingToHandOff,
+        (_, DepartureOutcome::Failed) => WireOutcome::Failed,
+    };
+    HandoffReport {
+        replica: identity.replica.bits(),
+        pod_name: identity.pod_name.clone(),
+        pod_uid: identity.pod_uid.clone(),
+        stage: stage.into(),
+        outcome: outcome.into(),
+        keys: receipt.keys,
+        keys_unacknowledged: receipt.keys_unacknowledged,
+        bytes: engine.status().bytes,
+        survivors: receipt.survivors.clone(),
+        hold_millis: receipt.hold_millis,
+        tail_millis: receipt.tail_millis,
+        message: receipt.message.clone(),
+    }
+}
+
+/// Leaves the receipt where the kubelet looks for it.
+pub(super) fn leave_for_kubelet(receipt: &DepartureReport, path: &Path) -> std::io::Result<()> {
+    std::fs::write(path, serde_json::to_vec(receipt)?)
+}
+
+fn sentence(stage: Stage, outcome: Outcome, survivors: &[String], keys: u64, missing: u64) -> String {
+    match (stage, outcome) {
+        (Stage::Started, _) => format!("Handing off {keys} keys"),
+        (_, Outcome::Acknowledged) => format!("Everything ({keys} keys) is acknowledged by {}", survivors.join(", ")),
+        (_, Outcome::Nothing) => "There was nothing to hand off".to_owned(),
+        (_, Outcome::Failed) => {
+            format!("{missing} keys hold writes that no single survivor has acknowledged; they are lost with this pod")
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! The shards of one process, with the locks, waits and wake-ups around them.
+//!
+//! Each shard has its own lock, held for one operation and never across an await. What a call makes necessary (a link
+//! to wake, a writer to wake) follows from the [`Effects`] that the shard returns.
+
+mod limit;
+mod link_handle;
+mod read;
+mod report;
+mod status;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use baton_replica::{Effects, Key, LinkId, Membership, MembershipVersion, Need, Phase, ProtocolError, ReplicaId, Roster, Shard, ShardMessage, VersionVector, Wake};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+
+pub(crate) use limit::{DefaultLimits, LimitError};
+pub(crate) use link_handle::{LinkHandle, Links};
+pub(crate) use status::{MemberStatus, Status};
+pub(crate) use write::{Stored, WriteFailure};
+
+/// Who this process is.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    /// Random, new for every process.
+    pub(crate) replica: ReplicaId,
+    /// `namespace/name` of the group; links join agents of one group only.
+    pub(crate) group: String,
+    /// For people.
+    pub(crate) pod_name: String,
+    /// The pod's UID; empty outside Kubernetes.
+    pub(crate) pod_uid: String,
+}
+
+/// The state of one agent process. All of its parts are reached through this.
+pub(crate) struct Engine {
+    identity: Identity,
+    limits: DefaultLimits,
+    shards: Vec<ShardCell>,
+    roster: Mutex<Roster>,
+    membership: watch::Sender<Option<Arc<Membership>>>,
+    phase: watch::Sender<Phase>,
+    links: Links,
+    usage: limit::UsageTable,
+    reports: report::ReportQueue,
+    /// Signalled when a departure may have come further.
+    departure: Notify,
+    /// The highest write acknowledgement level in use.
+    ack_level: AtomicU64,
+    caught_up_at: AtomicU64,
+    was_ready: AtomicBool,
+    started: Instant,
+}
+
+/// One shard and those who wait for it.
+struct ShardCell {
+    shard: Mutex<Shard>,
+    /// Signalled when a peer acknowledged more, or the members that count changed.
+    acknowledged: Notify,
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// A process without state.
+    pub(crate) fn new(identity: Identity, shards: usize, limits: DefaultLimits) -> Arc<Self> {
+        let roster = Roster::new(identity.replica);
+        let cell = |index| ShardCell {
+            shard: Mutex::new(Shard::new(index, roster.clone(), baton_replica::Limits::default())),
+            acknowledged: Notify::new(),
+        };
+        Arc::new(Self {
+            identity,
+            limits,
+            shards: (0..shards).map(cell).collect(),
+            roster: Mutex::new(roster.clone()),
+            membership: watch::Sender::new(None),
+            phase: watch::Sender::new(Phase::Joining),
+            links: Links::new(shards),
+            usage: limit::UsageTable::default(),
+            reports: report::ReportQueue::default(),
+            departure: Notify::new(),
+            ack_level: AtomicU64::new(0),
+            caught_up_at: AtomicU64::new(0),
+            was_ready: AtomicBool::new(false),
+            started: Instant::now(),
+        })
+    }
+
+    pub(crate) const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    pub(crate) const fn shard_count(&self) -> usize {
+        self.shards.len()
+    }
+
+    pub(crate) const fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// Receipts on their way to the operator.
+    pub(crate) const fn reports(&self) -> &report::ReportQueue {
+        &self.reports
+    }
+
+    /// What is handed off must have as many holders as the writes of this process ever asked for.
+    pub(crate) fn need(&self) -> Need {
+        let level = self.ack_level.load(Ordering::Relaxed).try_into().unwrap_or(u32::MAX);
+        Need { acks: self.settings().handoff_acks, level }
+    }
+
+    /// What must be done now and then: telling peers what was applied, and noticing that nothing is missing.
+    pub(crate) fn tick(&self) {
+        for index in 0..self.shards.len() {
+            self.with_shard(index, None, Shard::flush_acknowledgements);
+        }
+        self.in_sync();
+    }
+
+    /// Takes no more writes, neither local ones nor peers'.
+    pub(crate) fn seal(&self) {
+        for cell in &self.shards {
+            cell.shard.lock().seal();
+            cell.acknowledged.notify_waiters();
+        }
+    }
+
+    /// The newest member list; `None` before the first.
+    pub(crate) fn membership(&self) -> watch::Receiver<Option<Arc<Membership>>> {
+        self.membership.subscribe()
+    }
+
+    /// The number of the newest member list, 0 before the first.
+    pub(crate) fn membership_number(&self) -> u64 {
+        self.membership.borrow().as_ref().map_or(0, |list| list.version.number)
+    }
+
+    /// This process's phase.
+    pub(crate) fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        let changed = self.phase.send_if_modified(|now| std::mem::replace(now, phase) != phase);
+        if changed {
+            self.links.wake_all();
+        }
+    }
+
+    /// Takes a list from its source, the operator's stream or the members file, which is always right.
+    pub(crate) fn take_membership_from_source(&self, list: Membership) {
+        self.take_membership(list, |known, new| known.uid != new.uid || known.number < new.number);
+    }
+
+    /// Takes a list that a peer passed on: only a newer one of the same source, or the first at all.
+    pub(crate) fn take_membership_from_peer(&self, list: Membership) {
+        self.take_membership(list, |known, new| new > known);
+    }
+
+    /// Changes what is known of the members, and tells every shard. One change at a time, so that no shard ends with an
+    /// older roster than another.
+    pub(crate) fn update_roster(&self, change: impl FnOnce(&mut Roster)) {
+        let mut roster = self.roster.lock();
+        let before = roster.clone();
+        change(&mut roster);
+        if *roster == before {
+            return;
+        }
+        for (index, cell) in self.shards.iter().enumerate() {
+            self.with_shard(index, None, |shard| shard.set_roster(roster.clone()));
+            cell.acknowledged.notify_waiters();
+        }
+        self.departure.notify_one();
+    }
+
+    /// What is known of the members now.
+    pub(crate) fn roster(&self) -> Roster {
+        self.roster.lock().clone()
+    }
+
+    /// Calls a shard and does what follows. `sender` is the peer whose message it is.
+    pub(crate) fn with_shard(
+        &self,
+        index: usize,
+        sender: Option<ReplicaId>,
+        call: impl FnOnce(&mut Shard) -> Effects,
+    ) -> Effects {
+        let cell = &self.shards[index];
+        let (effects, usage) = {
+            let mut shard = cell.shard.lock();
+            let effects = call(&mut shard);
+            (effects, shard.take_usage_changes())
+        };
+        self.usage.apply(usage);
+        self.follow(index, sender, effects);
+        effects
+    }
+
+    /// Starts without state: the membership's source allows it to this replica.
+    pub(crate) fn start_empty(&self) {
+        for index in 0..self.shards.len() {
+            self.with_shard(index, None, Shard::start_empty);
+        }
+    }
+
+    /// Whether every shard holds the state.
+    pub(crate) fn holds_state(&self) -> bool {
+        self.shards.iter().all(|cell| !cell.shard.lock().is_joining())
+    }
+
+    /// Waits until a departure may have come further.
+    pub(crate) async fn departure_progress(&self) {
+        self.departure.notified().await;
+    }
+
+    /// Every shard's clock.
+    pub(crate) fn clocks(&self) -> Vec<VersionVector> {
+        self.shards.iter().map(|cell| cell.shard.lock().clock().clone()).collect()
+    }
+
+    /// What a shard has to send on a link.
+    pub(crate) fn poll_transmit(&self, index: usize, peer: ReplicaId, link: LinkId) -> Option<ShardMessage> {
+        self.shards[index].shard.lock().poll_transmit(peer, link)
+    }
+
+    /// Gives a shard what a peer sent. On an error the link should be closed.
+    pub(crate) fn handle(
+        &self,
+        index: usize,
+        peer: ReplicaId,
+        link: LinkId,
+        message: ShardMessage,
+    ) -> Result<(), ProtocolError> {
+        let mut result = Ok(());
+        self.with_shard(index, Some(peer), |shard| match shard.handle(peer, link, message, wall_millis()) {
+            Ok(effects) => effects,
+            Err(error) => {
+                result = Err(error);
+                Effects::default()
+            }
+        });
+        result
+    }
+
+    /// How many keys hold a write that no single survivor has acknowledged. Looks at every key.
+    pub(crate) fn keys_not_covered(&self) -> u64 {
+        self.shards.iter().map(|cell| cell.shard.lock().keys_not_covered()).sum()
+    }
+
+    /// Looks at one shard.
+    pub(crate) fn inspect<R>(&self, index: usize, look: impl FnOnce(&Shard) -> R) -> R {
+        look(&self.shards[index].shard.lock())
+    }
+
+    fn shard_of(&self, key: &Key) -> usize {
+        (key.hash() % self.shards.len() as u64) as usize
+    }
+
+    fn take_membership(&self, list: Membership, better: fn(&MembershipVersion, &MembershipVersion) -> bool) {
+        let list = Arc::new(list);
+        let taken = self.membership.send_if_modified(|known| {
+            let take = known.as_ref().is_none_or(|known| better(&known.version, &list.version));
+            if take {
+                *known = Some(list.clone());
+            }
+            take
+        });
+        if taken {
+            self.update_roster(|roster| roster.take(&list));
+        }
+    }
+
+    fn follow(&self, index: usize, sender: Option<ReplicaId>, effects: Effects) {
+        match (effects.wake, sender) {
+            (Wake::Nobody, _) => {}
+            (Wake::Sender, Some(peer)) => self.links.wake(peer, index),
+            (Wake::Sender | Wake::All, _) => self.links.wake_everybody(index),
+        }
+        if effects.acknowledged {
+            self.shards[index].acknowledged.notify_waiters();
+            self.departure.notify_one();
+        }
+        if effects.bootstrapped {
+            self.departure.notify_one();
+        }
+    }
+
+    /// Monotonic milliseconds since the process started.
+    pub(crate) fn uptime_millis(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+}
+
+/// The wall clock in Unix milliseconds.
+pub(crate) fn wall_millis() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_millis() as u64
+}

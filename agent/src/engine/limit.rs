@@ -1,0 +1,109 @@
+//! What maps may hold: refused at write time, before anything is stored.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use baton_replica::{Key, MapLimits, MapName, Settings, Usage, Value};
+use parking_lot::RwLock;
+
+/// Bounds of maps that have none of their own.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DefaultLimits {
+    /// One value, in bytes.
+    pub(crate) max_value_bytes: u64,
+    /// Keys and values of one map, in bytes.
+    pub(crate) max_bytes: u64,
+    /// Live keys of one map.
+    pub(crate) max_entries: u64,
+}
+
+/// A write that would pass a bound; nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum LimitError {
+    #[error("the value has {size} bytes, and this map takes at most {limit}")]
+    Value { size: u64, limit: u64 },
+    #[error("the map is full: it holds {held} of at most {limit} bytes")]
+    Bytes { held: u64, limit: u64 },
+    #[error("the map is full: it holds {held} of at most {limit} keys")]
+    Entries { held: u64, limit: u64 },
+}
+
+/// What each map holds, over all shards.
+#[derive(Default)]
+pub(crate) struct UsageTable {
+    maps: RwLock<HashMap<String, Arc<MapUsage>>>,
+}
+
+#[derive(Default)]
+struct MapUsage {
+    bytes: AtomicI64,
+    entries: AtomicI64,
+}
+
+// === impl DefaultLimits ===
+
+impl DefaultLimits {
+    /// Checks a write of a value. `replaced` is the size of what it replaces, if the key has a value.
+    pub(crate) fn check(
+        &self,
+        settings: &Settings,
+        usage: &UsageTable,
+        key: &Key,
+        value: &Value,
+        replaced: Option<u64>,
+    ) -> Result<(), LimitError> {
+        let own = own_limits(settings, key.map());
+        let size = value.size() as u64;
+        let limit = own.max_value_bytes.unwrap_or(self.max_value_bytes).min(self.max_value_bytes);
+        if size > limit {
+            return Err(LimitError::Value { size, limit });
+        }
+        let held = usage.of(key.map());
+        let limit = own.max_bytes.unwrap_or(self.max_bytes);
+        let grows = replaced.map_or(size + key.name().len() as u64, |replaced| size.saturating_sub(replaced));
+        if grows > 0 && held.bytes.max(0) as u64 + grows > limit {
+            return Err(LimitError::Bytes { held: held.bytes.max(0) as u64, limit });
+        }
+        let limit = own.max_entries.unwrap_or(self.max_entries);
+        if replaced.is_none() && held.entries.max(0) as u64 >= limit {
+            return Err(LimitError::Entries { held: held.entries.max(0) as u64, limit });
+        }
+        Ok(())
+    }
+}
+
+// === impl UsageTable ===
+
+impl UsageTable {
+    /// What one map holds.
+    pub(crate) fn of(&self, map: &str) -> Usage {
+        let maps = self.maps.read();
+        let Some(usage) = maps.get(map) else { return Usage::default() };
+        Usage { bytes: usage.bytes.load(Ordering::Relaxed), entries: usage.entries.load(Ordering::Relaxed) }
+    }
+
+    /// What all maps hold together.
+    pub(crate) fn total(&self) -> Usage {
+        let maps = self.maps.read();
+        maps.values().fold(Usage::default(), |sum, usage| Usage {
+            bytes: sum.bytes + usage.bytes.load(Ordering::Relaxed),
+            entries: sum.entries + usage.entries.load(Ordering::Relaxed),
+        })
+    }
+
+    /// Adds what a shard reported.
+    pub(crate) fn apply(&self, changes: BTreeMap<String, Usage>) {
+        for (map, change) in changes {
+            let usage = self.maps.read().get(&map).cloned();
+            let usage = usage.unwrap_or_else(|| self.maps.write().entry(map).or_default().clone());
+            usage.bytes.fetch_add(change.bytes, Ordering::Relaxed);
+            usage.entries.fetch_add(change.entries, Ordering::Relaxed);
+        }
+    }
+}
+
+fn own_limits(settings: &Settings, map: &str) -> MapLimits {
+    let named = settings.maps.iter().find(|(name, _): &&(MapName, MapLimits)| name.as_str() == map);
+    named.map(|(_, limits)| *limits).unwrap_or_default()
+}

@@ -1,0 +1,155 @@
+//! Who is linked, and which shards may have something for whom.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use baton_replica::{LinkId, ReplicaId};
+use baton_wire::directory::HandoffReport;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+const WORD: usize = u64::BITS as usize;
+
+/// The links that are up, one a peer at most.
+pub(crate) struct Links {
+    shards: usize,
+    next: AtomicU64,
+    by_peer: RwLock<BTreeMap<ReplicaId, Arc<LinkHandle>>>,
+}
+
+/// One link: a set of shards to poll, and a way to end it.
+pub(crate) struct LinkHandle {
+    pub(crate) peer: ReplicaId,
+    pub(crate) id: LinkId,
+    /// The replica that dialled it.
+    pub(crate) dialer: ReplicaId,
+    /// The newest membership number that the peer is known to have.
+    pub(crate) peer_membership: AtomicU64,
+    /// Ends the link's tasks.
+    pub(crate) closed: CancellationToken,
+    dirty: Vec<AtomicU64>,
+    notify: Notify,
+    /// A receipt to leave with the peer, and whether the peer has confirmed it.
+    receipt: Mutex<Option<HandoffReport>>,
+    pub(crate) receipt_kept: Notify,
+}
+
+// === impl Links ===
+
+impl Links {
+    pub(crate) fn new(shards: usize) -> Self {
+        Self { shards, next: AtomicU64::new(1), by_peer: RwLock::default() }
+    }
+
+    /// Registers a new link. Of two between the same pair, the one that the lower id dialled stays, so that both sides
+    /// keep the same one; of two dialled by the same side, the newer. `None` means that the new one must go.
+    pub(crate) fn register(&self, me: ReplicaId, peer: ReplicaId, dialer: ReplicaId) -> Option<Arc<LinkHandle>> {
+        let mut by_peer = self.by_peer.write();
+        if let Some(old) = by_peer.get(&peer) {
+            let preferred = me.min(peer);
+            if old.dialer == preferred && dialer != preferred && !old.closed.is_cancelled() {
+                return None;
+            }
+            old.closed.cancel();
+        }
+        let handle = Arc::new(LinkHandle {
+            peer,
+            id: LinkId(self.next.fetch_add(1, Ordering::Relaxed)),
+            dialer,
+            peer_membership: AtomicU64::new(0),
+            closed: CancellationToken::new(),
+            dirty: (0..self.shards.div_ceil(WORD)).map(|_| AtomicU64::new(0)).collect(),
+            notify: Notify::new(),
+            receipt: Mutex::new(None),
+            receipt_kept: Notify::new(),
+        });
+        by_peer.insert(peer, handle.clone());
+        Some(handle)
+    }
+
+    /// Forgets a link, unless a newer one has replaced it. Says whether it was the current one.
+    pub(crate) fn remove(&self, handle: &LinkHandle) -> bool {
+        handle.closed.cancel();
+        let mut by_peer = self.by_peer.write();
+        let current = by_peer.get(&handle.peer).is_some_and(|now| now.id == handle.id);
+        if current {
+            by_peer.remove(&handle.peer);
+        }
+        current
+    }
+
+    /// The link to a peer.
+    pub(crate) fn get(&self, peer: ReplicaId) -> Option<Arc<LinkHandle>> {
+        self.by_peer.read().get(&peer).cloned()
+    }
+
+    /// All links.
+    pub(crate) fn all(&self) -> Vec<Arc<LinkHandle>> {
+        self.by_peer.read().values().cloned().collect()
+    }
+
+    /// A shard may have something for a peer.
+    pub(crate) fn wake(&self, peer: ReplicaId, shard: usize) {
+        if let Some(handle) = self.by_peer.read().get(&peer) {
+            handle.mark(shard);
+        }
+    }
+
+    /// A shard may have something for everybody.
+    pub(crate) fn wake_everybody(&self, shard: usize) {
+        for handle in self.by_peer.read().values() {
+            handle.mark(shard);
+        }
+    }
+
+    /// Something that is not a shard's changed.
+    pub(crate) fn wake_all(&self) {
+        for handle in self.by_peer.read().values() {
+            handle.notify.notify_one();
+        }
+    }
+}
+
+// === impl LinkHandle ===
+
+impl LinkHandle {
+    /// A shard may have something to send.
+    pub(crate) fn mark(&self, shard: usize) {
+        let bit = 1 << (shard % WORD);
+        let before = self.dirty[shard / WORD].fetch_or(bit, Ordering::AcqRel);
+        if before & bit == 0 {
+            self.notify.notify_one();
+        }
+    }
+
+    /// Takes the marks: the shards to poll now.
+    pub(crate) fn take_marked(&self) -> Vec<usize> {
+        let mut marked = Vec::new();
+        for (at, word) in self.dirty.iter().enumerate() {
+            let mut bits = word.swap(0, Ordering::AcqRel);
+            while bits != 0 {
+                marked.push(at * WORD + bits.trailing_zeros() as usize);
+                bits &= bits - 1;
+            }
+        }
+        marked
+    }
+
+    /// Leaves a receipt with the peer.
+    pub(crate) fn leave_receipt(&self, report: HandoffReport) {
+        *self.receipt.lock() = Some(report);
+        self.notify.notify_one();
+    }
+
+    /// The receipt to send, once.
+    pub(crate) fn take_receipt(&self) -> Option<HandoffReport> {
+        self.receipt.lock().take()
+    }
+
+    /// Waits until there may be something to do.
+    pub(crate) async fn woken(&self) {
+        self.notify.notified().await;
+    }
+}

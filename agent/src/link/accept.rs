@@ -1,0 +1,130 @@
+//! The side of a link that is dialled.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_wire::convert::{membership_from_wire, phase_to_wire};
+use baton_wire::peer::frame::Body;
+use baton_wire::peer::peer_server::{Peer, PeerServer};
+use baton_wire::peer::{Frame, Identity, IdentifyRequest};
+use futures_util::{Stream, StreamExt};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::timeout;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::{Request, Response, Status, Streaming};
+use tracing::debug;
+
+use crate::engine::Engine;
+use crate::link::hello::{self, Greeted, Refusal};
+use crate::link::session::Session;
+use crate::link::{HELLO_TIMEOUT, MAX_FRAME_BYTES, OUTBOX_FRAMES, SILENCE, STREAM_WINDOW};
+
+/// Handshakes under way at once: more than a group has members, few enough that strangers cannot fill the memory.
+const MAX_HANDSHAKES: usize = 256;
+
+/// How long an unlisted peer that has a newer member list may take to pass it on.
+const LIST_TIMEOUT: Duration = Duration::from_secs(2);
+
+struct PeerService {
+    engine: Arc<Engine>,
+    handshakes: Arc<Semaphore>,
+}
+
+/// Serves peers until the process ends.
+pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener) -> anyhow::Result<()> {
+    let service = PeerService { engine, handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)) };
+    let service = PeerServer::new(service).max_decoding_message_size(MAX_FRAME_BYTES);
+    let incoming = TcpListenerStream::new(listener).inspect(|connection| {
+        if let Ok(connection) = connection {
+            let _ = connection.set_nodelay(true);
+        }
+    });
+    tonic::transport::Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(STREAM_WINDOW)
+        .http2_keepalive_interval(Some(SILENCE))
+        .http2_keepalive_timeout(Some(SILENCE))
+        .add_service(service)
+        .serve_with_incoming(incoming)
+        .await?;
+    Ok(())
+}
+
+// === impl PeerService ===
+
+type Frames = Pin<Box<dyn Stream<Item = Result<Frame, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl Peer for PeerService {
+    type SyncStream = Frames;
+
+    async fn sync(&self, request: Request<Streaming<Frame>>) -> Result<Response<Frames>, Status> {
+        let permit = self.handshakes.clone().try_acquire_owned();
+        let permit = permit.map_err(|_| Status::resource_exhausted("too many handshakes are under way; try again"))?;
+        let (outbox, frames) = mpsc::channel(OUTBOX_FRAMES);
+        let (engine, incoming) = (self.engine.clone(), request.into_inner());
+        tokio::spawn(async move {
+            if let Err(refusal) = accept(engine, incoming, outbox.clone(), permit).await {
+                debug!(%refusal, "Refused a peer");
+                let _ = outbox.send(refusal.frame()).await;
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(frames).map(Ok))))
+    }
+
+    async fn identify(&self, _: Request<IdentifyRequest>) -> Result<Response<Identity>, Status> {
+        let identity = self.engine.identity();
+        Ok(Response::new(Identity {
+            group: identity.group.clone(),
+            replica: identity.replica.bits(),
+            phase: phase_to_wire(hello::member_phase(*self.engine.phase().borrow())).into(),
+            pod_name: identity.pod_name.clone(),
+        }))
+    }
+}
+
+async fn accept(
+    engine: Arc<Engine>,
+    mut incoming: Streaming<Frame>,
+    outbox: mpsc::Sender<Frame>,
+    permit: tokio::sync::OwnedSemaphorePermit,
+) -> Result<(), Refusal> {
+    let first = timeout(HELLO_TIMEOUT, incoming.message()).await;
+    let Ok(Ok(Some(first))) = first else { return Err(Refusal::NoHello) };
+    let greeted = hello::check(&engine, first.body)?;
+    let _ = outbox.send(hello::hello(&engine)).await;
+    exchange_lists(&engine, &greeted, &mut incoming, &outbox).await;
+    hello::listed(&engine, greeted.replica)?;
+    let me = engine.identity().replica;
+    let handle = engine.links().register(me, greeted.replica, greeted.replica).ok_or(Refusal::AlreadyLinked)?;
+    drop(permit);
+    Session { engine, handle, outbox }.run(&greeted, incoming).await;
+    Ok(())
+}
+
+/// Whoever has the newer list gives it to the other first, so that an unlisted id is never taken for a newcomer.
+async fn exchange_lists(
+    engine: &Engine,
+    greeted: &Greeted,
+    incoming: &mut Streaming<Frame>,
+    outbox: &mpsc::Sender<Frame>,
+) {
+    let ours = engine.membership_number();
+    if greeted.membership < ours
+        && let Some(frame) = hello::newer_membership(engine)
+    {
+        let _ = outbox.send(frame).await;
+    }
+    let theirs_is_newer = greeted.membership > ours || ours == 0;
+    if hello::listed(engine, greeted.replica).is_ok() || !theirs_is_newer {
+        return;
+    }
+    if let Ok(Ok(Some(frame))) = timeout(LIST_TIMEOUT, incoming.message()).await
+        && let Some(Body::NewerMembership(list)) = frame.body
+        && let Ok(list) = membership_from_wire(list)
+    {
+        engine.take_membership_from_peer(list);
+    }
+}

@@ -1,0 +1,129 @@
+//! The handshake: who speaks, and whether it belongs here.
+
+use baton_replica::{MemberPhase, Phase, ReplicaId};
+use baton_wire::convert::{membership_to_wire, phase_to_wire};
+use baton_wire::directory::Version;
+use baton_wire::peer::frame::Body;
+use baton_wire::peer::{Frame, Hello, Refused};
+
+use crate::engine::Engine;
+use crate::link::PROTOCOL;
+
+/// Why a peer is turned away. It hears the code and the sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Refusal {
+    #[error("the first frame of a link must be a hello")]
+    NoHello,
+    #[error("it speaks protocol {0}, and this release speaks {PROTOCOL}")]
+    Protocol(u32),
+    #[error("it belongs to group {theirs}, and this agent to {ours}")]
+    OtherGroup { theirs: String, ours: String },
+    #[error("it has {theirs} shards, and this agent {ours}; all agents of a group need the same number")]
+    Shards { theirs: u32, ours: usize },
+    #[error("it has the replica id of this agent itself")]
+    Myself,
+    #[error("it is not in the member list; its source has to list it first")]
+    NotListed,
+    #[error("it was removed from the group; an id never comes back")]
+    Gone,
+    #[error("a link that is preferred is up already")]
+    AlreadyLinked,
+}
+
+/// A peer that may be linked.
+#[derive(Debug)]
+pub(super) struct Greeted {
+    pub(super) replica: ReplicaId,
+    pub(super) phase: Option<MemberPhase>,
+    /// The number of its membership, if it is of the same source as this one's.
+    pub(super) membership: u64,
+}
+
+// === impl Refusal ===
+
+impl Refusal {
+    /// The frame that says so.
+    pub(super) fn frame(&self) -> Frame {
+        let code = match self {
+            Self::NoHello => "no_hello",
+            Self::Protocol(_) => "protocol",
+            Self::OtherGroup { .. } => "other_group",
+            Self::Shards { .. } => "shards",
+            Self::Myself => "same_replica",
+            Self::NotListed => "not_listed",
+            Self::Gone => "gone",
+            Self::AlreadyLinked => "already_linked",
+        };
+        let refused = Refused { code: code.to_owned(), message: self.to_string() };
+        Frame { membership: 0, body: Some(Body::Refused(refused)) }
+    }
+}
+
+/// What members call a phase of a process.
+pub(crate) const fn member_phase(phase: Phase) -> MemberPhase {
+    match phase {
+        Phase::Joining => MemberPhase::Joining,
+        Phase::Active => MemberPhase::Active,
+        Phase::Draining | Phase::Tail | Phase::Sealed => MemberPhase::Leaving,
+    }
+}
+
+/// A frame from this agent.
+pub(super) fn frame(engine: &Engine, body: Body) -> Frame {
+    Frame { membership: engine.membership_number(), body: Some(body) }
+}
+
+/// This agent's hello.
+pub(super) fn hello(engine: &Engine) -> Frame {
+    let identity = engine.identity();
+    let list = engine.membership().borrow().clone();
+    let hello = Hello {
+        protocol: PROTOCOL,
+        group: identity.group.clone(),
+        replica: identity.replica.bits(),
+        phase: phase_to_wire(member_phase(*engine.phase().borrow())).into(),
+        shards: engine.shard_count() as u32,
+        membership: list.map(|list| Version { uid: list.version.uid.clone(), number: list.version.number }),
+        pod_name: identity.pod_name.clone(),
+    };
+    frame(engine, Body::Hello(hello))
+}
+
+/// This agent's member list, for a peer that has an older one.
+pub(super) fn newer_membership(engine: &Engine) -> Option<Frame> {
+    let list = engine.membership().borrow().clone()?;
+    Some(frame(engine, Body::NewerMembership(membership_to_wire(&list))))
+}
+
+/// Checks a peer's hello, all but whether it is listed.
+pub(super) fn check(engine: &Engine, body: Option<Body>) -> Result<Greeted, Refusal> {
+    let Some(Body::Hello(hello)) = body else { return Err(Refusal::NoHello) };
+    let identity = engine.identity();
+    let ours = engine.shard_count();
+    if hello.protocol != PROTOCOL {
+        return Err(Refusal::Protocol(hello.protocol));
+    }
+    if hello.group != identity.group {
+        return Err(Refusal::OtherGroup { theirs: hello.group, ours: identity.group.clone() });
+    }
+    if hello.shards as usize != ours {
+        return Err(Refusal::Shards { theirs: hello.shards, ours });
+    }
+    let replica = ReplicaId::new(hello.replica).ok_or(Refusal::NoHello)?;
+    if replica == identity.replica {
+        return Err(Refusal::Myself);
+    }
+    let uid = engine.membership().borrow().as_ref().map(|list| list.version.uid.clone());
+    let same_source = hello.membership.filter(|version| Some(&version.uid) == uid.as_ref());
+    let membership = same_source.map_or(0, |version| version.number);
+    Ok(Greeted { replica, phase: baton_wire::convert::phase_from_wire(hello.phase), membership })
+}
+
+/// Whether a peer is a member.
+pub(super) fn listed(engine: &Engine, replica: ReplicaId) -> Result<(), Refusal> {
+    match engine.roster().peer(replica).map(|peer| peer.phase) {
+        None => Err(Refusal::NotListed),
+        Some(MemberPhase::Gone) => Err(Refusal::Gone),
+        Some(_) => Ok(()),
+    }
+}

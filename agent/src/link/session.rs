@@ -1,0 +1,205 @@
+//! One link while it is up: a reader, a writer, and what each frame does.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use baton_wire::convert::{membership_from_wire, phase_from_wire, phase_to_wire, shard_message_from_wire, shard_message_to_wire};
+use baton_wire::peer::frame::Body;
+use baton_wire::peer::{Frame, Heartbeat, PhaseNotice, ReceiptKept, ShardFrame};
+use futures_util::{Stream, StreamExt};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tracing::{debug, info, warn};
+
+use crate::engine::{Engine, LinkHandle};
+use crate::link::hello::{Greeted, frame, member_phase, newer_membership};
+use crate::link::{HEARTBEAT, SILENCE};
+
+/// A link that passed the handshake.
+pub(super) struct Session {
+    pub(super) engine: Arc<Engine>,
+    pub(super) handle: Arc<LinkHandle>,
+    pub(super) outbox: mpsc::Sender<Frame>,
+}
+
+/// Why a link ended, when the peer is to blame.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error("the peer sent nothing for too long")]
+    Silent,
+    #[error("the transport failed: {0}")]
+    Transport(#[from] tonic::Status),
+    #[error("the peer ended the link")]
+    Ended,
+    #[error("the peer refused: {0}")]
+    Refused(String),
+    #[error("the peer sent what it must not: {0}")]
+    Protocol(String),
+}
+
+// === impl Session ===
+
+impl Session {
+    /// Runs the link to its end.
+    pub(super) async fn run<S>(self, greeted: &Greeted, incoming: S)
+    where
+        S: Stream<Item = Result<Frame, tonic::Status>>,
+    {
+        self.up(greeted);
+        let fault = tokio::select! {
+            () = self.handle.closed.cancelled() => None,
+            () = self.write() => None,
+            fault = self.read(incoming) => Some(fault),
+        };
+        self.down();
+        match fault {
+            Some(fault @ Fault::Protocol(_)) => warn!(peer = %self.handle.peer, %fault, "Peer link closed"),
+            Some(fault) => info!(peer = %self.handle.peer, %fault, "Peer link ended"),
+            None => info!(peer = %self.handle.peer, "Peer link replaced or closed"),
+        }
+    }
+
+    fn up(&self, greeted: &Greeted) {
+        let LinkHandle { peer, id, .. } = *self.handle;
+        self.handle.peer_membership.store(greeted.membership, Ordering::Relaxed);
+        self.engine.update_roster(|roster| {
+            if let Some(phase) = greeted.phase {
+                roster.heard(peer, phase);
+            }
+            roster.set_linked(peer, true);
+        });
+        for index in 0..self.engine.shard_count() {
+            self.engine.with_shard(index, None, |shard| shard.link_up(peer, id));
+            self.handle.mark(index);
+        }
+        info!(%peer, "Peer link up");
+    }
+
+    fn down(&self) {
+        let LinkHandle { peer, id, .. } = *self.handle;
+        let current = self.engine.links().remove(&self.handle);
+        for index in 0..self.engine.shard_count() {
+            self.engine.with_shard(index, None, |shard| shard.link_down(peer, id));
+        }
+        if current {
+            self.engine.update_roster(|roster| roster.set_linked(peer, false));
+        }
+    }
+
+    /// Sends what there is, whenever there may be something. Ends when the transport is gone.
+    async fn write(&self) {
+        let mut heartbeat = interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told_phase = None;
+        loop {
+            let phase = member_phase(*self.engine.phase().borrow());
+            if told_phase.replace(phase) != Some(phase) {
+                let notice = PhaseNotice { phase: phase_to_wire(phase).into() };
+                if self.send(Body::Phase(notice)).await.is_err() {
+                    return;
+                }
+            }
+            if let Some(report) = self.handle.take_receipt()
+                && self.send(Body::Receipt(report)).await.is_err()
+            {
+                return;
+            }
+            for shard in self.handle.take_marked() {
+                if self.write_shard(shard).await.is_err() {
+                    return;
+                }
+            }
+            tokio::select! {
+                () = self.handle.woken() => {}
+                _ = heartbeat.tick() => {
+                    if self.beat().await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn write_shard(&self, index: usize) -> Result<(), mpsc::error::SendError<Frame>> {
+        while let Some(message) = self.engine.poll_transmit(index, self.handle.peer, self.handle.id) {
+            let frame = ShardFrame { shard: index as u32, body: Some(shard_message_to_wire(message)) };
+            self.send(Body::Shard(frame)).await?;
+        }
+        Ok(())
+    }
+
+    /// Says that this side is alive, and passes a newer member list on.
+    async fn beat(&self) -> Result<(), mpsc::error::SendError<Frame>> {
+        let number = self.engine.membership_number();
+        let peer_number = self.handle.peer_membership.load(Ordering::Relaxed);
+        if peer_number < number
+            && let Some(frame) = newer_membership(&self.engine)
+        {
+            self.outbox.send(frame).await?;
+        }
+        self.send(Body::Heartbeat(Heartbeat {})).await
+    }
+
+    async fn send(&self, body: Body) -> Result<(), mpsc::error::SendError<Frame>> {
+        self.outbox.send(frame(&self.engine, body)).await
+    }
+
+    async fn read<S>(&self, incoming: S) -> Fault
+    where
+        S: Stream<Item = Result<Frame, tonic::Status>>,
+    {
+        let mut incoming = pin!(incoming);
+        loop {
+            let frame = match timeout(SILENCE, incoming.next()).await {
+                Err(_) => return Fault::Silent,
+                Ok(None) => return Fault::Ended,
+                Ok(Some(Err(status))) => return status.into(),
+                Ok(Some(Ok(frame))) => frame,
+            };
+            self.handle.peer_membership.fetch_max(frame.membership, Ordering::Relaxed);
+            if let Err(fault) = self.take(frame.body) {
+                return fault;
+            }
+        }
+    }
+
+    fn take(&self, body: Option<Body>) -> Result<(), Fault> {
+        match body {
+            Some(Body::Shard(frame)) => self.take_shard(frame)?,
+            Some(Body::Phase(notice)) => self.take_phase(notice),
+            Some(Body::NewerMembership(list)) => match membership_from_wire(list) {
+                Ok(list) => self.engine.take_membership_from_peer(list),
+                Err(error) => return Err(Fault::Protocol(error.to_string())),
+            },
+            Some(Body::Receipt(report)) => {
+                self.engine.reports().push(report);
+                // A full outbox means a slow peer, which then asks again through its other peers.
+                let _ = self.outbox.try_send(frame(&self.engine, Body::ReceiptKept(ReceiptKept {})));
+            }
+            Some(Body::ReceiptKept(_)) => self.handle.receipt_kept.notify_one(),
+            Some(Body::Refused(refused)) => return Err(Fault::Refused(refused.message)),
+            // A frame that a newer release knows is passed over; a second hello says nothing new.
+            Some(Body::Heartbeat(_) | Body::Hello(_)) | None => {}
+        }
+        Ok(())
+    }
+
+    fn take_phase(&self, notice: PhaseNotice) {
+        let Some(phase) = phase_from_wire(notice.phase) else { return };
+        debug!(peer = %self.handle.peer, ?phase, "Peer changed its phase");
+        self.engine.update_roster(|roster| roster.heard(self.handle.peer, phase));
+    }
+
+    fn take_shard(&self, frame: ShardFrame) -> Result<(), Fault> {
+        let index = frame.shard as usize;
+        if index >= self.engine.shard_count() {
+            return Err(Fault::Protocol(format!("there is no shard {index}")));
+        }
+        // Without a body it is a message of a newer release.
+        let Some(body) = frame.body else { return Ok(()) };
+        let message = shard_message_from_wire(body).map_err(|error| Fault::Protocol(error.to_string()))?;
+        let LinkHandle { peer, id, .. } = *self.handle;
+        self.engine.handle(index, peer, id, message).map_err(|error| Fault::Protocol(error.to_string()))
+    }
+}

@@ -1,0 +1,164 @@
+//! The process: binds everything, starts every task, and ends with the departure.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use baton_replica::{Budget, ReplicaId, Settings};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::{error, info};
+
+use crate::config::{Config, RunArgs, SourceConfig};
+use crate::control::{Control, ControlServer, DepartureOutcome, DepartureReport};
+use crate::departure::{Departure, DepartureHandle};
+use crate::engine::{Engine, Identity};
+use crate::http::StatusReport;
+use crate::{admin, http, link, membership};
+
+/// Wrong usage or configuration.
+const USAGE: u8 = 2;
+
+/// How often peers that did not send it hear what was applied here.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What the kubelet leaves a container that it stops without a hook.
+const STOP_WITHOUT_HOOK: Duration = Duration::from_secs(2);
+
+/// The command `run`.
+pub(crate) fn run(args: RunArgs) -> ExitCode {
+    let config = match args.into_config() {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("baton-agent: {error}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    if let Err(error) = baton_telemetry::init_logs(&config.log, config.log_format) {
+        eprintln!("baton-agent: {error}");
+        return ExitCode::from(USAGE);
+    }
+    let outcome = Builder::new_multi_thread().enable_all().build().context("cannot start the runtime").and_then(|rt| {
+        let outcome = rt.block_on(serve(config));
+        rt.shutdown_background();
+        outcome
+    });
+    match outcome {
+        Ok(receipt) if receipt.outcome.is_safe() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            error!(error = format!("{error:#}"), "Cannot start");
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+/// Runs one of the commands that call a running agent.
+pub(crate) fn call(command: impl Future<Output = ExitCode>) -> ExitCode {
+    let runtime: std::io::Result<Runtime> = Builder::new_current_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => runtime.block_on(command),
+        Err(error) => {
+            eprintln!("baton-agent: cannot start the runtime: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The control socket's way to the departure.
+struct Controls {
+    engine: Arc<Engine>,
+    departure: DepartureHandle,
+}
+
+// === impl Controls ===
+
+impl Control for Controls {
+    async fn drain(&self) -> DepartureReport {
+        match self.departure.hook().await {
+            Some(report) => report,
+            None => ended_already(),
+        }
+    }
+
+    fn status(&self) -> StatusReport {
+        self.engine.status().into()
+    }
+}
+
+/// The process ends while a hook is held: it never says that a handoff succeeded which it did not see succeed.
+fn ended_already() -> DepartureReport {
+    DepartureReport {
+        outcome: DepartureOutcome::Failed,
+        keys: 0,
+        keys_unacknowledged: 0,
+        survivors: Vec::new(),
+        hold_millis: 0,
+        tail_millis: 0,
+        message: "The agent ended before the hook returned; its termination message says how".to_owned(),
+    }
+}
+
+async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
+    let replica = std::iter::repeat_with(rand::random).find_map(ReplicaId::new).context("no random id")?;
+    let identity = Identity {
+        replica,
+        group: config.qualified_group(),
+        pod_name: config.pod.name.clone(),
+        pod_uid: config.pod.uid.clone(),
+    };
+    let engine = Engine::new(identity, config.shards, config.limits);
+    let (http_listener, peer_listener, admin_listener) =
+        (bind("HTTP", config.http).await?, bind("peer", config.peer).await?, bind("admin", config.admin).await?);
+    let socket = config.run_dir.control_socket();
+    let control = ControlServer::bind(&socket)
+        .with_context(|| format!("cannot bind the control socket {}; set --run-dir", socket.display()))?;
+    let (departure_handle, departure) = Departure::new(engine.clone(), budget(&config));
+    info!(%replica, group = engine.identity().group, pod = config.pod.name, "Starting");
+
+    tokio::spawn(link::serve(engine.clone(), peer_listener));
+    tokio::spawn(link::dial(engine.clone()));
+    tokio::spawn(http::serve(engine.clone(), http_listener));
+    tokio::spawn(admin::serve(engine.clone(), admin_listener));
+    tokio::spawn(control.serve(Arc::new(Controls { engine: engine.clone(), departure: departure_handle.clone() })));
+    tokio::spawn(membership::run(engine.clone(), config.clone()));
+    tokio::spawn(tick(engine));
+    tokio::spawn(stop_on_signal(departure_handle)?);
+    Ok(departure.run(&config.termination_log).await)
+}
+
+async fn bind(what: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for {what}; is the port taken?"))
+}
+
+fn budget(config: &Config) -> Budget {
+    // Outside Kubernetes nothing calls a hook, and SIGTERM starts the whole grace period.
+    let stop_without_hook = match config.source {
+        SourceConfig::File { .. } => config.grace,
+        SourceConfig::Operator { .. } => STOP_WITHOUT_HOOK,
+    };
+    Budget { grace: config.grace, handoff_timeout: Settings::default().handoff_timeout, stop_without_hook }
+}
+
+async fn tick(engine: Arc<Engine>) {
+    let mut interval = interval(TICK);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        engine.tick();
+    }
+}
+
+fn stop_on_signal(departure: DepartureHandle) -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    Ok(async move {
+        loop {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            departure.stop().await;
+        }
+    })
+}
