@@ -87,6 +87,8 @@ pub struct Lifecycle {
     began: Option<u64>,
     hook: Hook,
     stopped: Option<u64>,
+    /// Whether the shell was told to seal: what is covered before that may not be all.
+    sealed: bool,
     ended: Option<u64>,
     actions: VecDeque<Action>,
 }
@@ -143,6 +145,7 @@ impl Lifecycle {
             began: None,
             hook: Hook::NotCalled,
             stopped: None,
+            sealed: false,
             ended: None,
             actions: VecDeque::new(),
         }
@@ -208,7 +211,7 @@ impl Lifecycle {
         if watermark != Progress::Uncovered && held {
             self.return_hook(watermark.into(), now);
         }
-        if everything != Progress::Uncovered {
+        if everything != Progress::Uncovered && self.sealed {
             self.exit(everything.into(), now);
         }
         if everything != Progress::Uncovered && self.phase == Phase::Draining {
@@ -233,7 +236,9 @@ impl Lifecycle {
 
     /// The next thing to do.
     pub fn poll_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        self.sealed |= action == Some(Action::Seal);
+        action
     }
 
     /// How long the hook was held, once it has returned.
@@ -364,6 +369,19 @@ mod tests {
     }
 
     #[test]
+    fn coverage_from_before_the_seal_ends_nothing() {
+        let mut life = active(30);
+        life.hook(0);
+        life.progress(Progress::Covered, Progress::Covered, 5);
+        life.stop(1_000);
+        life.progress(Progress::Covered, Progress::Covered, 1_001);
+        let before_seal = actions(&mut life);
+        assert_eq!(before_seal.last(), Some(&Action::Seal), "a write may come in before the shards are sealed");
+        life.progress(Progress::Covered, Progress::Covered, 1_002);
+        assert_eq!(actions(&mut life), [Action::Exit(Outcome::Acknowledged)]);
+    }
+
+    #[test]
     fn a_stop_late_in_the_grace_period_still_has_two_seconds() {
         let mut life = active(30);
         life.hook(0);
@@ -391,8 +409,9 @@ mod tests {
         life.hook(0);
         life.progress(Progress::Nothing, Progress::Nothing, 0);
         life.stop(1);
+        let mut all = actions(&mut life);
         life.progress(Progress::Nothing, Progress::Nothing, 1);
-        let all = actions(&mut life);
+        all.extend(actions(&mut life));
         assert!(all.contains(&Action::ReturnHook(Outcome::Nothing)) && all.contains(&Action::Exit(Outcome::Nothing)));
     }
 }
