@@ -13,6 +13,7 @@ mod external;
 mod health;
 mod image;
 mod layout;
+mod lock;
 mod manifest;
 mod network;
 mod part;

@@ -28,6 +28,13 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
+/// Finds a program where the system keeps its own, whatever PATH puts before it.
+pub(crate) fn find_system(program: &str) -> Result<PathBuf> {
+    let files = SYSTEM_FOLDERS.map(|folder| PathBuf::from(folder).join(program));
+    let found = files.into_iter().find(|file| file.is_file());
+    found.with_context(|| format!("this machine has no {program}"))
+}
+
 /// Runs a program to its end and returns what it printed.
 ///
 /// An error holds the command line and the last [`TAIL`] lines of its output.

@@ -25,7 +25,9 @@ pub(super) fn make(node: Node) -> Result<()> {
             let _ = fs::write(format!("{MOUNT}/cgroup.subtree_control"), format!("+{controller}"));
         }
     }
-    for hierarchy in hierarchies()? {
+    // The tree of version 2 beside those of version 1 is made by runc.
+    let is_managed = |hierarchy: &PathBuf| is_v2() || hierarchy.join("tasks").exists();
+    for hierarchy in hierarchies()?.into_iter().filter(is_managed) {
         let group = hierarchy.join(node.cgroup());
         fs::create_dir_all(&group).with_context(|| format!("cannot make control group {}", group.display()))?;
         // Version 1 gives a new group no CPU and no memory node until told.
@@ -99,7 +101,7 @@ fn hierarchies() -> Result<Vec<PathBuf>> {
     let found = entries.flatten().filter(|entry| {
         // Links such as `cpu -> cpu,cpuacct` name a folder that is seen anyway.
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        is_folder && entry.path().join("tasks").exists()
+        is_folder && entry.path().join("cgroup.procs").exists()
     });
     Ok(found.map(|entry| entry.path()).collect())
 }

@@ -10,11 +10,14 @@ use super::layout::{Layout, MAX_NODES, Node, RUN};
 use super::{cgroup, network, process, sysctl};
 use crate::command;
 
-/// Where CNI keeps its results, by the name of the network.
+/// Where CNI keeps its results.
 const CNI_RESULTS: &str = "/var/lib/cni/results";
 
 /// Where a kubelet links the logs of its containers.
 const LOG_LINKS: &str = "/var/log/containers";
+
+/// Where a kubelet of the machine itself would live.
+const KUBELET: &str = "/var/lib/kubelet";
 
 /// Whether anything of a cluster is on this machine.
 pub(super) fn is_needed(layout: &Layout) -> bool {
@@ -37,7 +40,7 @@ pub(super) fn clean(layout: &Layout) -> Result<()> {
     for node in nodes() {
         cgroup::remove(node)?;
     }
-    remove_foreign_files(layout);
+    remove_shared_files(layout);
     sysctl::restore(layout)?;
     for folder in [Path::new(RUN), layout.root()] {
         match fs::remove_dir_all(folder) {
@@ -97,19 +100,30 @@ fn unmount_all(layout: &Layout) -> Result<()> {
     Ok(())
 }
 
-/// Files of ours in folders that are not.
-fn remove_foreign_files(layout: &Layout) {
-    for entry in fs::read_dir(CNI_RESULTS).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let networks = nodes();
-        let mut prefixes = networks.iter().map(|node| format!("{}-", node.cgroup()));
-        if prefixes.any(|prefix| name.to_string_lossy().starts_with(&prefix)) {
+/// Files of ours in folders that others share, and those folders if that leaves
+/// them empty.
+fn remove_shared_files(layout: &Layout) {
+    // CNI names its results by container; each holds the path of a namespace.
+    remove_files(CNI_RESULTS, |file| fs::read_to_string(file).is_ok_and(|text| text.contains(RUN)));
+    remove_files(LOG_LINKS, |file| fs::read_link(file).is_ok_and(|to| to.starts_with(layout.root())));
+    // A kubelet listens for device plugins here, whatever its folder. One that
+    // is not ours has more files beside this.
+    let mut beside = fs::read_dir(KUBELET).into_iter().flatten().flatten();
+    if beside.all(|entry| entry.file_name() == "device-plugins") {
+        remove_files(&format!("{KUBELET}/device-plugins"), |_| true);
+    }
+    for folder in [KUBELET, "/var/lib/cni", "/run/containerd/s", "/run/containerd"] {
+        let _ = fs::remove_dir(folder);
+    }
+}
+
+/// Removes the files that are ours, and then the folder if it is empty. What
+/// cannot be removed does no harm to the next cluster.
+fn remove_files(folder: &str, is_ours: impl Fn(&Path) -> bool) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if is_ours(&entry.path()) {
             let _ = fs::remove_file(entry.path());
         }
     }
-    for entry in fs::read_dir(LOG_LINKS).into_iter().flatten().flatten() {
-        if fs::read_link(entry.path()).is_ok_and(|to| to.starts_with(layout.root())) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
+    let _ = fs::remove_dir(folder);
 }

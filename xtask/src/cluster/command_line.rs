@@ -10,7 +10,7 @@ use clap::Subcommand;
 
 use super::binary::{self, Helm};
 use super::part::Part;
-use super::{Target, layout, process, status, up};
+use super::{Target, layout, lock, process, status, up};
 
 /// Arguments of `cargo xtask cluster`.
 #[derive(clap::Args)]
@@ -105,14 +105,14 @@ pub(crate) fn run(args: Args) -> Result<()> {
         }
         Action::Stop { part } => {
             let layout = target.layout()?;
-            let _lock = up::lock()?;
+            let _lock = lock::take()?;
             layout.ensure_has(part)?;
             process::stop(&layout, part)?;
             status::record(&layout)
         }
         Action::Start { part } => {
             let layout = target.layout()?;
-            let _lock = up::lock()?;
+            let _lock = lock::take()?;
             layout.ensure_has(part)?;
             up::restart(&layout, part)?;
             status::record(&layout)

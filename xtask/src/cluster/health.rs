@@ -52,7 +52,7 @@ pub(super) fn apiserver(layout: &Layout) -> bool {
 
 /// A node's containerd serves.
 pub(super) fn containerd(node: Node) -> bool {
-    command::output(image::ctr(node).arg("version")).is_ok()
+    image::ctr(node).and_then(|mut ctr| command::output(ctr.arg("version"))).is_ok()
 }
 
 /// Every node is Ready and no other is there.

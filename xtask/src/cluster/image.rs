@@ -38,16 +38,16 @@ pub(super) fn import(nodes: &[Node], image: &Path) -> Result<()> {
 }
 
 fn import_on(node: Node, image: &Path) -> Result<()> {
-    command::output(ctr(node).args(["images", "import"]).arg(image))
+    command::output(ctr(node)?.args(["images", "import"]).arg(image))
         .with_context(|| format!("cannot import {} on {node}", image.display()))?;
     Ok(())
 }
 
 /// containerd's client, for the images and containers of Kubernetes.
-pub(super) fn ctr(node: Node) -> Command {
-    let mut ctr = Command::new("ctr");
+pub(super) fn ctr(node: Node) -> Result<Command> {
+    let mut ctr = Command::new(command::find_system("ctr")?);
     ctr.args(["--address", &node.socket(), "--namespace", "k8s.io"]);
-    ctr
+    Ok(ctr)
 }
 
 /// The tar of the pause image.

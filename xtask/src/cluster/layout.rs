@@ -71,7 +71,7 @@ impl Layout {
 
     /// Claims the folder for a cluster of that many nodes.
     pub(super) fn mark(&self, nodes: u8) -> Result<()> {
-        for folder in [self.root.clone(), self.bin(), self.root.join("log")] {
+        for folder in [self.bin(), self.parts(), self.root.join("log")] {
             std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
         Ok(std::fs::write(self.marker(), nodes.to_string())?)
@@ -109,7 +109,12 @@ impl Layout {
         &self.root
     }
 
-    /// Links to the programs; also what marks a process as the cluster's.
+    /// Links to the parts' programs; a process that has such a name is ours.
+    pub(super) fn parts(&self) -> PathBuf {
+        self.root.join("parts")
+    }
+
+    /// kubectl, helm and ctr, for people and tests.
     pub(super) fn bin(&self) -> PathBuf {
         self.root.join("bin")
     }

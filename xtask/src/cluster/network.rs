@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use rustix::mount::{UnmountFlags, unmount};
 
 use super::layout::{BRIDGE, GATEWAY, Layout, Node};
 use crate::command;
@@ -52,10 +53,15 @@ fn make_node(node: Node, nodes: &[Node]) -> Result<()> {
 /// Removes what [`make`] made, as far as it is there; routes go with the bridge.
 pub(super) fn remove(nodes: &[Node]) -> Result<()> {
     for node in nodes {
+        // At once: those of a deleted namespace go when the kernel finds time.
+        if Path::new("/sys/class/net").join(node.veth()).exists() {
+            ip(&["link", "delete", &node.veth()])?;
+        }
         if Path::new(&node.netns()).exists() {
             ip(&["netns", "delete", &node.to_string()])?;
         }
     }
+    remove_netns_folder();
     let Some(_) = owner() else {
         return Ok(());
     };
@@ -64,6 +70,16 @@ pub(super) fn remove(nodes: &[Node]) -> Result<()> {
         rule("-D")?;
     }
     ip(&["link", "delete", BRIDGE])
+}
+
+/// `ip netns` mounts its folder when it makes a first namespace, and leaves it.
+fn remove_netns_folder() {
+    let folder = "/run/netns";
+    let is_empty = std::fs::read_dir(folder).is_ok_and(|mut names| names.next().is_none());
+    if is_empty && unmount(folder, UnmountFlags::DETACH).is_ok() {
+        // Somebody may just have made a namespace.
+        let _ = std::fs::remove_dir(folder);
+    }
 }
 
 /// Fails if a cluster with another folder has the bridge.

@@ -84,7 +84,7 @@ impl Part {
     /// The command line. It is the same on every start, and no other process
     /// has it: it is how a part is found again.
     pub(super) fn argv(self, layout: &Layout) -> Vec<String> {
-        let program = layout.bin().join(self.program()).display().to_string();
+        let program = layout.parts().join(self.program()).display().to_string();
         let args = match self {
             Self::Etcd => etcd(layout),
             Self::Apiserver => apiserver(layout),
@@ -201,6 +201,7 @@ fn controller_manager(layout: &Layout) -> Vec<String> {
         "--allocate-node-cidrs=false".into(),
         "--use-service-account-credentials=true".into(),
         "--leader-elect=false".into(),
+        format!("--flex-volume-plugin-dir={}", layout.path("plugins")),
     ]
 }
 

@@ -65,7 +65,7 @@ pub(super) fn stop(layout: &Layout, part: Part) -> Result<()> {
 /// Everything that runs for the cluster outside its pods: the parts, whatever
 /// their arguments, and the shims that outlive containerd.
 pub(super) fn leftovers(layout: &Layout) -> Vec<i32> {
-    let programs = PROGRAMS.map(|name| layout.bin().join(name).display().to_string());
+    let programs = PROGRAMS.map(|name| layout.parts().join(name).display().to_string());
     let sockets = format!("{RUN}/");
     let ours = |argv: &[String]| {
         let Some(program) = argv.first() else {

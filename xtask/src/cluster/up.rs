@@ -1,20 +1,17 @@
 //! The start and the end of a cluster.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use super::binary::{self, Helm};
-use super::layout::{Layout, Node};
+use super::layout::{Layout, Node, RUN};
 use super::part::{PROGRAMS, Part};
-use super::{Access, cgroup, clean, config, health, image, network, pki, process, status, sysctl};
+use super::{Access, cgroup, clean, config, health, image, lock, network, pki, process, status, sysctl};
 use crate::apt::{self, Need};
 use crate::{command, step};
-
-/// One cluster command at a time changes this machine.
-const LOCK: &str = "/run/baton-cluster.lock";
 
 /// What Debian brings. The kubelet and kube-proxy call most of these by name.
 const NEEDS: [Need; 13] = [
@@ -39,7 +36,7 @@ const fn need(program: &'static str, package: &'static str) -> Need {
 
 /// Makes sure that a cluster of `count` nodes is up.
 pub(super) fn up(layout: &Layout, count: u8) -> Result<Access> {
-    let _lock = lock()?;
+    let _lock = lock::take()?;
     network::ensure_free(layout)?;
     apt::ensure(&NEEDS)?;
     let kubernetes = binary::kubernetes()?;
@@ -69,7 +66,7 @@ pub(super) fn up(layout: &Layout, count: u8) -> Result<Access> {
 
 /// Ends the cluster, whatever its state.
 pub(super) fn down(layout: &Layout) -> Result<()> {
-    let _lock = lock()?;
+    let _lock = lock::take()?;
     network::ensure_free(layout)?;
     if !clean::is_needed(layout) {
         eprintln!("No cluster is up.");
@@ -93,16 +90,6 @@ pub(super) fn restart(layout: &Layout, part: Part) -> Result<()> {
         Part::Containerd(node) => health::containerd(node),
         Part::ControllerManager | Part::Scheduler | Part::Kubelet(_) | Part::KubeProxy(_) => runs(part),
     })
-}
-
-/// Held until it is dropped; children do not inherit it.
-pub(super) fn lock() -> Result<File> {
-    let file = File::create(LOCK).with_context(|| format!("cannot make {LOCK}"))?;
-    if file.try_lock().is_err() {
-        eprintln!("Waiting for another cluster command to end.");
-        file.lock()?;
-    }
-    Ok(file)
 }
 
 fn start(layout: &Layout, nodes: &[Node], pause: &Path) -> Result<()> {
@@ -139,24 +126,21 @@ fn start(layout: &Layout, nodes: &[Node], pause: &Path) -> Result<()> {
     })
 }
 
-/// Fills the folder of programs: links of the cluster's parts, of what tests use,
-/// and `ctr NODE ...`.
+/// Fills the folders of programs: the parts, and what people and tests call.
 fn link_programs(layout: &Layout, kubernetes: &Path, helm: &Path) -> Result<()> {
-    let bin = layout.bin();
-    for name in PROGRAMS.into_iter().chain(["kubectl"]) {
-        binary::link(kubernetes, &bin.join(name))?;
+    let (bin, parts) = (layout.bin(), layout.parts());
+    for name in PROGRAMS {
+        binary::link(kubernetes, &parts.join(name))?;
     }
-    let containerd = command::find("containerd").context("no containerd")?;
-    binary::link(&containerd, &bin.join("containerd"))?;
+    binary::link(&command::find_system("containerd")?, &parts.join("containerd"))?;
+    binary::link(kubernetes, &bin.join("kubectl"))?;
     binary::link(helm, &bin.join("helm"))?;
-    write_program(
-        bin.join("ctr"),
-        &format!(
-            "#!/bin/sh\n# ctr NODE ARGS...: containerd's client on one node.\nnode=$1; shift\n\
-             exec /usr/bin/ctr --address {}/$node/containerd.sock --namespace k8s.io \"$@\"\n",
-            super::layout::RUN
-        ),
-    )
+    let ctr = format!(
+        "#!/bin/sh\n# ctr NODE ARGS...: containerd's client on one node.\nnode=$1; shift\n\
+         exec {} --address {RUN}/$node/containerd.sock --namespace k8s.io \"$@\"\n",
+        command::find_system("ctr")?.display()
+    );
+    write_program(bin.join("ctr"), &ctr)
 }
 
 fn write_program(file: PathBuf, text: &str) -> Result<()> {
