@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -34,7 +35,8 @@ impl Image<'_> {
     pub(crate) fn write(&self, file: &Path) -> Result<()> {
         let folder = file.parent().context("an image needs a folder")?;
         std::fs::create_dir_all(folder)?;
-        let mut out = tempfile::NamedTempFile::new_in(folder)?;
+        let mode = std::fs::Permissions::from_mode(0o644);
+        let mut out = tempfile::Builder::new().permissions(mode).tempfile_in(folder)?;
         self.write_to(out.as_file_mut()).with_context(|| format!("cannot write image {}", self.tag))?;
         out.persist(file)?;
         Ok(())

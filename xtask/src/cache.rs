@@ -1,9 +1,17 @@
 //! Built programs, kept under the hash of everything that went into them.
 
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use sha2::{Digest, Sha256};
+
+/// The name of a folder in which something is being built begins with this.
+const BUILDING: &str = "building-";
+
+/// No build takes this long: one that is older was killed.
+const ABANDONED: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// Returns the cached file `name` made from `inputs`, and makes it if missing.
 ///
@@ -16,7 +24,8 @@ pub(crate) fn file(name: &str, inputs: &[&[u8]], make: impl FnOnce(&Path) -> Res
     }
     let folder = folder()?;
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let work = tempfile::Builder::new().prefix("building-").tempdir_in(&folder)?;
+    remove_abandoned(&folder);
+    let work = tempfile::Builder::new().prefix(BUILDING).tempdir_in(&folder)?;
     let built = work.path().join(name);
     make(&built)?;
     if let Some(parent) = file.parent() {
@@ -26,13 +35,27 @@ pub(crate) fn file(name: &str, inputs: &[&[u8]], make: impl FnOnce(&Path) -> Res
     Ok(file)
 }
 
-/// Where [`file`] keeps its result, whether or not it is there.
+/// Where the file is kept, whether or not it is there.
 pub(crate) fn path(name: &str, inputs: &[&[u8]]) -> Result<PathBuf> {
     let mut hash = Sha256::new();
     for input in inputs {
         hash.update(Sha256::digest(input));
     }
     Ok(folder()?.join(&hex(&hash.finalize())[..16]).join(name))
+}
+
+/// Frees the space of builds that were killed.
+fn remove_abandoned(folder: &Path) {
+    let is_old = |entry: &DirEntry| {
+        let made = entry.metadata().and_then(|data| data.modified());
+        made.is_ok_and(|made| made.elapsed().is_ok_and(|age| age > ABANDONED))
+    };
+    let builds = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let builds = builds.filter(|entry| entry.file_name().to_string_lossy().starts_with(BUILDING));
+    for build in builds.filter(is_old) {
+        // It only costs space: a failure is no reason to stop.
+        let _ = std::fs::remove_dir_all(build.path());
+    }
 }
 
 /// Lower-case hexadecimal digits.
