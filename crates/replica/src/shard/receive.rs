@@ -68,7 +68,12 @@ impl Shard {
         if counts {
             peer.counted.join(&applied.clock);
         }
-        let acknowledged = counts || peer.acked.get(me) > before;
+        let more_of_mine = peer.acked.get(me) > before;
+        if more_of_mine && self.roster.is_leaving(from) {
+            // A leaving peer that has these writes waits for someone who says that he has them too.
+            peer.owe(Owed::Now);
+        }
+        let acknowledged = counts || more_of_mine;
         if let Some(link) = &mut peer.link {
             let answered = applied.full || (applied.answers_range && link.in_flight == Some(Flight::Range));
             link.in_flight.take_if(|_| answered);
@@ -91,6 +96,10 @@ impl Shard {
         }
         self.refuse_future(&VersionVector::from_iter([(origin, range.to)]))?;
         let moved = self.apply_range(range, now)?;
+        if moved {
+            // Others may have acknowledged these writes before they came here.
+            self.cut_stable();
+        }
         if let Some(link) = self.link(from) {
             link.answers_range |= origin == from;
         }
