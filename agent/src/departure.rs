@@ -110,7 +110,9 @@ impl Departure {
         }
         let kept = links.iter().map(|link| Box::pin(link.receipt_kept.notified()));
         let peer = async { if links.is_empty() { pending().await } else { select_all(kept).await.0 } };
-        let taken = async { tokio::select! { () = peer => {}, () = self.engine.reports().drained() => {} } };
+        let taken = async {
+            tokio::select! { () = peer => {}, () = self.engine.reports().drained() => {} }
+        };
         let _ = timeout(RECEIPT_WAIT, taken).await;
     }
 
@@ -188,7 +190,8 @@ impl Departure {
         let need = self.engine.need();
         let clocks = self.engine.clocks();
         let everything = self.engine.progress(&clocks, need);
-        let watermark = self.watermark.as_ref().map_or(Progress::Uncovered, |clocks| self.engine.progress(clocks, need));
+        let watermark =
+            self.watermark.as_ref().map_or(Progress::Uncovered, |clocks| self.engine.progress(clocks, need));
         (watermark, everything)
     }
 
@@ -198,7 +201,9 @@ impl Departure {
         let DepartureReport { keys, keys_unacknowledged, hold_millis, tail_millis, ref message, .. } = receipt;
         match outcome {
             Outcome::Failed => error!(keys, keys_unacknowledged, hold_millis, tail_millis, message, "Handoff failed"),
-            Outcome::Acknowledged | Outcome::Nothing => info!(keys, hold_millis, tail_millis, message, "Handoff report"),
+            Outcome::Acknowledged | Outcome::Nothing => {
+                info!(keys, hold_millis, tail_millis, message, "Handoff report")
+            }
         }
         self.engine.reports().push(receipt::for_operator(&self.engine, stage, &receipt));
         receipt
@@ -231,7 +236,8 @@ impl Engine {
         let mut all: Vec<Survivor> = survivors(0);
         for index in 1..self.shard_count() {
             let here = survivors(index);
-            let covers = |survivor: &Survivor| here.iter().any(|other| other.replica == survivor.replica && other.covers);
+            let covers =
+                |survivor: &Survivor| here.iter().any(|other| other.replica == survivor.replica && other.covers);
             all.retain(|survivor| survivor.covers && covers(survivor));
         }
         all.retain(|survivor| survivor.covers);

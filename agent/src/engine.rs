@@ -14,7 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use baton_replica::{Effects, Key, LinkId, Membership, MembershipVersion, Need, Phase, ProtocolError, ReplicaId, Roster, Shard, ShardMessage, VersionVector, Wake};
+use baton_replica::{
+    Effects, Key, LinkId, Membership, MembershipVersion, Need, Phase, ProtocolError, ReplicaId, Roster, Shard,
+    ShardMessage, VersionVector, Wake,
+};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
@@ -93,6 +96,11 @@ impl Engine {
 
     pub(crate) const fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// Bounds of maps that have none of their own.
+    pub(crate) const fn limits(&self) -> &DefaultLimits {
+        &self.limits
     }
 
     pub(crate) const fn shard_count(&self) -> usize {

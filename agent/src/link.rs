@@ -10,6 +10,7 @@ mod session;
 
 pub(crate) use accept::serve;
 pub(crate) use dial::run as dial;
+pub(crate) use hello::member_phase;
 
 use std::time::Duration;
 

@@ -9,6 +9,7 @@ mod http;
 mod link;
 mod membership;
 mod metric;
+mod open_file;
 mod run;
 
 use std::process::ExitCode;

@@ -17,6 +17,8 @@ use crate::control::{Control, ControlServer, DepartureOutcome, DepartureReport};
 use crate::departure::{Departure, DepartureHandle};
 use crate::engine::{Engine, Identity};
 use crate::http::StatusReport;
+use crate::metric::Metrics;
+use crate::open_file;
 use crate::{admin, http, link, membership};
 
 /// Wrong usage or configuration.
@@ -110,6 +112,7 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
         pod_name: config.pod.name.clone(),
         pod_uid: config.pod.uid.clone(),
     };
+    open_file::raise_limit();
     let engine = Engine::new(identity, config.shards, config.limits);
     let (http_listener, peer_listener, admin_listener) =
         (bind("HTTP", config.http).await?, bind("peer", config.peer).await?, bind("admin", config.admin).await?);
@@ -121,8 +124,9 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
 
     tokio::spawn(link::serve(engine.clone(), peer_listener));
     tokio::spawn(link::dial(engine.clone()));
-    tokio::spawn(http::serve(engine.clone(), http_listener));
-    tokio::spawn(admin::serve(engine.clone(), admin_listener));
+    let metrics = Metrics::new(engine.clone());
+    tokio::spawn(http::serve(engine.clone(), http_listener, metrics.clone()));
+    tokio::spawn(admin::serve(engine.clone(), admin_listener, metrics));
     tokio::spawn(control.serve(Arc::new(Controls { engine: engine.clone(), departure: departure_handle.clone() })));
     tokio::spawn(membership::run(engine.clone(), config.clone()));
     tokio::spawn(tick(engine));
@@ -131,7 +135,9 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
 }
 
 async fn bind(what: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} for {what}; is the port taken?"))
+    TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} for {what}; is the port taken?"))
 }
 
 fn budget(config: &Config) -> Budget {

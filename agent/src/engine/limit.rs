@@ -54,11 +54,12 @@ impl DefaultLimits {
         replaced: Option<u64>,
     ) -> Result<(), LimitError> {
         let own = own_limits(settings, key.map());
-        let size = value.size() as u64;
+        let size = value.body.len() as u64;
         let limit = own.max_value_bytes.unwrap_or(self.max_value_bytes).min(self.max_value_bytes);
         if size > limit {
             return Err(LimitError::Value { size, limit });
         }
+        let size = value.size() as u64;
         let held = usage.of(key.map());
         let limit = own.max_bytes.unwrap_or(self.max_bytes);
         let grows = replaced.map_or(size + key.name().len() as u64, |replaced| size.saturating_sub(replaced));

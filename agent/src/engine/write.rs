@@ -56,7 +56,8 @@ impl Engine {
         let wanted = self.wanted_acks(index, &settings, acks)?;
         let mut result = Err(WriteFailure::Refused(WriteError::Joining));
         self.with_shard(index, None, |shard| {
-            let replaced = shard.get(key).ok().flatten().map(|read| read.versions.iter().map(|v| v.value.size() as u64).sum());
+            let replaced =
+                shard.get(key).ok().flatten().map(|read| read.versions.iter().map(|v| v.value.size() as u64).sum());
             result = match self.limits.check(&settings, &self.usage, key, &value, replaced) {
                 Ok(()) => shard.put(key, value, condition, wall_millis()).map_err(WriteFailure::from),
                 Err(error) => Err(error.into()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use baton_wire::convert::{membership_from_wire, phase_to_wire};
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::peer_server::{Peer, PeerServer};
-use baton_wire::peer::{Frame, Identity, IdentifyRequest};
+use baton_wire::peer::{Frame, IdentifyRequest, Identity};
 use futures_util::{Stream, StreamExt};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};

@@ -60,7 +60,10 @@ fn targets(engine: &Engine) -> BTreeMap<ReplicaId, String> {
     let me = engine.identity().replica;
     let list = engine.membership().borrow().clone();
     let wanted = |row: &&Member| row.replica != me && row.phase != MemberPhase::Gone && !row.address.is_empty();
-    list.iter().flat_map(|list| list.members.iter().filter(wanted)).map(|row| (row.replica, row.address.clone())).collect()
+    list.iter()
+        .flat_map(|list| list.members.iter().filter(wanted))
+        .map(|row| (row.replica, row.address.clone()))
+        .collect()
 }
 
 /// A removed member is fenced: its link ends.

@@ -4,7 +4,9 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use baton_wire::convert::{membership_from_wire, phase_from_wire, phase_to_wire, shard_message_from_wire, shard_message_to_wire};
+use baton_wire::convert::{
+    membership_from_wire, phase_from_wire, phase_to_wire, shard_message_from_wire, shard_message_to_wire,
+};
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::{Frame, Heartbeat, PhaseNotice, ReceiptKept, ShardFrame};
 use futures_util::{Stream, StreamExt};

@@ -1,1 +1,14 @@
-//! Placeholder.
+//! What every binary of the project tells its operators: logs, metrics, probes.
+
+mod admin;
+mod log;
+mod metric;
+mod process;
+mod repeat;
+mod server;
+
+pub use admin::{Health, Verdict, admin_router};
+pub use log::{LogError, LogFormat, init_logs, log_filter};
+pub use metric::{METRICS_CONTENT_TYPE, encode_metrics, new_registry};
+pub use repeat::Repeat;
+pub use server::{ServerLimits, serve_http};

@@ -1,0 +1,55 @@
+//! How a departure ended, in the words of the hook's output and of the termination message.
+
+use baton_replica::Outcome;
+use serde::{Deserialize, Serialize};
+
+/// The result of a hold or of a whole departure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct DepartureReport {
+    /// How it ended.
+    pub(crate) outcome: DepartureOutcome,
+    /// Keys held.
+    pub(crate) keys: u64,
+    /// Of those, the ones that no survivor has acknowledged.
+    pub(crate) keys_unacknowledged: u64,
+    /// Pods that cover everything.
+    pub(crate) survivors: Vec<String>,
+    /// How long the hook was held.
+    pub(crate) hold_millis: u64,
+    /// How long the seal took.
+    pub(crate) tail_millis: u64,
+    /// A sentence for people.
+    pub(crate) message: String,
+}
+
+/// How a departure ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum DepartureOutcome {
+    /// Survivors cover everything.
+    Acknowledged,
+    /// Time ran out before they did.
+    Failed,
+    /// There was nothing to hand off.
+    Nothing,
+}
+
+// === impl DepartureOutcome ===
+
+impl DepartureOutcome {
+    /// Whether nothing was left behind.
+    pub(crate) const fn is_safe(self) -> bool {
+        !matches!(self, Self::Failed)
+    }
+}
+
+impl From<Outcome> for DepartureOutcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Acknowledged => Self::Acknowledged,
+            Outcome::Failed => Self::Failed,
+            Outcome::Nothing => Self::Nothing,
+        }
+    }
+}

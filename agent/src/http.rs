@@ -1,0 +1,89 @@
+//! The app's HTTP API, on loopback.
+//!
+//! ```text
+//! PUT GET HEAD DELETE  /v1/maps/{map}/entries/{key}   ?acks=0|n|majority|all  ?siblings=true
+//! GET                  /v1/maps/{map}/entries         ?prefix= ?limit= ?cursor= ?values=true
+//! GET                  /v1/status
+//! ```
+//!
+//! The key is everything after `entries/`, slashes included, percent-decoded once: any 1 to 1024 bytes. Every error is
+//! JSON with a code, a message and what to do.
+
+mod body;
+mod condition;
+mod count;
+mod entry;
+mod error;
+mod list;
+mod path;
+mod query;
+mod read;
+mod status;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::Uri;
+use axum::routing::get;
+use axum::{Json, Router, middleware};
+use baton_telemetry::{ServerLimits, serve_http};
+use tokio::net::TcpListener;
+
+use crate::engine::Engine;
+use crate::metric::Metrics;
+use body::BodyBudget;
+use error::ApiError;
+pub(crate) use status::StatusReport;
+
+/// Connections of the app: one is some 20 KiB, and an app has a pool, not thousands.
+const MAX_CONNECTIONS: usize = 4096;
+
+/// How long a connection may idle. Clients' pools keep theirs for 90 s at most by custom; closing first would race with
+/// a request.
+const IDLE: Duration = Duration::from_secs(120);
+
+/// What handlers share.
+struct Api {
+    engine: Arc<Engine>,
+    metrics: Arc<Metrics>,
+    bodies: BodyBudget,
+}
+
+type Shared = State<Arc<Api>>;
+
+/// Serves the app until the future is dropped.
+pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener, metrics: Arc<Metrics>) {
+    let limits = ServerLimits { connections: MAX_CONNECTIONS, idle: IDLE };
+    serve_http(listener, router(engine, metrics), limits).await;
+}
+
+/// The API.
+fn router(engine: Arc<Engine>, metrics: Arc<Metrics>) -> Router {
+    let api = Arc::new(Api { engine, metrics: metrics.clone(), bodies: BodyBudget::new() });
+    let entry = get(read::get).put(entry::put).delete(entry::delete);
+    Router::new()
+        .route("/v1/maps/{map}/entries", get(list::list))
+        .route("/v1/maps/{map}/entries/", entry.clone())
+        .route("/v1/maps/{map}/entries/{*key}", entry)
+        .route("/v1/status", get(status))
+        .fallback(unknown_path)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(metrics, count::requests))
+        .with_state(api)
+}
+
+async fn status(State(api): Shared) -> Json<StatusReport> {
+    Json(api.engine.status().into())
+}
+
+async fn unknown_path(uri: Uri) -> ApiError {
+    ApiError::unknown_path(uri.path())
+}
+
+async fn method_not_allowed() -> ApiError {
+    ApiError::method_not_allowed()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! Keys in paths and in JSON: percent-encoded bytes.
+
+use axum::http::Uri;
+use baton_replica::{Key, MapName};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
+
+use crate::http::error::ApiError;
+
+const MAPS: &str = "/v1/maps/";
+const ENTRIES: &str = "/entries";
+
+/// Everything but what RFC 3986 calls unreserved.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The key that a path of the API names.
+///
+/// The framework's own extractor would refuse keys that are not UTF-8.
+pub(super) fn key(uri: &Uri) -> Result<Key, ApiError> {
+    let (map, key) = split(uri);
+    Ok(Key::new(&self::map(map)?, &decode(key, "key")?)?)
+}
+
+/// The map that a path of the API names.
+pub(super) fn map_of(uri: &Uri) -> Result<MapName, ApiError> {
+    map(split(uri).0)
+}
+
+/// Decodes once, and refuses what only looks encoded.
+pub(super) fn decode(text: &str, what: &str) -> Result<Vec<u8>, ApiError> {
+    let hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    let bytes = text.as_bytes();
+    let broken = |at: usize| bytes[at] == b'%' && !(hex(bytes.get(at + 1)) && hex(bytes.get(at + 2)));
+    if (0..bytes.len()).any(broken) {
+        let code = if what == "key" { "bad_key" } else { "bad_query" };
+        let message = format!("the {what} has a % that is not followed by two hexadecimal digits");
+        return Err(ApiError::bad(code, message, "percent-encode it; % itself is %25"));
+    }
+    Ok(percent_decode_str(text).collect())
+}
+
+/// A key as it goes into a path.
+pub(super) fn encode(key: &[u8]) -> String {
+    percent_encode(key, ESCAPED).to_string()
+}
+
+fn map(text: &str) -> Result<MapName, ApiError> {
+    let name = percent_decode_str(text).decode_utf8_lossy();
+    Ok(MapName::parse(&name)?)
+}
+
+/// The map and the key of a path that the router has matched.
+fn split(uri: &Uri) -> (&str, &str) {
+    let rest = uri.path().strip_prefix(MAPS).unwrap_or_default();
+    let (map, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    let entries = ENTRIES.trim_start_matches('/');
+    let key = rest.strip_prefix(entries).and_then(|rest| rest.strip_prefix('/'));
+    (map, key.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key_of(path: &str) -> Result<Vec<u8>, ApiError> {
+        Ok(key(&path.parse().expect("a path"))?.name().to_vec())
+    }
+
+    #[test]
+    fn the_rest_of_the_path_is_the_key_decoded_once() {
+        let name = |path: &str| key_of(path).expect("valid");
+        assert_eq!(name("/v1/maps/m/entries/a/b%2Fc?x=y"), b"a/b/c");
+        assert_eq!(name("/v1/maps/m/entries/%2525"), b"%25");
+        assert_eq!(name("/v1/maps/m/entries/%FF%00+"), b"\xff\0+");
+        assert_eq!(name("/v1/maps/entries/entries/entries/"), b"entries/");
+        assert_eq!(name("/v1/maps/m/entries//"), b"/");
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused() {
+        for path in ["/v1/maps/m/entries/", "/v1/maps/m/entries/%", "/v1/maps/m/entries/%g0", "/v1/maps/M/entries/k"] {
+            assert!(key_of(path).is_err(), "{path}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_key_decodes_to_itself() {
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(decode(&encode(&all), "key").expect("valid"), all);
+        assert_eq!(encode(b"a-b_c.d~e/f %"), "a-b_c.d~e%2Ff%20%25");
+    }
+}

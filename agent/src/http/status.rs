@@ -1,0 +1,79 @@
+//! What the agent says of itself: `GET /v1/status`, and the command `status`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Status;
+
+/// The agent's state.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct StatusReport {
+    /// `namespace/name` of the group.
+    pub(crate) group: String,
+    /// The id of this process.
+    pub(crate) replica: String,
+    /// The pod's name.
+    pub(crate) pod: String,
+    /// The agent's release.
+    pub(crate) release: String,
+    /// `Joining`, `Active`, `Draining`, `Tail` or `Sealed`.
+    pub(crate) phase: String,
+    /// Whether it has applied what its peers had a moment ago.
+    pub(crate) in_sync: bool,
+    /// Whether it is ready for traffic.
+    pub(crate) ready: bool,
+    /// The number of the newest member list; 0 before the first.
+    pub(crate) membership: u64,
+    /// The other members.
+    pub(crate) members: Vec<MemberReport>,
+    /// Live keys.
+    pub(crate) keys: u64,
+    /// Bytes of keys and values.
+    pub(crate) bytes: u64,
+    /// Writes that some member has not acknowledged yet.
+    pub(crate) log_slots: u64,
+    /// Keys held, deleted ones that are still remembered included.
+    pub(crate) remembered_keys: u64,
+}
+
+/// Another member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct MemberReport {
+    /// The id of its process.
+    pub(crate) replica: String,
+    /// Its pod's name.
+    pub(crate) pod: String,
+    /// `Joining`, `Active`, `Leaving` or `Gone`.
+    pub(crate) phase: String,
+    /// Whether there is a link to it.
+    pub(crate) link: bool,
+}
+
+// === impl StatusReport ===
+
+impl From<Status> for StatusReport {
+    fn from(status: Status) -> Self {
+        let member = |member: crate::engine::MemberStatus| MemberReport {
+            replica: member.replica.to_string(),
+            pod: member.pod,
+            phase: format!("{:?}", member.phase),
+            link: member.linked,
+        };
+        Self {
+            group: status.group,
+            replica: status.replica.to_string(),
+            pod: status.pod_name,
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            phase: format!("{:?}", status.phase),
+            in_sync: status.in_sync,
+            ready: status.ready,
+            membership: status.membership,
+            members: status.members.into_iter().map(member).collect(),
+            keys: status.keys,
+            bytes: status.bytes,
+            log_slots: status.log_slots,
+            remembered_keys: status.remembered_keys,
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The list from the operator: one stream, opened again for ever.
+//!
+//! While there is no operator, the last list stays and everything else goes on.
+
+mod backoff;
+mod session;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use baton_telemetry::Repeat;
+use baton_wire::convert::{membership_to_wire, phase_to_wire};
+use baton_wire::directory::{Hello, Version};
+use tokio::time::sleep;
+use tonic::transport::{Channel, Endpoint};
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::engine::Engine;
+use crate::link::member_phase;
+use backoff::Backoff;
+use session::Session;
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How soon a dead connection is noticed: a ping after this much silence, answered within as much again.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// What does not change from one stream to the next.
+pub(super) struct Attendance {
+    url: String,
+    namespace: String,
+    group: String,
+    pod_name: String,
+    pod_uid: String,
+    node: String,
+    address: SocketAddr,
+}
+
+/// Why a stream ended; the last list stays.
+#[derive(Debug, thiserror::Error)]
+enum StreamEnd {
+    #[error("cannot connect: {0}")]
+    Connect(String),
+    #[error("the stream failed: {0}")]
+    Status(String),
+    #[error("the operator ended the stream")]
+    Ended,
+    #[error("the operator took nothing for too long")]
+    Stuck,
+    #[error("the operator asks to come back: {0}")]
+    NotYet(String),
+    #[error("the operator refuses this agent: {0}")]
+    Refused(String),
+}
+
+/// Follows the operator until the process ends.
+pub(super) async fn run(engine: Arc<Engine>, attendance: Attendance) {
+    let mut backoff = Backoff::new();
+    let mut failure = Repeat::new();
+    loop {
+        let mut served = false;
+        let end = attendance.attend(&engine, &mut served).await;
+        if served {
+            backoff.reset();
+            failure.worked();
+        }
+        let url = &attendance.url;
+        match failure.failed(&end.to_string(), Instant::now()) {
+            Some(count) if count > 1 || matches!(end, StreamEnd::Refused(_)) => {
+                warn!(%end, count, url, "No member list from the operator; the last one stays");
+            }
+            Some(_) => info!(%end, url, "The operator's stream ended; opening it again"),
+            None => {}
+        }
+        sleep(backoff.next(&end, rand::random())).await;
+    }
+}
+
+// === impl Attendance ===
+
+impl Attendance {
+    /// What the operator is told about this pod.
+    pub(super) fn new(config: &Config, url: &str, address: SocketAddr) -> Self {
+        Self {
+            url: url.to_owned(),
+            namespace: config.namespace.clone(),
+            group: config.group.clone(),
+            pod_name: config.pod.name.clone(),
+            pod_uid: config.pod.uid.clone(),
+            node: config.pod.node.clone(),
+            address,
+        }
+    }
+
+    /// Runs one stream to its end. `served` is set once a list has arrived by it.
+    async fn attend(&self, engine: &Arc<Engine>, served: &mut bool) -> StreamEnd {
+        let channel = match self.connect().await {
+            Ok(channel) => channel,
+            Err(error) => return StreamEnd::Connect(causes(&error)),
+        };
+        match Session::open(engine.clone(), channel, self.hello(engine)).await {
+            Ok(mut session) => session.run(served).await,
+            Err(end) => end,
+        }
+    }
+
+    async fn connect(&self) -> Result<Channel, tonic::transport::Error> {
+        Endpoint::from_shared(self.url.clone())?
+            .connect_timeout(CONNECT_TIMEOUT)
+            .tcp_nodelay(true)
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(KEEP_ALIVE)
+            .keep_alive_while_idle(true)
+            .connect()
+            .await
+    }
+
+    fn hello(&self, engine: &Engine) -> Hello {
+        let list = engine.membership().borrow().clone();
+        let rows = list.as_ref().map(|list| membership_to_wire(list).members);
+        Hello {
+            namespace: self.namespace.clone(),
+            group: self.group.clone(),
+            pod_name: self.pod_name.clone(),
+            pod_uid: self.pod_uid.clone(),
+            node: self.node.clone(),
+            replica: engine.identity().replica.bits(),
+            address: self.address.to_string(),
+            phase: phase_to_wire(member_phase(*engine.phase().borrow())).into(),
+            known: list.map(|list| Version { uid: list.version.uid.clone(), number: list.version.number }),
+            release: env!("CARGO_PKG_VERSION").to_owned(),
+            members: rows.unwrap_or_default(),
+        }
+    }
+}
+
+/// An error with its causes, which say more than it does.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,69 @@
+//! The agent's metrics: what is counted as it happens, and what is looked up when somebody scrapes.
+//!
+//! No key, map or pod is a label: their number has no bound.
+
+mod label;
+mod snapshot;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::engine::{Engine, WriteFailure};
+use label::{RequestLabels, WriteLabels};
+use snapshot::Snapshot;
+
+pub(crate) use label::Operation;
+
+/// From a write that nobody acknowledges, a tenth of a millisecond, to the longest wait for acknowledgements, 5 s.
+const SECONDS: [f64; 12] = [0.0001, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0];
+
+/// What is counted as it happens.
+pub(crate) struct Metrics {
+    registry: Arc<Registry>,
+    requests: Family<RequestLabels, Counter>,
+    writes: Family<WriteLabels, Counter>,
+    write_seconds: Histogram,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// The metrics of one process.
+    pub(crate) fn new(engine: Arc<Engine>) -> Arc<Self> {
+        let mut registry = baton_telemetry::new_registry();
+        let own = registry.sub_registry_with_prefix("baton_agent");
+        let requests = Family::default();
+        let writes = Family::default();
+        let write_seconds = Histogram::new(SECONDS);
+        own.register("http_requests", "Requests of the app by method and status code", requests.clone());
+        own.register("writes", "Writes of the app by what came of them", writes.clone());
+        let help = "Time from a write's arrival to its answer, acknowledgements included";
+        own.register("write_seconds", help, write_seconds.clone());
+        own.register_collector(Box::new(Snapshot::new(engine)));
+        Arc::new(Self { registry: Arc::new(registry), requests, writes, write_seconds })
+    }
+
+    /// What is scraped.
+    pub(crate) fn registry(&self) -> Arc<Registry> {
+        self.registry.clone()
+    }
+
+    /// A request was answered.
+    pub(crate) fn answered(&self, method: &Method, status: StatusCode) {
+        self.requests.get_or_create(&RequestLabels::new(method, status)).inc();
+    }
+
+    /// A write ended.
+    pub(crate) fn wrote(&self, operation: Operation, failure: Option<&WriteFailure>, took: Duration) {
+        self.writes.get_or_create(&WriteLabels::new(operation, failure)).inc();
+        if failure.is_none() {
+            self.write_seconds.observe(took.as_secs_f64());
+        }
+    }
+}
