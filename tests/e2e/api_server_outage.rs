@@ -1,0 +1,46 @@
+//! While the API server is away, agents go on and nobody crashes; afterwards the operator goes on as before.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use baton_tests::arena::Arena;
+use baton_tests::cluster::Cluster;
+use baton_tests::scenario::Scenario;
+use baton_tests::stage::Stage;
+
+pub(crate) const SCENARIO: Scenario =
+    Scenario { word: "api-outage", sentence: "an_outage_of_the_api_server_loses_nothing", alone: true, run };
+
+/// Longer than a watch or a lease takes to notice.
+const OUTAGE: Duration = Duration::from_secs(20);
+
+/// The API server comes back, whatever happens.
+struct Outage<'a> {
+    cluster: &'a Cluster,
+}
+
+impl Drop for Outage<'_> {
+    fn drop(&mut self) {
+        let _ = self.cluster.part("start", "apiserver");
+    }
+}
+
+fn run(stage: &Stage) -> Result<()> {
+    let crowd = stage.play(&Arena::of(3))?;
+    let restarts = stage.cluster.operator_restarts()?;
+    let outage = Outage { cluster: &stage.cluster };
+    stage.cluster.part("stop", "apiserver")?;
+    let before = crowd.acknowledged();
+    sleep(OUTAGE);
+    let during = crowd.acknowledged() - before;
+    drop(outage);
+    ensure!(during > 100, "{during} writes were acknowledged while the API server was away");
+    stage.cluster.wait_for_operator()?;
+    let after = stage.cluster.operator_restarts()?;
+    ensure!(after == restarts, "the operator was restarted {} times", after.saturating_sub(restarts));
+
+    let old = stage.rollout(3)?;
+    stage.ensure_handed_off(&old)?;
+    stage.check(crowd)
+}

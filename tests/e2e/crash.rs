@@ -1,0 +1,30 @@
+//! Every write acknowledged with `acks=1`, which is the default, survives `kill -9` of the agent that accepted it.
+
+use anyhow::{Context, Result, ensure};
+use baton_tests::arena::Arena;
+use baton_tests::cluster::kill_agent;
+use baton_tests::scenario::Scenario;
+use baton_tests::stage::{LIMIT, Stage};
+use baton_tests::wait;
+
+pub(crate) const SCENARIO: Scenario = Scenario {
+    word: "crash",
+    sentence: "killing_an_agent_under_writes_loses_no_acknowledged_write",
+    alone: false,
+    run,
+};
+
+fn run(stage: &Stage) -> Result<()> {
+    let crowd = stage.play(&Arena::of(3))?;
+    let victim = stage.pods.ready().into_iter().next().context("no pod is ready")?;
+    let before = crowd.acknowledged();
+    kill_agent(victim.uid())?;
+    // The kubelet starts it again in the same pod, where it takes the state from its peers.
+    wait::until(LIMIT, "the agent runs again and its pod is ready", || {
+        let pod = stage.pods.last_seen(victim.uid()).context("the pod is gone")?;
+        ensure!(pod.agent_restarts() == 1 && pod.ready(), "restarts: {}", pod.agent_restarts());
+        Ok(())
+    })?;
+    ensure!(crowd.acknowledged() > before, "nobody could play");
+    stage.check(crowd)
+}

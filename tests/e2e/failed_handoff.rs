@@ -1,0 +1,77 @@
+//! A handoff that finds no survivor is reported as failed, never as a success: exit code, message, events, condition.
+
+use anyhow::{Context, Result, ensure};
+use baton_tests::arena::Arena;
+use baton_tests::pod::Pod;
+use baton_tests::scenario::Scenario;
+use baton_tests::stage::{LIMIT, Stage};
+use baton_tests::wait;
+use serde_json::{Value, json};
+
+pub(crate) const SCALE_TO_ZERO: Scenario = Scenario {
+    word: "scale-to-zero",
+    sentence: "scaling_to_zero_is_reported_as_failed",
+    alone: false,
+    run: scale_to_zero,
+};
+pub(crate) const BARE_POD: Scenario =
+    Scenario { word: "bare-pod", sentence: "deleting_a_bare_pod_is_reported_as_failed", alone: false, run: bare_pod };
+
+fn scale_to_zero(stage: &Stage) -> Result<()> {
+    let crowd = stage.play(&impatient(2))?;
+    let pods = stage.pods.ready();
+    stage.scale(0)?;
+    wait_gone(stage)?;
+    drop(crowd);
+    reported(stage, &pods)
+}
+
+fn bare_pod(stage: &Stage) -> Result<()> {
+    let arena = impatient(1);
+    let objects = arena.objects(stage.cluster.manifests());
+    let group = objects.iter().find(|object| object["kind"] == "HandoffGroup").context("no group")?;
+    stage.cluster.api.apply(&stage.namespace, group)?;
+    let deployment = objects.iter().find(|object| object["kind"] == "Deployment").context("no Deployment")?;
+    let template = &deployment["spec"]["template"];
+    let metadata = json!({"name": "bare", "labels": template["metadata"]["labels"]});
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]});
+    let made = stage.cluster.api.create(&stage.path("Pod", ""), &pod)?;
+    ensure!(made.ok(), "{made}");
+    stage.wait_ready(1)?;
+    let crowd = stage.crowd()?;
+    let pods = stage.pods.ready();
+    stage.delete_pod("bare")?;
+    wait_gone(stage)?;
+    drop(crowd);
+    reported(stage, &pods)
+}
+
+/// Nobody comes: there is no need to wait for long.
+fn impatient(replicas: u32) -> Arena {
+    let group: Value = json!({"handoff": {"timeout": "4s"}});
+    Arena { group, ..Arena::of(replicas) }
+}
+
+fn wait_gone(stage: &Stage) -> Result<()> {
+    wait::until(LIMIT, "no pod is left", || {
+        let left = stage.pods.present().len();
+        ensure!(left == 0, "{left} are left");
+        Ok(())
+    })
+}
+
+/// Every pod that held the state says so in each place where one may look.
+fn reported(stage: &Stage, pods: &[Pod]) -> Result<()> {
+    for (name, end) in stage.ends(pods)? {
+        let farewell = end.farewell.as_ref().with_context(|| format!("{name} left no message: {end:?}"))?;
+        let failed = end.code == 1 && farewell.outcome == "failed" && farewell.keys_unacknowledged > 0;
+        ensure!(failed, "{name} does not say that its handoff has failed: {end:?}");
+        stage.wait_event("Pod", &name, "HandoffFailed")?;
+        stage.wait_event("Pod", &name, "FailedPreStopHook")?;
+    }
+    stage.wait_event("HandoffGroup", "arena", "HandoffFailed")?;
+    stage.wait_condition("arena", "Degraded", "True", Some("HandoffFailed"))?;
+    let outcome = stage.group()?["status"]["lastHandoff"]["outcome"].clone();
+    ensure!(outcome == "Failed", "the group says that its last handoff was {outcome}");
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! The end-to-end suite: Baton on a real Kubernetes, with players at work and faults in pods, nodes and control plane.
+//!
+//! `cargo xtask test --only e2e` brings the cluster up and runs it. Each scenario has a namespace of its own and a folder
+//! `target/e2e/<word>/` with the logs of its agents. Scenarios run beside each other unless their fault is felt by all.
+
+mod all_pods;
+mod api_server_outage;
+mod crash;
+mod deletion;
+mod deployment_first;
+mod failed_handoff;
+mod in_place_restart;
+mod injection;
+mod lone_pod;
+mod lost_membership;
+mod misfit;
+mod node_drain;
+mod operator_away;
+mod refused_group;
+mod rollout;
+mod scaling;
+mod webhook_garbage;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use baton_tests::cluster::Cluster;
+use baton_tests::place;
+use baton_tests::scenario::Scenario;
+use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
+
+/// More would starve each other on a small machine.
+const BESIDE: usize = 4;
+
+/// The longest first, and those that run alone last.
+const SCENARIOS: [Scenario; 18] = [
+    failed_handoff::SCALE_TO_ZERO,
+    rollout::SCENARIO,
+    lone_pod::SCENARIO,
+    in_place_restart::SCENARIO,
+    failed_handoff::BARE_POD,
+    scaling::SCENARIO,
+    deployment_first::SCENARIO,
+    lost_membership::SCENARIO,
+    all_pods::SCENARIO,
+    crash::SCENARIO,
+    deletion::SCENARIO,
+    misfit::SCENARIO,
+    injection::SCENARIO,
+    refused_group::SCENARIO,
+    webhook_garbage::SCENARIO,
+    node_drain::SCENARIO,
+    operator_away::SCENARIO,
+    api_server_outage::SCENARIO,
+];
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads.get_or_insert(BESIDE);
+    let skip = std::env::var_os("BATON_E2E").is_some_and(|value| value == "skip");
+    if skip {
+        eprintln!("BATON_E2E=skip: no scenario is run");
+    }
+    if skip || arguments.list {
+        let ignored =
+            SCENARIOS.iter().map(|scenario| Trial::test(scenario.sentence, || Ok(())).with_ignored_flag(true));
+        return libtest_mimic::run(&arguments, ignored.collect()).exit_code();
+    }
+    match run(&arguments) {
+        Ok(conclusion) => conclusion.exit_code(),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<Conclusion> {
+    let cluster = Arc::new(Cluster::connect(&place::folder("e2e", "suite")?)?);
+    let trial = |scenario: &Scenario| {
+        let (scenario, cluster) = (*scenario, cluster.clone());
+        Trial::test(scenario.sentence, move || {
+            scenario.perform(&cluster).map_err(|error| Failed::from(format!("{error:?}")))
+        })
+    };
+    Ok(libtest_mimic::run(arguments, SCENARIOS.iter().map(trial).collect()))
+}

@@ -1,0 +1,18 @@
+//! The process-level suite: real agents on loopback with a members file, and what a machine can do to them.
+//!
+//! `cargo test --package baton-tests --test process` runs it; `cargo build --package baton-agent` must have come before.
+//! Logs of each scenario are in `target/process/<scenario>/`.
+
+mod bad_request;
+mod crash;
+mod crowd;
+mod departure_of_two;
+mod frozen_peer;
+mod garbage;
+mod half_open_peer;
+mod hook;
+mod members_file;
+mod no_survivor;
+mod rolling_restart;
+mod second_process;
+mod usage;

@@ -1,0 +1,268 @@
+//! One `baton-agent run`, and what can be done to it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustix::process::Signal;
+use serde::Deserialize;
+
+use crate::http::Http;
+use crate::ledger::View;
+use crate::process::Process;
+use crate::{place, port, wait};
+
+/// How long an agent may take to get ready: it has little to fetch here, on a machine that may be busy.
+const READY: Duration = Duration::from_secs(30);
+/// How long one request may take: more than the five seconds after which the agent gives up waiting for acks.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause between two looks at a hook that runs.
+const POLL: Duration = Duration::from_millis(5);
+
+/// What an agent is told at its start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The pod's name, which is its slot in the members file.
+    pub name: String,
+    /// The members file.
+    pub members: PathBuf,
+    /// The port of its peer link, as the members file says.
+    pub peer: u16,
+    /// The pod's termination grace period, in seconds.
+    pub grace: u32,
+    /// More flags.
+    pub flags: Vec<String>,
+}
+
+/// A running agent.
+pub struct Agent {
+    name: String,
+    process: Process,
+    http: Http,
+    ports: Ports,
+    run_dir: PathBuf,
+    termination_log: PathBuf,
+}
+
+/// Where it listens on loopback.
+#[derive(Debug, Clone, Copy)]
+pub struct Ports {
+    /// The app's API.
+    pub http: u16,
+    /// The links of peers.
+    pub peer: u16,
+    /// Probes and metrics.
+    pub admin: u16,
+}
+
+/// How the preStop hook ended.
+#[derive(Debug)]
+pub struct Hook {
+    /// Its exit code; none if it was killed by a signal.
+    pub code: Option<i32>,
+    /// How long it was held.
+    pub took: Duration,
+    /// What it printed for people.
+    pub stderr: String,
+}
+
+/// The termination message.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Farewell {
+    /// `acknowledged`, `failed` or `nothing`.
+    pub outcome: String,
+    /// Keys held.
+    pub keys: u64,
+    /// Keys that no survivor has acknowledged.
+    pub keys_unacknowledged: u64,
+    /// The pods that cover everything.
+    pub survivors: Vec<String>,
+    /// A sentence.
+    pub message: String,
+}
+
+/// What `GET /v1/status` says, as far as scenarios look at it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The id of the process.
+    pub replica: String,
+    /// `Joining`, `Active`, `Draining`, `Tail` or `Sealed`.
+    pub phase: String,
+    /// Whether it has what its peers had a moment ago.
+    pub in_sync: bool,
+    /// The number of its member list.
+    pub membership: u64,
+    /// The others.
+    pub members: Vec<MemberStatus>,
+    /// Live keys.
+    pub keys: u64,
+}
+
+/// Another member.
+#[derive(Debug, Deserialize)]
+pub struct MemberStatus {
+    /// Its pod.
+    pub pod: String,
+    /// Whether there is a link to it.
+    pub link: bool,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    entries: Vec<Row>,
+    cursor: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+    key: String,
+    value: Option<String>,
+}
+
+// === impl Agent ===
+
+impl Agent {
+    /// Starts the process and does not wait for anything.
+    pub fn spawn(options: &Options, folder: &Path) -> Result<Self> {
+        let ports = Ports { http: port::free()?, peer: options.peer, admin: port::free()? };
+        let run_dir = folder.join(format!("{}.run", options.name));
+        let termination_log = folder.join(format!("{}.end", options.name));
+        std::fs::create_dir_all(&run_dir)?;
+        let address = |port: u16| format!("127.0.0.1:{port}");
+        let mut command = Command::new(place::program("baton-agent")?);
+        command
+            .arg("run")
+            .args(["--namespace", "local", "--group", "web", "--pod-name", &options.name])
+            .args(["--grace", &options.grace.to_string()])
+            .args(["--http", &address(ports.http), "--peer", &address(ports.peer), "--admin", &address(ports.admin)])
+            .args(["--log", "info,baton_agent=debug", "--log-format", "text"])
+            .arg("--members")
+            .arg(&options.members)
+            .arg("--run-dir")
+            .arg(&run_dir)
+            .arg("--termination-log")
+            .arg(&termination_log)
+            .args(&options.flags);
+        let process = Process::start(&options.name, &mut command, folder)?;
+        let name = options.name.clone();
+        Ok(Self { name, process, http: Http::new(TIMEOUT), ports, run_dir, termination_log })
+    }
+
+    /// Starts it and waits until it is ready.
+    pub fn start(options: &Options, folder: &Path) -> Result<Self> {
+        let mut agent = Self::spawn(options, folder)?;
+        agent.wait_ready()?;
+        Ok(agent)
+    }
+
+    /// Waits as the kubelet does: first for `/startupz`, then for `/readyz`.
+    pub fn wait_ready(&mut self) -> Result<()> {
+        for path in ["startupz", "readyz"] {
+            let url = format!("http://127.0.0.1:{}/{path}", self.ports.admin);
+            let asked = wait::until(READY, &format!("{} answers /{path} with 200", self.name), || {
+                let reply = self.http.get(&url)?;
+                ensure!(reply.status == 200, "{reply}");
+                Ok(())
+            });
+            self.process.ensure_running()?;
+            asked.with_context(|| format!("the end of its log:\n{}", self.process.log_tail()))?;
+        }
+        Ok(())
+    }
+
+    /// Its pod's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it listens.
+    pub fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    /// The process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
+    /// Its directory with the control socket.
+    pub fn run_dir(&self) -> &Path {
+        &self.run_dir
+    }
+
+    /// The base URL of the app's API.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.http)
+    }
+
+    /// The URL of an entry in the map that writers use.
+    pub fn entry(&self, key: &str) -> String {
+        format!("{}/v1/maps/{}/entries/{key}", self.url(), crate::app::MAP)
+    }
+
+    /// What it says of itself.
+    pub fn status(&self) -> Result<Status> {
+        self.http.get_json(&format!("{}/v1/status", self.url()))
+    }
+
+    /// Everything that writers have left with it, page by page.
+    pub fn view(&self) -> Result<View> {
+        let mut view = View::new();
+        let mut cursor = String::new();
+        loop {
+            let map = crate::app::MAP;
+            let url = format!("{}/v1/maps/{map}/entries?values=true&limit=500{cursor}", self.url());
+            let page: Page = self.http.get_json(&url)?;
+            for row in page.entries {
+                let value = STANDARD.decode(row.value.unwrap_or_default())?;
+                let number = std::str::from_utf8(&value)?.parse();
+                view.insert(row.key, number.context("a value that no writer wrote")?);
+            }
+            match page.cursor {
+                Some(next) => cursor = format!("&cursor={next}"),
+                None => return Ok(view),
+            }
+        }
+    }
+
+    /// The preStop hook: runs `baton-agent drain` to its end.
+    pub fn drain(&self) -> Result<Hook> {
+        drain(&self.run_dir)
+    }
+
+    /// SIGTERM, then the exit status and the termination message.
+    pub fn stop(&mut self, limit: Duration) -> Result<(ExitStatus, Farewell)> {
+        self.process.ensure_running()?;
+        self.process.signal(Signal::TERM)?;
+        let status = self.process.wait(limit)?;
+        let text = std::fs::read(&self.termination_log)
+            .with_context(|| format!("{} left no termination message:\n{}", self.name, self.process.log_tail()))?;
+        let farewell = serde_json::from_slice(&text)
+            .with_context(|| format!("the termination message: {}", String::from_utf8_lossy(&text)))?;
+        Ok((status, farewell))
+    }
+}
+
+/// Runs `baton-agent drain` on a directory to its end, a minute at most.
+pub fn drain(run_dir: &Path) -> Result<Hook> {
+    let mut command = Command::new(place::program("baton-agent")?);
+    command.arg("drain").arg("--run-dir").arg(run_dir);
+    let begun = Instant::now();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    while child.try_wait()?.is_none() {
+        if begun.elapsed() > Duration::from_secs(60) {
+            child.kill()?;
+            bail!("`baton-agent drain` is held for more than a minute");
+        }
+        std::thread::sleep(POLL);
+    }
+    let took = begun.elapsed();
+    let done = child.wait_with_output()?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    Ok(Hook { code: done.status.code(), took, stderr: text(&done.stderr) })
+}

@@ -1,0 +1,63 @@
+//! The arena's own manifests, as far as scenarios change them, and where its pods serve.
+
+use serde_json::{Value, json};
+
+use crate::pod::Pod;
+
+/// The label `app` of the arena's pods, and the name of all its objects.
+pub const NAME: &str = "arena";
+/// The file with one URL per line: what a Service's endpoints are.
+pub const TARGETS: &str = "targets";
+/// How long a server goes on after SIGTERM, in seconds. Longer than a crowd takes to hear that it is no target.
+const STOP_DELAY: &str = "1.5";
+
+/// What a scenario wants.
+#[derive(Debug, Clone)]
+pub struct Arena {
+    /// Pods of the Deployment.
+    pub replicas: u32,
+    /// The spec of the HandoffGroup besides its selector.
+    pub group: Value,
+}
+
+// === impl Arena ===
+
+impl Arena {
+    /// So many pods, and a HandoffGroup that says nothing but its selector.
+    pub fn of(replicas: u32) -> Self {
+        Self { replicas, group: json!({}) }
+    }
+
+    /// The manifests, changed.
+    pub fn objects(&self, manifests: &[Value]) -> Vec<Value> {
+        manifests.iter().cloned().map(|object| self.change(object)).collect()
+    }
+
+    fn change(&self, mut object: Value) -> Value {
+        match object["kind"].as_str() {
+            Some("Deployment") => {
+                object["spec"]["replicas"] = json!(self.replicas);
+                let container = &mut object["spec"]["template"]["spec"]["containers"][0];
+                container["env"] = json!([{"name": "ARENA_STOP_DELAY", "value": STOP_DELAY}]);
+            }
+            Some("HandoffGroup") => {
+                for (field, value) in self.group.as_object().into_iter().flatten() {
+                    object["spec"][field] = value.clone();
+                }
+            }
+            _ => {}
+        }
+        if let Some(metadata) = object["metadata"].as_object_mut() {
+            // kubectl writes it out; apply refuses it.
+            metadata.remove("creationTimestamp");
+            metadata.remove("namespace");
+        }
+        object
+    }
+}
+
+/// The base URLs of the servers among some pods.
+pub fn urls<'a>(pods: impl Iterator<Item = &'a Pod>) -> Vec<String> {
+    let servers = pods.filter(|pod| pod.label("app") == Some(NAME) && !pod.ip().is_empty());
+    servers.map(|pod| format!("http://{}:8080", pod.ip())).collect()
+}

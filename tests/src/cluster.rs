@@ -1,0 +1,151 @@
+//! The cluster under test, as `cargo xtask cluster up` makes it, with Baton installed.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::{place, wait};
+
+/// Where Baton is installed.
+pub const SYSTEM: &str = "baton-system";
+/// The operator's Deployment and Service.
+pub const OPERATOR: &str = "baton-operator";
+
+/// How long the operator may take to come or to go.
+const OPERATOR_LIMIT: Duration = Duration::from_secs(90);
+
+/// The cluster.
+pub struct Cluster {
+    /// Its API.
+    pub api: Arc<Api>,
+    kubectl: PathBuf,
+    kubeconfig: PathBuf,
+    manifests: Vec<Value>,
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// Connects to the cluster that the environment names, and sees that Baton is installed.
+    pub fn connect(folder: &Path) -> Result<Self> {
+        let [kubectl, kubeconfig] = ["BATON_KUBECTL", "BATON_KUBECONFIG"].map(std::env::var_os);
+        let (Some(kubectl), Some(kubeconfig)) = (kubectl, kubeconfig) else {
+            bail!(
+                "no cluster is given: run `cargo xtask test --only e2e`, or set BATON_KUBECTL and BATON_KUBECONFIG, \
+                 or set BATON_E2E=skip to leave this suite out"
+            );
+        };
+        let (kubectl, kubeconfig) = (PathBuf::from(kubectl), PathBuf::from(kubeconfig));
+        let mut proxy = Command::new(&kubectl);
+        proxy.env("KUBECONFIG", &kubeconfig);
+        let api = Arc::new(Api::connect(proxy, folder)?);
+        let mut cluster = Self { api, kubectl, kubeconfig, manifests: Vec::new() };
+        cluster.manifests = cluster.read_manifests()?;
+        cluster.wait_for_operator().context("Baton is not installed, or does not work")?;
+        Ok(cluster)
+    }
+
+    /// The arena's manifests.
+    pub fn manifests(&self) -> &[Value] {
+        &self.manifests
+    }
+
+    /// Runs kubectl to its end, whatever that is.
+    pub fn try_kubectl(&self, words: &[&str]) -> Result<Output> {
+        let mut kubectl = Command::new(&self.kubectl);
+        kubectl.env("KUBECONFIG", &self.kubeconfig).args(words).stdin(Stdio::null());
+        kubectl.output().context("cannot run kubectl")
+    }
+
+    /// Runs kubectl, which must succeed, and returns what it prints.
+    pub fn kubectl(&self, words: &[&str]) -> Result<String> {
+        let done = self.try_kubectl(words)?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        ensure!(done.status.success(), "kubectl {} failed: {}", words.join(" "), text(&done.stderr));
+        Ok(text(&done.stdout))
+    }
+
+    /// Sets the number of operators and waits until it is so.
+    pub fn scale_operator(&self, replicas: u64) -> Result<()> {
+        self.api.patch(&self.operator_path(), &json!({"spec": {"replicas": replicas}}))?;
+        if replicas > 0 {
+            return self.wait_for_operator();
+        }
+        wait::until(OPERATOR_LIMIT, "no operator is left", || {
+            let selector = format!("labelSelector=app.kubernetes.io/name={OPERATOR}");
+            let pods = self.api.get(&format!("/api/v1/namespaces/{SYSTEM}/pods?{selector}"))?;
+            let left = pods["items"].as_array().map_or(0, Vec::len);
+            ensure!(left == 0, "{left} are left");
+            Ok(())
+        })
+    }
+
+    /// How many operators there should be.
+    pub fn operators(&self) -> Result<u64> {
+        let operator = self.api.get(&self.operator_path())?;
+        operator["spec"]["replicas"].as_u64().context("the operator's Deployment has no replicas")
+    }
+
+    /// Waits until every operator that should be there is ready.
+    pub fn wait_for_operator(&self) -> Result<()> {
+        wait::until(OPERATOR_LIMIT, "the operator is ready", || {
+            let operator = self.api.get(&self.operator_path())?;
+            let (wanted, status) = (&operator["spec"]["replicas"], &operator["status"]);
+            let observed = operator["metadata"]["generation"] == status["observedGeneration"];
+            let ready = status["readyReplicas"] == *wanted && status["replicas"] == *wanted;
+            ensure!(observed && ready, "its Deployment says {status}");
+            Ok(())
+        })
+    }
+
+    /// How often the containers of the operators that are there have been started again.
+    pub fn operator_restarts(&self) -> Result<u64> {
+        let pods = self.api.get(&format!("/api/v1/namespaces/{SYSTEM}/pods"))?;
+        let statuses = pods["items"].as_array().into_iter().flatten();
+        let containers = statuses.filter_map(|pod| pod["status"]["containerStatuses"].as_array()).flatten();
+        Ok(containers.filter_map(|container| container["restartCount"].as_u64()).sum())
+    }
+
+    /// Stops or starts a part of the cluster: `stop`, `apiserver`.
+    pub fn part(&self, action: &str, part: &str) -> Result<()> {
+        let done = Command::new(place::program("xtask")?)
+            .args(["cluster", action, part])
+            .stdin(Stdio::null())
+            .output()
+            .context("cannot run xtask")?;
+        ensure!(done.status.success(), "cluster {action} {part}: {}", String::from_utf8_lossy(&done.stderr));
+        Ok(())
+    }
+
+    fn operator_path(&self) -> String {
+        format!("/apis/apps/v1/namespaces/{SYSTEM}/deployments/{OPERATOR}")
+    }
+
+    fn read_manifests(&self) -> Result<Vec<Value>> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/arena/manifests");
+        let folder = folder.to_string_lossy();
+        let text = self.kubectl(&["create", "--dry-run=client", "--output=json", "--filename", &folder])?;
+        let objects = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
+        objects.collect::<Result<_, _>>().context("kubectl printed no JSON")
+    }
+}
+
+/// Kills the process of a pod's agent as the kernel would: the nodes are network namespaces of this machine.
+pub fn kill_agent(pod_uid: &str) -> Result<()> {
+    let wanted = format!("BATON_POD_UID={pod_uid}");
+    let is_it = |pid: &i32| {
+        let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        let runs = read("cmdline").split(|byte| *byte == 0).take(2).eq([&b"/baton-agent"[..], b"run"]);
+        runs && read("environ").split(|byte| *byte == 0).any(|pair| pair == wanted.as_bytes())
+    };
+    let entries = std::fs::read_dir("/proc")?.flatten();
+    let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let pid = pids.find(is_it).and_then(Pid::from_raw).context("the agent's process is not on this machine")?;
+    kill_process(pid, Signal::KILL).context("cannot kill the agent")
+}
