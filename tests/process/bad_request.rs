@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use baton_tests::agent::Agent;
 use baton_tests::group::Group;
 use baton_tests::http::Http;
-use baton_tests::scene;
+use baton_tests::scene::{self, Failure};
 
 /// The limit that the agents are started with.
 const MAX_VALUE: usize = 64 * 1024;
@@ -22,7 +22,7 @@ struct Case<'a> {
 }
 
 #[test]
-fn bad_requests_get_clear_errors_and_lose_nothing() -> Result<()> {
+fn bad_requests_get_clear_errors_and_lose_nothing() -> Result<(), Failure> {
     scene::run(|folder| {
         let limit = MAX_VALUE.to_string();
         let mut group = Group::new(folder).with_flags(&["--max-value-bytes", &limit]).with_pods(2)?;

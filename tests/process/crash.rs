@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::Result;
 use baton_tests::app::App;
 use baton_tests::group::Group;
-use baton_tests::scene;
+use baton_tests::scene::{self, Failure};
 use rustix::process::Signal;
 
 #[test]
-fn what_was_acknowledged_with_one_ack_survives_kill_9() -> Result<()> {
+fn what_was_acknowledged_with_one_ack_survives_kill_9() -> Result<(), Failure> {
     scene::run(|folder| {
         let mut group = Group::new(folder).with_pods(3)?;
         group.start_apps("?acks=1");

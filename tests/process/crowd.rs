@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use baton_tests::group::Group;
 use baton_tests::http::Http;
-use baton_tests::{scene, wait};
+use baton_tests::scene::{self, Failure};
+use baton_tests::wait;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const CONNECTIONS: u64 = 10_000;
@@ -16,7 +17,7 @@ const OTHERS: u64 = 500;
 const PER_CONNECTION: u64 = 16 * 1024;
 
 #[test]
-fn ten_thousand_connections_are_survived_in_bounded_memory() -> Result<()> {
+fn ten_thousand_connections_are_survived_in_bounded_memory() -> Result<(), Failure> {
     raise_the_limit_of_open_files()?;
     scene::run(|folder| {
         let mut group = Group::new(folder).with_pods(2)?;

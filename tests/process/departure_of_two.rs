@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use baton_tests::group::Group;
-use baton_tests::scene;
+use baton_tests::scene::{self, Failure};
 
 #[test]
-fn two_of_three_that_leave_at_once_hand_off_to_the_one_that_stays() -> Result<()> {
+fn two_of_three_that_leave_at_once_hand_off_to_the_one_that_stays() -> Result<(), Failure> {
     scene::run(|folder| {
         let mut group = Group::new(folder).with_pods(3)?;
         group.start_apps("?acks=0");

@@ -6,7 +6,8 @@ use anyhow::{Result, ensure};
 use baton_tests::agent::Agent;
 use baton_tests::group::Group;
 use baton_tests::http::Http;
-use baton_tests::{scene, wait};
+use baton_tests::scene::{self, Failure};
+use baton_tests::wait;
 use rustix::process::Signal;
 
 /// Five heartbeats, and some time to look.
@@ -15,7 +16,7 @@ const FOUND_OUT: Duration = Duration::from_secs(8);
 const CAUGHT_UP: Duration = Duration::from_secs(20);
 
 #[test]
-fn writes_go_on_while_a_peer_is_stopped_and_it_catches_up_afterwards() -> Result<()> {
+fn writes_go_on_while_a_peer_is_stopped_and_it_catches_up_afterwards() -> Result<(), Failure> {
     scene::run(|folder| {
         let mut group = Group::new(folder).with_pods(3)?;
         group.start_apps("");

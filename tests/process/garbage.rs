@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use baton_tests::agent::Agent;
 use baton_tests::group::Group;
-use baton_tests::scene;
+use baton_tests::scene::{self, Failure};
 
 const ROUNDS: usize = 30;
 /// What a round may leave in memory, all in all: pages that the allocator keeps.
@@ -17,7 +17,7 @@ const GROWTH: u64 = 64 * 1024 * 1024;
 const FLOOD: usize = 4 * 1024 * 1024;
 
 #[test]
-fn garbage_on_every_port_leaves_a_working_agent() -> Result<()> {
+fn garbage_on_every_port_leaves_a_working_agent() -> Result<(), Failure> {
     scene::run(|folder| {
         let mut group = Group::new(folder).with_pods(2)?;
         group.start_apps("");
@@ -41,7 +41,7 @@ fn garbage_on_every_port_leaves_a_working_agent() -> Result<()> {
 
 /// A different kind of nonsense for each round.
 fn junk(round: usize) -> Vec<u8> {
-    let mut state = round as u64 * 0x9e37_79b9_7f4a_7c15 + 1;
+    let mut state = (round as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let noise = std::iter::repeat_with(move || {
         state ^= state << 13;
         state ^= state >> 7;

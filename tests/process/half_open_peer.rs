@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use baton_tests::group::Group;
-use baton_tests::scene;
+use baton_tests::scene::{self, Failure};
 
 /// More than an agent's pool of anything, one would hope.
 const CLIENTS: usize = 200;
@@ -14,7 +14,7 @@ const CLIENTS: usize = 200;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 #[test]
-fn peers_that_connect_and_say_nothing_disturb_nobody() -> Result<()> {
+fn peers_that_connect_and_say_nothing_disturb_nobody() -> Result<(), Failure> {
     scene::run(|folder| {
         let mut group = Group::new(folder).with_pods(2)?;
         group.start_apps("");
@@ -41,7 +41,7 @@ fn peers_that_connect_and_say_nothing_disturb_nobody() -> Result<()> {
 }
 
 #[test]
-fn a_call_of_another_service_on_the_peer_port_is_refused() -> Result<()> {
+fn a_call_of_another_service_on_the_peer_port_is_refused() -> Result<(), Failure> {
     scene::run(|folder| {
         let mut group = Group::new(folder).with_pods(1)?;
         let peer = group.pods[0].agent.ports().peer;

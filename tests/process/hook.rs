@@ -5,14 +5,14 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use baton_tests::agent;
 use baton_tests::group::Group;
-use baton_tests::scene;
+use baton_tests::scene::{self, Failure};
 use rustix::process::Signal;
 
 /// Two seconds are promised; the machine may be busy.
 const SOON: Duration = Duration::from_millis(2_800);
 
 #[test]
-fn calling_the_hook_again_is_the_same_operation() -> Result<()> {
+fn calling_the_hook_again_is_the_same_operation() -> Result<(), Failure> {
     scene::run(|folder| {
         let mut group = Group::new(folder).with_pods(2)?;
         group.start_apps("");
@@ -39,7 +39,7 @@ fn calling_the_hook_again_is_the_same_operation() -> Result<()> {
 }
 
 #[test]
-fn a_hook_whose_agent_is_frozen_fails_within_two_seconds() -> Result<()> {
+fn a_hook_whose_agent_is_frozen_fails_within_two_seconds() -> Result<(), Failure> {
     scene::run(|folder| {
         let mut group = Group::new(folder).with_pods(1)?;
         let agent = &mut group.pods[0].agent;
@@ -52,7 +52,7 @@ fn a_hook_whose_agent_is_frozen_fails_within_two_seconds() -> Result<()> {
 }
 
 #[test]
-fn a_hook_without_an_agent_fails_at_once() -> Result<()> {
+fn a_hook_without_an_agent_fails_at_once() -> Result<(), Failure> {
     scene::run(|folder| {
         let hook = agent::drain(&folder.join("nobody"))?;
         ensure!(hook.code == Some(1) && hook.took < SOON, "{hook:?}");

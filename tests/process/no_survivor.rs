@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use baton_tests::group::Group;
-use baton_tests::scene;
+use baton_tests::scene::{self, Failure};
 
 /// With a grace period of six seconds the hook has three.
 const GRACE: u32 = 6;
 
 #[test]
-fn a_drain_without_a_survivor_fails_within_its_deadline_and_says_so() -> Result<()> {
+fn a_drain_without_a_survivor_fails_within_its_deadline_and_says_so() -> Result<(), Failure> {
     scene::run(|folder| {
         let mut group = Group::new(folder).with_grace(GRACE).with_pods(1)?;
         group.start_apps("");
@@ -27,7 +27,7 @@ fn a_drain_without_a_survivor_fails_within_its_deadline_and_says_so() -> Result<
 }
 
 #[test]
-fn an_agent_that_holds_nothing_leaves_at_once() -> Result<()> {
+fn an_agent_that_holds_nothing_leaves_at_once() -> Result<(), Failure> {
     scene::run(|folder| {
         let mut group = Group::new(folder).with_grace(GRACE).with_pods(1)?;
         let pod = group.pods.remove(0);
@@ -40,7 +40,7 @@ fn an_agent_that_holds_nothing_leaves_at_once() -> Result<()> {
 }
 
 #[test]
-fn a_lone_pod_waits_for_its_replacement_and_hands_over() -> Result<()> {
+fn a_lone_pod_waits_for_its_replacement_and_hands_over() -> Result<(), Failure> {
     scene::run(|folder| {
         let mut group = Group::new(folder).with_pods(1)?;
         group.start_apps("");

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use baton_tests::agent::{Agent, Options};
 use baton_tests::group::{Group, Pod};
-use baton_tests::scene;
+use baton_tests::scene::{self, Failure};
 
 #[test]
-fn an_agent_that_starts_again_in_its_pod_gets_everything_back() -> Result<()> {
+fn an_agent_that_starts_again_in_its_pod_gets_everything_back() -> Result<(), Failure> {
     scene::run(|folder| {
         let mut group = Group::new(folder).with_pods(2)?;
         group.start_apps("");

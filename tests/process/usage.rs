@@ -4,19 +4,20 @@ use std::net::TcpListener;
 use std::process::Command;
 
 use anyhow::{Result, ensure};
-use baton_tests::{place, scene};
+use baton_tests::place;
+use baton_tests::scene::{self, Failure};
 
 #[test]
-fn wrong_flags_are_refused_with_code_2() -> Result<()> {
+fn wrong_flags_are_refused_with_code_2() -> Result<(), Failure> {
     let file = ["--members", "/nowhere/members.json", "--group", "web", "--pod-name", "web-1"];
     refused(&[], "--members")?;
     refused(&[&file[..], &["--http", "0.0.0.0:7070"]].concat(), "loopback")?;
     refused(&[&file[..], &["--grace", "soon"]].concat(), "--grace")?;
-    refused(&[&file[..], &["--shards", "0"]].concat(), "--shards")
+    Ok(refused(&[&file[..], &["--shards", "0"]].concat(), "--shards")?)
 }
 
 #[test]
-fn a_port_that_is_taken_is_said_to_be_taken() -> Result<()> {
+fn a_port_that_is_taken_is_said_to_be_taken() -> Result<(), Failure> {
     scene::run(|folder| {
         let taken = TcpListener::bind("127.0.0.1:0")?;
         let address = taken.local_addr()?.to_string();

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rustix::process::Signal;
 use serde::Deserialize;
+use tempfile::TempDir;
 
 use crate::http::Http;
 use crate::ledger::View;
@@ -43,7 +44,7 @@ pub struct Agent {
     process: Process,
     http: Http,
     ports: Ports,
-    run_dir: PathBuf,
+    run_dir: TempDir,
     termination_log: PathBuf,
 }
 
@@ -130,9 +131,9 @@ impl Agent {
     /// Starts the process and does not wait for anything.
     pub fn spawn(options: &Options, folder: &Path) -> Result<Self> {
         let ports = Ports { http: port::free()?, peer: options.peer, admin: port::free()? };
-        let run_dir = folder.join(format!("{}.run", options.name));
+        // The path of a socket has a hundred bytes at most.
+        let run_dir = tempfile::Builder::new().prefix("baton-").tempdir()?;
         let termination_log = folder.join(format!("{}.end", options.name));
-        std::fs::create_dir_all(&run_dir)?;
         let address = |port: u16| format!("127.0.0.1:{port}");
         let mut command = Command::new(place::program("baton-agent")?);
         command
@@ -144,7 +145,7 @@ impl Agent {
             .arg("--members")
             .arg(&options.members)
             .arg("--run-dir")
-            .arg(&run_dir)
+            .arg(run_dir.path())
             .arg("--termination-log")
             .arg(&termination_log)
             .args(&options.flags);
@@ -192,7 +193,7 @@ impl Agent {
 
     /// Its directory with the control socket.
     pub fn run_dir(&self) -> &Path {
-        &self.run_dir
+        self.run_dir.path()
     }
 
     /// The base URL of the app's API.
@@ -232,7 +233,7 @@ impl Agent {
 
     /// The preStop hook: runs `baton-agent drain` to its end.
     pub fn drain(&self) -> Result<Hook> {
-        drain(&self.run_dir)
+        drain(self.run_dir.path())
     }
 
     /// SIGTERM, then the exit status and the termination message.

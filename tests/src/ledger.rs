@@ -131,3 +131,34 @@ impl std::fmt::Display for Verdict {
         self.examples.iter().try_for_each(|example| write!(f, "\n    {example}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(deletion: Deletion, number: Option<u64>) -> (usize, usize, usize) {
+        let ledger = Ledger::default();
+        ledger.note("k", |fact| *fact = Fact { acknowledged: 3, tried: 4, deletion });
+        let good = View::from([("k".to_owned(), 4)]);
+        let good = if deletion == Deletion::Acknowledged { View::new() } else { good };
+        let view = number.map(|number| ("k".to_owned(), number)).into_iter().collect();
+        let verdict = ledger.check(&[("one".to_owned(), good), ("two".to_owned(), view)]);
+        assert_eq!(verdict.is_clean(), verdict.examples.is_empty());
+        (verdict.lost.len(), verdict.stale.len(), verdict.resurrected.len())
+    }
+
+    #[test]
+    fn one_replica_that_is_wrong_is_enough() {
+        assert_eq!(found(Deletion::None, None), (1, 0, 0));
+        assert_eq!(found(Deletion::None, Some(2)), (0, 1, 0));
+        assert_eq!(found(Deletion::Acknowledged, Some(3)), (0, 0, 1));
+    }
+
+    #[test]
+    fn what_nobody_answered_may_have_happened_or_not() {
+        assert_eq!(found(Deletion::None, Some(4)), (0, 0, 0));
+        assert_eq!(found(Deletion::Unclear, Some(3)), (0, 0, 0));
+        assert_eq!(found(Deletion::Unclear, None), (0, 0, 0));
+        assert_eq!(found(Deletion::Acknowledged, None), (0, 0, 0));
+    }
+}

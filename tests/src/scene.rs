@@ -1,15 +1,35 @@
-//! The frame of one scenario: a folder for its logs, and an error that names both.
+//! The frame of one process-level scenario: a folder for its logs, and an error that names both.
 
+use std::fmt;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 
 use crate::place;
 
-/// Runs one scenario of the process-level suite. Its name is that of the test.
-pub fn run(scenario: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+/// What went wrong, for people: causes without the stack, which says nothing about agents.
+pub struct Failure(Error);
+
+/// Runs one scenario. Its name is that of the test.
+pub fn run(scenario: impl FnOnce(&Path) -> Result<()>) -> Result<(), Failure> {
     let thread = std::thread::current();
     let name = thread.name().unwrap_or("scenario").replace("::", ".");
     let folder = place::folder("process", &name)?;
-    scenario(&folder).with_context(|| format!("{name} failed; its logs are in {}", folder.display()))
+    let outcome = scenario(&folder);
+    Ok(outcome.with_context(|| format!("{name} failed; its logs are in {}", folder.display()))?)
+}
+
+// === impl Failure ===
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        self.0.chain().skip(1).try_for_each(|cause| write!(f, "\n  because {cause}"))
+    }
 }
