@@ -2,12 +2,13 @@
 
 mod receipt;
 
+use std::collections::BTreeSet;
 use std::future::pending;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_replica::{Action, Budget, Lifecycle, MemberPhase, Need, Outcome, Progress, Survivor, VersionVector};
+use baton_replica::{Action, Budget, Lifecycle, MemberPhase, Need, Outcome, Progress, ReplicaId, VersionVector};
 use baton_wire::directory::handoff_report::Stage;
 use futures_util::future::select_all;
 use tokio::sync::{mpsc, oneshot};
@@ -197,7 +198,10 @@ impl Departure {
 
     /// Writes down how it went, for the operator too.
     fn report(&self, stage: Stage, outcome: Outcome) -> DepartureReport {
-        let receipt = receipt::write(&self.engine, &self.life, stage, outcome);
+        // The hook answers for its watermark; writes may have come since.
+        let clocks = self.watermark.clone().filter(|_| stage == Stage::Hook).unwrap_or_else(|| self.engine.clocks());
+        let survivors = self.engine.covering_survivors(&clocks);
+        let receipt = receipt::write(&self.engine, &self.life, stage, outcome, &survivors);
         let DepartureReport { keys, keys_unacknowledged, hold_millis, tail_millis, ref message, .. } = receipt;
         match outcome {
             Outcome::Failed => error!(keys, keys_unacknowledged, hold_millis, tail_millis, message, "Handoff failed"),
@@ -229,18 +233,14 @@ impl Engine {
         if clocks.iter().enumerate().all(covered) { Progress::Covered } else { Progress::Uncovered }
     }
 
-    /// The survivors that cover everything, in every shard.
-    fn covering_survivors(&self) -> Vec<Survivor> {
+    /// The survivors that cover the given clocks, in every shard.
+    fn covering_survivors(&self, clocks: &[VersionVector]) -> Vec<ReplicaId> {
         let need = self.need();
-        let survivors = |index| self.inspect(index, |shard| shard.coverage(shard.clock(), need).survivors);
-        let mut all: Vec<Survivor> = survivors(0);
-        for index in 1..self.shard_count() {
-            let here = survivors(index);
-            let covers =
-                |survivor: &Survivor| here.iter().any(|other| other.replica == survivor.replica && other.covers);
-            all.retain(|survivor| survivor.covers && covers(survivor));
-        }
-        all.retain(|survivor| survivor.covers);
-        all
+        let covering = |(index, clock): (usize, &VersionVector)| -> BTreeSet<ReplicaId> {
+            let survivors = self.inspect(index, |shard| shard.coverage(clock, need)).survivors;
+            survivors.into_iter().filter(|survivor| survivor.covers).map(|survivor| survivor.replica).collect()
+        };
+        let everywhere = clocks.iter().enumerate().map(covering).reduce(|all, here| &all & &here);
+        everywhere.unwrap_or_default().into_iter().collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use baton_replica::{Lifecycle, Outcome};
+use baton_replica::{Lifecycle, Outcome, ReplicaId};
 use baton_wire::directory::handoff_report::Stage;
 use baton_wire::directory::{HandoffReport, Outcome as WireOutcome};
 
@@ -10,11 +10,16 @@ use crate::control::{DepartureOutcome, DepartureReport};
 use crate::engine::Engine;
 
 /// Writes down how far the departure has come.
-pub(super) fn write(engine: &Engine, life: &Lifecycle, stage: Stage, outcome: Outcome) -> DepartureReport {
+pub(super) fn write(
+    engine: &Engine,
+    life: &Lifecycle,
+    stage: Stage,
+    outcome: Outcome,
+    survivors: &[ReplicaId],
+) -> DepartureReport {
     let status = engine.status();
     let pod = |id| status.members.iter().find(|member| member.replica == id).map(|member| member.pod.clone());
-    let survivors = engine.covering_survivors();
-    let survivors: Vec<String> = survivors.into_iter().filter_map(|survivor| pod(survivor.replica)).collect();
+    let survivors: Vec<String> = survivors.iter().filter_map(|survivor| pod(*survivor)).collect();
     let keys_unacknowledged = if outcome == Outcome::Failed { engine.keys_not_covered() } else { 0 };
     DepartureReport {
         outcome: outcome.into(),
