@@ -28,6 +28,7 @@ use anyhow::Result;
 use baton_tests::cluster::Cluster;
 use baton_tests::place;
 use baton_tests::scenario::Scenario;
+use baton_tests::scene::Failure;
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 
 /// More would starve each other on a small machine.
@@ -81,7 +82,7 @@ fn run(arguments: &Arguments) -> Result<Conclusion> {
     let trial = |scenario: &Scenario| {
         let (scenario, cluster) = (*scenario, cluster.clone());
         Trial::test(scenario.sentence, move || {
-            scenario.perform(&cluster).map_err(|error| Failed::from(format!("{error:?}")))
+            scenario.perform(&cluster).map_err(|error| Failed::from(format!("{:?}", Failure::from(error))))
         })
     };
     Ok(libtest_mimic::run(arguments, SCENARIOS.iter().map(trial).collect()))

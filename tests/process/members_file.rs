@@ -10,7 +10,7 @@ use baton_tests::scene::{self, Failure};
 use baton_tests::wait;
 
 /// More than an agent takes to see that its file has changed.
-const SEEN: Duration = Duration::from_millis(1_500);
+const SEEN: Duration = Duration::from_millis(700);
 
 #[test]
 fn a_wrong_members_file_leaves_the_last_good_list_in_force() -> Result<(), Failure> {

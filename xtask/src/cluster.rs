@@ -27,6 +27,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+pub(crate) use binary::{Helm, helm};
 pub(crate) use command_line::{Args, run};
 use layout::Layout;
 

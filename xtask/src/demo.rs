@@ -4,7 +4,7 @@
 //! the servers acknowledged is then asked back from each of them.
 
 mod crowd;
-mod kube;
+pub(crate) mod kube;
 mod kubernetes;
 mod pods;
 mod processes;

@@ -10,6 +10,7 @@ mod elf;
 mod images;
 mod local;
 mod step;
+mod test;
 mod workspace;
 
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum Commands {
     Demo(demo::Args),
     /// Build the container images from static binaries
     Images(images::Args),
+    /// Run everything that says whether Baton is right; the last line is `N passed, N failed`
+    Test(test::Args),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,8 @@ fn main() -> ExitCode {
         Commands::Cluster(args) => cluster::run(args),
         Commands::Demo(args) => demo::run(&args),
         Commands::Images(args) => images::run(&args),
+        // Its last line is the totals, also when something failed.
+        Commands::Test(args) => return test::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -49,6 +49,14 @@ impl Step {
         self.bar.set_prefix(piece.chars().take(40).collect::<String>());
         self.bar.inc(1);
     }
+
+    /// Says something that stays on the screen.
+    pub(crate) fn note(&self, line: &str) {
+        match self.bar.is_hidden() {
+            true => eprintln!("{line}"),
+            false => self.bar.println(line),
+        }
+    }
 }
 
 /// Prints a line now and then until it is dropped.

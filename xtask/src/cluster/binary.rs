@@ -1,5 +1,6 @@
 //! The programs that are built from Go modules.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -10,7 +11,7 @@ use crate::{cache, command, elf, step, workspace};
 
 /// A major version of Helm, with the module it is built from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Helm {
+pub(crate) enum Helm {
     /// Helm 3
     #[value(name = "3")]
     V3,
@@ -27,6 +28,15 @@ impl Helm {
             Self::V3 => "helm.sh/helm/v3/cmd/helm@v3.22.0",
             Self::V4 => "helm.sh/helm/v4/cmd/helm@v4.3.1",
         }
+    }
+}
+
+impl fmt::Display for Helm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V3 => "3",
+            Self::V4 => "4",
+        })
     }
 }
 
@@ -71,7 +81,7 @@ pub(super) fn pause() -> Result<PathBuf> {
 }
 
 /// Helm, built from its own module.
-pub(super) fn helm(version: Helm) -> Result<PathBuf> {
+pub(crate) fn helm(version: Helm) -> Result<PathBuf> {
     let go = Go::find()?;
     let module = version.module();
     let inputs = [go.version.as_bytes(), module.as_bytes()];
