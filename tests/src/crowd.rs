@@ -55,7 +55,7 @@ impl Crowd {
             .arg(&finish)
             .arg("--report")
             .arg(&record)
-            .args(["--players=30", "--rate=60"]);
+            .args(["--players=40", "--rate=100"]);
         let process = Process::start("load", &mut load, folder)?;
         Ok(Self { process, finish, record })
     }
