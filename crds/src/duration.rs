@@ -13,9 +13,7 @@ pub struct Duration(std::time::Duration);
 
 /// The text is no duration. Nothing was changed.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error(
-    "{0:?} is no duration: write whole numbers with the units ms, s, m or h, for example 20s or 1m30s"
-)]
+#[error("{0:?} is no duration: write whole numbers with the units ms, s, m or h, for example 20s or 1m30s")]
 pub struct InvalidDuration(String);
 
 // === impl Duration ===
@@ -40,9 +38,7 @@ impl FromStr for Duration {
         let mut rest = text;
         let mut millis: u64 = 0;
         while !rest.is_empty() {
-            let digits = rest
-                .find(|c: char| !c.is_ascii_digit())
-                .ok_or_else(invalid)?;
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(invalid)?;
             let amount: u64 = rest[..digits].parse().map_err(|_| invalid())?;
             rest = &rest[digits..];
             let (unit, width) = match rest.as_bytes() {
@@ -53,10 +49,7 @@ impl FromStr for Duration {
                 _ => return Err(invalid()),
             };
             rest = &rest[width..];
-            millis = amount
-                .checked_mul(unit)
-                .and_then(|part| millis.checked_add(part))
-                .ok_or_else(invalid)?;
+            millis = amount.checked_mul(unit).and_then(|part| millis.checked_add(part)).ok_or_else(invalid)?;
         }
         if text.is_empty() {
             return Err(invalid());
@@ -108,13 +101,7 @@ mod tests {
 
     #[test]
     fn units_add_up() {
-        for (text, millis) in [
-            ("20s", 20_000),
-            ("1m30s", 90_000),
-            ("500ms", 500),
-            ("1h", 3_600_000),
-            ("0s", 0),
-        ] {
+        for (text, millis) in [("20s", 20_000), ("1m30s", 90_000), ("500ms", 500), ("1h", 3_600_000), ("0s", 0)] {
             let duration: Duration = text.parse().expect(text);
             assert_eq!(duration.get().as_millis(), millis, "{text}");
         }
@@ -122,17 +109,7 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for text in [
-            "",
-            "20",
-            "s",
-            "20 s",
-            "-1s",
-            "1.5s",
-            "1d",
-            "99999999999999999999s",
-            "18446744073709551615h",
-        ] {
+        for text in ["", "20", "s", "20 s", "-1s", "1.5s", "1d", "99999999999999999999s", "18446744073709551615h"] {
             assert!(text.parse::<Duration>().is_err(), "{text}");
         }
     }

@@ -222,11 +222,7 @@ impl HandoffGroupSpec {
 
 impl Default for ReplicationSpec {
     fn default() -> Self {
-        Self {
-            shards: default_shards(),
-            acks: default_acks(),
-            when_alone: WhenAlone::default(),
-        }
+        Self { shards: default_shards(), acks: default_acks(), when_alone: WhenAlone::default() }
     }
 }
 
@@ -234,10 +230,7 @@ impl Default for ReplicationSpec {
 
 impl Default for HandoffSpec {
     fn default() -> Self {
-        Self {
-            acks: default_acks(),
-            timeout: default_timeout(),
-        }
+        Self { acks: default_acks(), timeout: default_timeout() }
     }
 }
 
@@ -245,9 +238,7 @@ impl Default for HandoffSpec {
 
 impl Default for MembershipPolicy {
     fn default() -> Self {
-        Self {
-            start_empty_after: default_start_empty_after(),
-        }
+        Self { start_empty_after: default_start_empty_after() }
     }
 }
 

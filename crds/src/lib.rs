@@ -24,8 +24,5 @@ pub use status::HandoffGroupStatus;
 
 /// All definitions, each with the name of the file that holds its YAML.
 pub fn definitions() -> [(&'static str, CustomResourceDefinition); 2] {
-    [
-        ("handoffgroups.yaml", HandoffGroup::crd()),
-        ("memberships.yaml", Membership::crd()),
-    ]
+    [("handoffgroups.yaml", HandoffGroup::crd()), ("memberships.yaml", Membership::crd())]
 }

@@ -9,9 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 /// The members of the HandoffGroup of the same name.
-#[derive(
-    Clone, Debug, Default, PartialEq, Eq, CustomResource, Deserialize, Serialize, JsonSchema,
-)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, CustomResource, Deserialize, Serialize, JsonSchema)]
 #[kube(
     group = "baton.dev",
     version = "v1alpha1",
@@ -21,21 +19,8 @@ use serde::{Deserialize, Serialize};
     derive = "PartialEq",
     doc = "A Membership lists the members of the HandoffGroup of the same name. The operator writes it, and agents are told of each version.",
     printcolumn(name = "Number", type_ = "integer", json_path = ".spec.number"),
-    printcolumn(
-        name = "Pods",
-        type_ = "string",
-        json_path = ".spec.members[?(@.phase!='Gone')].podName"
-    ),
-    printcolumn(
-        name = "Phases",
-        type_ = "string",
-        json_path = ".spec.members[?(@.phase!='Gone')].phase"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+    printcolumn(name = "First", type_ = "string", json_path = ".spec.first", priority = 1),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
 pub struct MembershipSpec {
@@ -94,9 +79,7 @@ pub struct MemberRow {
 }
 
 /// How far a member is. The order is the direction of time.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
 pub enum MemberPhase {
     /// It is taking the group's state over.
     Joining,
@@ -135,9 +118,7 @@ impl FromStr for ReplicaId {
         if !digits {
             return Err(invalid());
         }
-        u64::from_str_radix(text, 16)
-            .map(Self)
-            .map_err(|_| invalid())
+        u64::from_str_radix(text, 16).map(Self).map_err(|_| invalid())
     }
 }
 
@@ -193,13 +174,7 @@ mod tests {
 
     #[test]
     fn what_is_no_replica_id_is_refused() {
-        for text in [
-            "",
-            "ff",
-            "00000000000000fg",
-            "+0000000000000ff",
-            "00000000000000ff0",
-        ] {
+        for text in ["", "ff", "00000000000000fg", "+0000000000000ff", "00000000000000ff0"] {
             assert!(text.parse::<ReplicaId>().is_err(), "{text}");
         }
     }

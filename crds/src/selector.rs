@@ -31,11 +31,7 @@ pub struct Selector {
 #[serde(transparent)]
 #[schemars(inline)]
 pub struct LabelValue(
-    #[schemars(
-        length(max = 63),
-        regex(pattern = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$")
-    )]
-    pub String,
+    #[schemars(length(max = 63), regex(pattern = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"))] pub String,
 );
 
 /// One condition on one label.
@@ -80,13 +76,8 @@ impl Selector {
         if self.match_labels.is_empty() && self.match_expressions.is_empty() {
             return false;
         }
-        self.match_labels
-            .iter()
-            .all(|(key, value)| labels.get(key) == Some(&value.0))
-            && self
-                .match_expressions
-                .iter()
-                .all(|expression| expression.matches(labels))
+        self.match_labels.iter().all(|(key, value)| labels.get(key) == Some(&value.0))
+            && self.match_expressions.iter().all(|expression| expression.matches(labels))
     }
 
     /// Why no pod can ever be selected, if so: what the API server's rules leave to the operator.
@@ -115,21 +106,15 @@ impl Expression {
 }
 
 fn is_label_name(key: &str) -> bool {
-    let (prefix, name) = key
-        .rsplit_once('/')
-        .map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let (prefix, name) = key.rsplit_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
     let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     let name_fits = name.len() <= 63
         && edge(name.chars().next())
         && edge(name.chars().next_back())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     let prefix_fits = prefix.is_none_or(|prefix| {
         (1..=253).contains(&prefix.len())
-            && prefix
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'))
+            && prefix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'))
     });
     name_fits && prefix_fits
 }
@@ -139,10 +124,7 @@ mod tests {
     use super::*;
 
     fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(key, value)| (key.to_string(), value.to_string()))
-            .collect()
+        pairs.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()
     }
 
     fn selector(json: serde_json::Value) -> Selector {
@@ -162,12 +144,7 @@ mod tests {
         }));
         let fits = [("app", "web"), ("tier", "edge"), ("team", "a")];
         assert!(web.matches(&labels(&fits)));
-        for extra in [
-            ("app", "other"),
-            ("tier", "back"),
-            ("track", "canary"),
-            ("legacy", "yes"),
-        ] {
+        for extra in [("app", "other"), ("tier", "back"), ("track", "canary"), ("legacy", "yes")] {
             let mut pairs = labels(&fits);
             pairs.insert(extra.0.into(), extra.1.into());
             assert!(!web.matches(&pairs), "{extra:?}");
@@ -183,13 +160,9 @@ mod tests {
 
     #[test]
     fn names_that_no_label_can_have_are_defects() {
-        for (key, fine) in [
-            ("app", true),
-            ("example.com/app", true),
-            ("bad key", false),
-            ("a/b/c", false),
-            ("-a", false),
-        ] {
+        for (key, fine) in
+            [("app", true), ("example.com/app", true), ("bad key", false), ("a/b/c", false), ("-a", false)]
+        {
             let one = selector(serde_json::json!({"matchLabels": {key: "web"}}));
             assert_eq!(one.defect().is_none(), fine, "{key}");
         }

@@ -12,11 +12,7 @@ fn committed_yaml_and_the_charts_copy_equal_the_types() {
             let path = directory.join(file);
             let committed = std::fs::read_to_string(&path).unwrap_or_default();
             let generated = serde_saphyr::to_string(&definition).expect("YAML");
-            assert!(
-                committed == generated,
-                "{} differs from the types: {AGAIN}",
-                path.display()
-            );
+            assert!(committed == generated, "{} differs from the types: {AGAIN}", path.display());
         }
     }
 }
@@ -28,18 +24,8 @@ fn the_smallest_group_gets_all_defaults() {
         "spec": {"selector": {"matchLabels": {"app": "web"}}},
     }))
     .expect("a group");
-    assert_eq!(
-        group.spec,
-        baton_crds::HandoffGroupSpec::of(group.spec.selector.clone())
-    );
-    assert_eq!(
-        (
-            group.spec.replication.shards,
-            group.spec.replication.acks,
-            group.spec.handoff.acks
-        ),
-        (16, 1, 1)
-    );
+    assert_eq!(group.spec, baton_crds::HandoffGroupSpec::of(group.spec.selector.clone()));
+    assert_eq!((group.spec.replication.shards, group.spec.replication.acks, group.spec.handoff.acks), (16, 1, 1));
     assert_eq!(group.spec.handoff.timeout.to_string(), "20s");
     assert_eq!(group.spec.membership.start_empty_after.to_string(), "60s");
 }

@@ -1,5 +1,6 @@
 //! Logs: one line an event, to stderr.
 
+use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 use std::str::FromStr;
 
@@ -32,7 +33,8 @@ pub enum LogError {
 pub fn init_logs(filter: &str, format: LogFormat) -> Result<(), LogError> {
     let filter = parse(filter).map_err(LogError::Filter)?;
     let registry = tracing_subscriber::registry().with(filter);
-    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let colours = std::io::stderr().is_terminal();
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(colours);
     let set = match format {
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
         LogFormat::Text => registry.with(layer).try_init(),

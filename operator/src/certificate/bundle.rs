@@ -1,0 +1,200 @@
+//! A CA and the leaf that it signed, and when either must be renewed.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
+
+/// How long a CA is valid, and how long before its end it is renewed: long enough for the old one to stay in
+/// the `caBundle` until every leaf of it is gone.
+const CA: Span = Span { valid: SignedDuration::from_hours(24 * 365), ahead: SignedDuration::from_hours(24 * 90) };
+
+/// How long a leaf is valid, and how long before its end it is renewed.
+const LEAF: Span = Span { valid: SignedDuration::from_hours(24 * 30), ahead: SignedDuration::from_hours(24 * 10) };
+
+/// Certificates are valid a little before they are made, for clocks that are behind.
+const SKEW: SignedDuration = SignedDuration::from_mins(10);
+
+struct Span {
+    valid: SignedDuration,
+    ahead: SignedDuration,
+}
+
+/// A CA and the leaf that it signed, all in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// The CA's certificate.
+    pub ca: String,
+    /// The CA's key.
+    pub ca_key: String,
+    /// When the CA's certificate ends.
+    pub ca_ends: Timestamp,
+    /// The certificate of the CA before, trusted until its last leaf has ended; empty if there was none.
+    pub ca_before: String,
+    /// The leaf's certificate.
+    pub leaf: String,
+    /// The leaf's key.
+    pub leaf_key: String,
+    /// When the leaf's certificate ends.
+    pub leaf_ends: Timestamp,
+    /// The names that the leaf is for.
+    pub names: Vec<String>,
+}
+
+/// What must be renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renewal {
+    /// Nothing.
+    None,
+    /// The leaf, under the same CA.
+    Leaf,
+    /// The CA, and the leaf with it.
+    Authority,
+}
+
+/// A certificate could not be made. What there was before stays.
+#[derive(Debug, thiserror::Error)]
+#[error("a certificate could not be made: {0}")]
+pub struct BundleError(#[from] rcgen::Error);
+
+// === impl Bundle ===
+
+impl Bundle {
+    /// A new CA with a leaf for these names.
+    pub fn new(names: &[String], now: Timestamp) -> Result<Self, BundleError> {
+        let key = KeyPair::generate()?;
+        let ends = now + CA.valid;
+        let ca = authority(now, ends).self_signed(&key)?;
+        let bundle = Self {
+            ca: ca.pem(),
+            ca_key: key.serialize_pem(),
+            ca_ends: ends,
+            ca_before: String::new(),
+            leaf: String::new(),
+            leaf_key: String::new(),
+            leaf_ends: now,
+            names: names.to_vec(),
+        };
+        bundle.with_leaf(names, now)
+    }
+
+    /// What must be renewed now.
+    pub fn renewal(&self, names: &[String], now: Timestamp) -> Renewal {
+        if now + CA.ahead >= self.ca_ends {
+            Renewal::Authority
+        } else if now + LEAF.ahead >= self.leaf_ends || self.names != names {
+            Renewal::Leaf
+        } else {
+            Renewal::None
+        }
+    }
+
+    /// This bundle with what must be renewed made anew.
+    pub fn renewed(&self, renewal: Renewal, names: &[String], now: Timestamp) -> Result<Self, BundleError> {
+        match renewal {
+            Renewal::None => Ok(self.clone()),
+            Renewal::Leaf => self.with_leaf(names, now),
+            Renewal::Authority => Ok(Self { ca_before: self.ca.clone(), ..Self::new(names, now)? }),
+        }
+    }
+
+    /// All CAs that clients must trust.
+    pub fn trusted(&self) -> String {
+        format!("{}{}", self.ca, self.ca_before)
+    }
+
+    fn with_leaf(&self, names: &[String], now: Timestamp) -> Result<Self, BundleError> {
+        let issuer = Issuer::new(authority(now, self.ca_ends), KeyPair::from_pem(&self.ca_key)?);
+        let key = KeyPair::generate()?;
+        let ends = (now + LEAF.valid).min(self.ca_ends);
+        let mut params = CertificateParams::new(names)?;
+        params.distinguished_name = called(names.first().map_or("baton-operator", String::as_str));
+        date(&mut params, now, ends);
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let leaf = params.signed_by(&key, &issuer)?;
+        Ok(Self {
+            leaf: leaf.pem(),
+            leaf_key: key.serialize_pem(),
+            leaf_ends: ends,
+            names: names.to_vec(),
+            ..self.clone()
+        })
+    }
+}
+
+fn authority(now: Timestamp, ends: Timestamp) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = called("baton-operator webhook CA");
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
+    date(&mut params, now, ends);
+    params
+}
+
+fn called(name: &str) -> DistinguishedName {
+    let mut called = DistinguishedName::new();
+    called.push(DnType::CommonName, name);
+    called
+}
+
+/// Makes a certificate valid until then.
+fn date(params: &mut CertificateParams, now: Timestamp, ends: Timestamp) {
+    let epoch = rcgen::date_time_ymd(1970, 1, 1);
+    let since = |at: Timestamp| Duration::from_secs(u64::try_from(at.as_second()).unwrap_or_default());
+    params.not_before = epoch + since(now - SKEW);
+    params.not_after = epoch + since(ends);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names() -> Vec<String> {
+        vec!["baton-operator.baton-system.svc".into()]
+    }
+
+    fn days(count: i64) -> SignedDuration {
+        SignedDuration::from_hours(24 * count)
+    }
+
+    #[test]
+    fn renewal_comes_before_either_certificate_ends() {
+        let now = Timestamp::now();
+        let bundle = Bundle::new(&names(), now).expect("a bundle");
+        let cases = [
+            (0, Renewal::None),
+            (19, Renewal::None),
+            (20, Renewal::Leaf),
+            (31, Renewal::Leaf),
+            (275, Renewal::Authority),
+            (400, Renewal::Authority),
+        ];
+        for (day, renewal) in cases {
+            assert_eq!(bundle.renewal(&names(), now + days(day)), renewal, "day {day}");
+        }
+    }
+
+    #[test]
+    fn a_leaf_for_other_names_is_renewed() {
+        let now = Timestamp::now();
+        let bundle = Bundle::new(&names(), now).expect("a bundle");
+        assert_eq!(bundle.renewal(&["other.svc".into()], now), Renewal::Leaf);
+    }
+
+    #[test]
+    fn a_new_leaf_keeps_the_ca_and_a_new_ca_keeps_the_old_one_trusted() {
+        let now = Timestamp::now();
+        let first = Bundle::new(&names(), now).expect("a bundle");
+        let second = first.renewed(Renewal::Leaf, &names(), now + days(20)).expect("a leaf");
+        assert_eq!((&second.ca, second.leaf == first.leaf), (&first.ca, false));
+        assert_eq!(second.renewal(&names(), now + days(20)), Renewal::None);
+
+        let third = second.renewed(Renewal::Authority, &names(), now + days(280)).expect("a CA");
+        assert!(third.trusted().contains(&first.ca) && third.trusted().contains(&third.ca) && third.ca != first.ca);
+        assert_eq!(third.renewal(&names(), now + days(280)), Renewal::None);
+    }
+}

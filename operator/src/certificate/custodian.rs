@@ -1,0 +1,105 @@
+//! The task that keeps the webhook's certificate: makes it, renews it, and has the API server trust it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+
+use super::store::{Kept, Store};
+use super::{Bundle, BundleError, Renewal, Resolver};
+use crate::api::{ApiError, ApiServer};
+use crate::certificate::resolver::ServeError;
+
+/// How often the Secret and the trust in it are looked at. By the wall clock, since machines sleep.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// How soon a look that failed is repeated.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// How long the API server may take to use a `caBundle` that it was given, before the new CA's leaf is served.
+const SPREAD: Duration = Duration::from_secs(3);
+
+/// Keeps the webhook's certificate.
+pub struct Custodian {
+    api: ApiServer,
+    store: Store,
+    names: Vec<String>,
+    resolver: Arc<Resolver>,
+    served: Option<Bundle>,
+}
+
+/// A look at the certificate failed; what is served stays.
+#[derive(Debug, thiserror::Error)]
+enum LookError {
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+// === impl Custodian ===
+
+impl Custodian {
+    /// Keeps the certificate of a service in this namespace, in a Secret and in a webhook's configuration of
+    /// these names.
+    pub fn new(
+        api: ApiServer,
+        namespace: &str,
+        service: &str,
+        secret: &str,
+        webhook: &str,
+        resolver: Arc<Resolver>,
+    ) -> Self {
+        let names = ["", ".cluster.local"].map(|suffix| format!("{service}.{namespace}.svc{suffix}"));
+        let store = Store { namespace: namespace.into(), secret: secret.into(), webhook: webhook.into() };
+        Self { api, store, names: names.to_vec(), resolver, served: None }
+    }
+
+    /// Runs until it is dropped.
+    pub async fn run(mut self) {
+        loop {
+            let wait = match self.look().await {
+                Ok(()) => LOOK,
+                Err(error) => {
+                    tracing::warn!(error = %error, "The webhook's certificate could not be looked after");
+                    RETRY
+                }
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), LookError> {
+        let kept = self.store.read(&self.api).await?;
+        let bundle = self.current(kept).await?;
+        let news = self.store.trust(&self.api, &bundle.trusted()).await?;
+        if self.served.as_ref() == Some(&bundle) {
+            return Ok(());
+        }
+        // A leaf of a CA that the API server does not trust yet would refuse pods for a moment.
+        if news && self.served.is_some() {
+            tokio::time::sleep(SPREAD).await;
+        }
+        self.resolver.serve(&bundle)?;
+        tracing::info!(leaf_ends = %bundle.leaf_ends, ca_ends = %bundle.ca_ends, "The webhook serves with a certificate");
+        self.served = Some(bundle);
+        Ok(())
+    }
+
+    /// The bundle to serve with: the one that is kept, renewed if it is time.
+    async fn current(&self, kept: Option<Kept>) -> Result<Bundle, LookError> {
+        let now = Timestamp::now();
+        let found = kept.as_ref().and_then(|kept| kept.bundle.clone());
+        let renewal = found.as_ref().map_or(Renewal::Authority, |bundle| bundle.renewal(&self.names, now));
+        let bundle = match found {
+            Some(bundle) if renewal == Renewal::None => return Ok(bundle),
+            Some(bundle) => bundle.renewed(renewal, &self.names, now)?,
+            None => Bundle::new(&self.names, now)?,
+        };
+        tracing::info!(?renewal, "A certificate is made for the webhook");
+        self.store.write(&self.api, kept.as_ref(), &bundle).await?;
+        Ok(bundle)
+    }
+}

@@ -1,0 +1,145 @@
+//! The agents with an open stream to this operator, by group, and the receipts that they brought.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use baton_crds::membership::ReplicaId;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+
+use super::Attendee;
+use crate::handoff::Receipt;
+use crate::index::GroupKey;
+use crate::membership::StartedEmpty;
+
+/// How many receipts of one group wait for being looked at: more than its pods can leave between two looks.
+const RECEIPTS: usize = 4_096;
+
+/// Who attends, shared between the sessions and the tasks of the groups.
+#[derive(Debug, Default)]
+pub struct Attendance {
+    groups: Mutex<HashMap<GroupKey, Desk>>,
+    arrivals: AtomicU64,
+}
+
+/// An agent's place while its stream is open; dropping it ends the attendance.
+#[derive(Debug)]
+pub struct Seat {
+    attendance: Arc<Attendance>,
+    key: GroupKey,
+    replica: ReplicaId,
+    arrival: u64,
+}
+
+#[derive(Debug, Default)]
+struct Desk {
+    attendees: BTreeMap<ReplicaId, Attendee>,
+    receipts: VecDeque<Receipt>,
+    started_empty: Option<StartedEmpty>,
+    changed: watch::Sender<()>,
+}
+
+// === impl Attendance ===
+
+impl Attendance {
+    /// The number of the next arrival.
+    pub fn arrival(&self) -> u64 {
+        self.arrivals.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Seats an agent. An earlier stream of the same agent loses its seat.
+    pub fn seat(self: &Arc<Self>, key: GroupKey, replica: ReplicaId, attendee: Attendee) -> Seat {
+        let arrival = attendee.arrival;
+        self.change(&key, |desk| desk.attendees.insert(replica, attendee));
+        Seat { attendance: Arc::clone(self), key, replica, arrival }
+    }
+
+    /// Who attends for a group.
+    pub fn attendees(&self, key: &GroupKey) -> BTreeMap<ReplicaId, Attendee> {
+        self.groups.lock().get(key).map(|desk| desk.attendees.clone()).unwrap_or_default()
+    }
+
+    /// Told whenever anything changes for a group.
+    pub fn changes(&self, key: &GroupKey) -> watch::Receiver<()> {
+        self.groups.lock().entry(key.clone()).or_default().changed.subscribe()
+    }
+
+    /// Leaves a receipt for the group's reporter. The oldest is dropped if nobody ever looks.
+    pub fn leave_receipt(&self, key: &GroupKey, receipt: Receipt) {
+        self.change(key, |desk| {
+            if desk.receipts.len() == RECEIPTS {
+                desk.receipts.pop_front();
+            }
+            desk.receipts.push_back(receipt);
+        });
+    }
+
+    /// Takes all receipts that were left for a group.
+    pub fn take_receipts(&self, key: &GroupKey) -> VecDeque<Receipt> {
+        self.groups.lock().get_mut(key).map(|desk| std::mem::take(&mut desk.receipts)).unwrap_or_default()
+    }
+
+    /// Leaves word for the group's reporter that a replica was let start empty.
+    pub fn leave_started_empty(&self, key: &GroupKey, what: StartedEmpty) {
+        self.change(key, |desk| desk.started_empty = Some(what));
+    }
+
+    /// Takes the word that a replica was let start empty.
+    pub fn take_started_empty(&self, key: &GroupKey) -> Option<StartedEmpty> {
+        self.groups.lock().get_mut(key)?.started_empty.take()
+    }
+
+    /// How many streams are open.
+    pub fn len(&self) -> usize {
+        self.groups.lock().values().map(|desk| desk.attendees.len()).sum()
+    }
+
+    /// Whether no stream is open.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets a group that is no more, unless agents still attend for it.
+    pub fn forget(&self, key: &GroupKey) {
+        let mut groups = self.groups.lock();
+        if groups.get(key).is_some_and(|desk| desk.attendees.is_empty()) {
+            groups.remove(key);
+        }
+    }
+
+    fn change<R>(&self, key: &GroupKey, change: impl FnOnce(&mut Desk) -> R) {
+        let mut groups = self.groups.lock();
+        let desk = groups.entry(key.clone()).or_default();
+        change(desk);
+        desk.changed.send_replace(());
+    }
+}
+
+// === impl Seat ===
+
+impl Seat {
+    /// Changes what is known of the agent, unless a newer stream of it has the seat.
+    pub fn update(&self, change: impl FnOnce(&mut Attendee)) {
+        self.attendance.change(&self.key, |desk| {
+            if let Some(attendee) = desk.attendees.get_mut(&self.replica).filter(|one| one.arrival == self.arrival) {
+                change(attendee);
+            }
+        });
+    }
+
+    /// Leaves a receipt that the agent brought.
+    pub fn leave_receipt(&self, receipt: Receipt) {
+        self.attendance.leave_receipt(&self.key, receipt);
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.attendance.change(&self.key, |desk| {
+            if desk.attendees.get(&self.replica).is_some_and(|one| one.arrival == self.arrival) {
+                desk.attendees.remove(&self.replica);
+            }
+        });
+    }
+}

@@ -1,0 +1,77 @@
+//! An agent with an open stream, as it describes itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
+
+/// What an attending agent has said of itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attendee {
+    /// The order of arrival: an agent that said hello later has a greater one.
+    pub arrival: u64,
+    /// When this stream's hello came.
+    pub since: Instant,
+    /// Its pod's name.
+    pub pod_name: String,
+    /// Its pod's UID.
+    pub pod_uid: String,
+    /// Its node.
+    pub node: String,
+    /// Where peers reach it.
+    pub address: String,
+    /// How far it is.
+    pub phase: MemberPhase,
+    /// Whether it ever was Active, as far as it tells.
+    pub held_state: bool,
+    /// Whether it has applied what its peers have.
+    pub in_sync: bool,
+    /// How many keys it holds.
+    pub keys: u64,
+    /// How many bytes of keys and values it holds.
+    pub bytes: u64,
+    /// The members to which it has an open link; said while it joins.
+    pub reached: BTreeSet<ReplicaId>,
+    /// The newest list that it knew when it said hello.
+    pub known: Option<Known>,
+}
+
+/// A list that an agent knows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// The UID of its Membership object.
+    pub uid: String,
+    /// Its number.
+    pub number: u64,
+    /// Its rows.
+    pub rows: Arc<[MemberRow]>,
+}
+
+// === impl Attendee ===
+
+impl Attendee {
+    /// The row of an agent that says its first hello.
+    pub fn row(&self, replica: ReplicaId) -> MemberRow {
+        MemberRow {
+            replica,
+            pod_name: self.pod_name.clone(),
+            pod_uid: self.pod_uid.clone(),
+            node: self.node.clone(),
+            zone: String::new(),
+            controller: String::new(),
+            revision: 0,
+            address: self.address.clone(),
+            phase: self.phase,
+            held_state: self.held_state,
+            grace_seconds: 0,
+            unknown: BTreeMap::new(),
+        }
+    }
+
+    /// Takes the agent's report of its own phase: phases only go forward.
+    pub fn advance(&mut self, phase: MemberPhase) {
+        self.phase = self.phase.max(phase);
+        self.held_state |= phase == MemberPhase::Active;
+    }
+}

@@ -1,0 +1,220 @@
+//! Between the wire and the operator's types. What an agent sends is checked here, once.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use baton_crds::group::{HandoffGroupSpec, WhenAlone};
+use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
+use baton_crds::status::HandoffOutcome;
+use baton_wire::directory as wire;
+
+use super::{Attendee, Known};
+use crate::handoff::{Receipt, Stage};
+use crate::index::{GroupKey, Listing};
+
+/// The most bytes of any name, address or message that an agent may send.
+const TEXT: usize = 1_024;
+
+/// The most rows of a list that an agent may know: many times what one object can hold.
+pub(super) const ROWS: usize = 10_000;
+
+/// What an agent sent makes no sense; nothing of it was taken.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub(super) enum Malformed {
+    /// A required part is missing.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// A text or a list is too long.
+    #[error("{0} is too long")]
+    Long(&'static str),
+    /// A phase or outcome that this release does not know, or that cannot be reported.
+    #[error("{0} cannot be reported")]
+    Unspeakable(&'static str),
+}
+
+/// An agent's hello, checked.
+#[derive(Debug)]
+pub(super) struct Introduction {
+    pub(super) key: GroupKey,
+    pub(super) replica: ReplicaId,
+    pub(super) release: String,
+    pub(super) attendee: Attendee,
+}
+
+pub(super) fn introduction(hello: wire::Hello, arrival: u64, since: Instant) -> Result<Introduction, Malformed> {
+    let phase = reported_phase(hello.phase())?;
+    if hello.replica == 0 {
+        return Err(Malformed::Missing("replica"));
+    }
+    let replica = ReplicaId(hello.replica);
+    let rows = rows(hello.members)?;
+    // An agent that is past Joining holds what it holds; one that leaves may never have held anything.
+    let held = rows.iter().find(|row| row.replica == replica).is_none_or(|row| row.held_state);
+    let held_state = match phase {
+        MemberPhase::Joining => false,
+        MemberPhase::Active => true,
+        MemberPhase::Leaving | MemberPhase::Gone => held,
+    };
+    let known = hello.known.filter(|known| !known.uid.is_empty());
+    Ok(Introduction {
+        key: GroupKey::new(text("namespace", hello.namespace)?, text("group", hello.group)?),
+        replica,
+        release: short("release", hello.release)?,
+        attendee: Attendee {
+            arrival,
+            since,
+            pod_name: text("pod_name", hello.pod_name)?,
+            pod_uid: text("pod_uid", hello.pod_uid)?,
+            node: short("node", hello.node)?,
+            address: text("address", hello.address)?,
+            phase,
+            held_state,
+            in_sync: false,
+            keys: 0,
+            bytes: 0,
+            reached: Default::default(),
+            known: match known {
+                Some(known) => {
+                    Some(Known { uid: text("known.uid", known.uid)?, number: known.number, rows: rows.into() })
+                }
+                None => None,
+            },
+        },
+    })
+}
+
+/// The phase that an agent reports of itself. Gone is never one: an agent that has ended says nothing.
+pub(super) fn reported_phase(phase: wire::Phase) -> Result<MemberPhase, Malformed> {
+    match phase {
+        wire::Phase::Joining => Ok(MemberPhase::Joining),
+        wire::Phase::Active => Ok(MemberPhase::Active),
+        wire::Phase::Leaving => Ok(MemberPhase::Leaving),
+        wire::Phase::Gone | wire::Phase::Unspecified => Err(Malformed::Unspeakable("phase")),
+    }
+}
+
+pub(super) fn receipt(report: wire::HandoffReport) -> Result<Receipt, Malformed> {
+    use wire::handoff_report::Stage as WireStage;
+    let stage = match report.stage() {
+        WireStage::Started => Stage::Started,
+        WireStage::Hook => Stage::Hook,
+        WireStage::Sealed => Stage::Sealed,
+        WireStage::Unspecified => return Err(Malformed::Unspeakable("stage")),
+    };
+    let outcome = match report.outcome() {
+        wire::Outcome::Acknowledged => HandoffOutcome::Acknowledged,
+        wire::Outcome::Failed => HandoffOutcome::Failed,
+        wire::Outcome::NothingToHandOff => HandoffOutcome::NothingToHandOff,
+        wire::Outcome::Unspecified if stage == Stage::Started => HandoffOutcome::Unknown,
+        wire::Outcome::Unspecified => return Err(Malformed::Unspeakable("outcome")),
+    };
+    if report.survivors.len() > ROWS {
+        return Err(Malformed::Long("survivors"));
+    }
+    Ok(Receipt {
+        replica: ReplicaId(report.replica),
+        pod_name: text("pod_name", report.pod_name)?,
+        pod_uid: text("pod_uid", report.pod_uid)?,
+        stage,
+        outcome,
+        keys: report.keys,
+        keys_unacknowledged: report.keys_unacknowledged,
+        survivors: report.survivors,
+        hold_millis: report.hold_millis,
+        message: report.message.chars().take(TEXT).collect(),
+    })
+}
+
+/// What an agent is told: the whole list, and what the group's spec wants of it.
+pub(super) fn membership(listing: &Listing, spec: &HandoffGroupSpec) -> wire::Membership {
+    wire::Membership {
+        version: Some(wire::Version { uid: listing.uid.clone(), number: listing.spec.number }),
+        members: listing.spec.members.iter().map(member).collect(),
+        first: listing.spec.first.map_or(0, |id| id.0),
+        settings: Some(settings(spec)),
+    }
+}
+
+fn settings(spec: &HandoffGroupSpec) -> wire::Settings {
+    wire::Settings {
+        handoff_acks: spec.handoff.acks,
+        handoff_timeout_millis: u64::try_from(spec.handoff.timeout.get().as_millis()).unwrap_or(u64::MAX),
+        default_write_acks: spec.replication.acks,
+        accept_when_alone: spec.replication.when_alone == WhenAlone::Accept,
+        maps: spec
+            .maps
+            .iter()
+            .map(|map| wire::MapSettings {
+                name: map.name.clone(),
+                max_bytes: map.max_bytes.unwrap_or_default(),
+                max_entries: map.max_entries.unwrap_or_default(),
+                max_value_bytes: map.max_value_bytes.unwrap_or_default(),
+            })
+            .collect(),
+    }
+}
+
+fn member(row: &MemberRow) -> wire::Member {
+    wire::Member {
+        replica: row.replica.0,
+        pod_name: row.pod_name.clone(),
+        pod_uid: row.pod_uid.clone(),
+        node: row.node.clone(),
+        zone: row.zone.clone(),
+        controller: row.controller.clone(),
+        revision: row.revision,
+        address: row.address.clone(),
+        phase: match row.phase {
+            MemberPhase::Joining => wire::Phase::Joining,
+            MemberPhase::Active => wire::Phase::Active,
+            MemberPhase::Leaving => wire::Phase::Leaving,
+            MemberPhase::Gone => wire::Phase::Gone,
+        }
+        .into(),
+        held_state: row.held_state,
+        grace_seconds: row.grace_seconds,
+    }
+}
+
+fn rows(members: Vec<wire::Member>) -> Result<Vec<MemberRow>, Malformed> {
+    if members.len() > ROWS {
+        return Err(Malformed::Long("members"));
+    }
+    members.into_iter().map(row).collect()
+}
+
+fn row(member: wire::Member) -> Result<MemberRow, Malformed> {
+    let phase = match member.phase() {
+        wire::Phase::Gone => MemberPhase::Gone,
+        other => reported_phase(other)?,
+    };
+    Ok(MemberRow {
+        replica: ReplicaId(member.replica),
+        pod_name: text("pod_name", member.pod_name)?,
+        pod_uid: text("pod_uid", member.pod_uid)?,
+        node: short("node", member.node)?,
+        zone: short("zone", member.zone)?,
+        controller: short("controller", member.controller)?,
+        // The object's fields are signed.
+        revision: member.revision.min(i64::MAX as u64),
+        address: short("address", member.address)?,
+        phase,
+        held_state: member.held_state,
+        grace_seconds: member.grace_seconds.min(i64::MAX as u64),
+        unknown: BTreeMap::new(),
+    })
+}
+
+fn text(name: &'static str, text: String) -> Result<String, Malformed> {
+    if text.is_empty() {
+        return Err(Malformed::Missing(name));
+    }
+    short(name, text)
+}
+
+fn short(name: &'static str, text: String) -> Result<String, Malformed> {
+    if text.len() > TEXT {
+        return Err(Malformed::Long(name));
+    }
+    Ok(text)
+}

@@ -1,0 +1,50 @@
+//! The gRPC service: one session per stream.
+
+use std::sync::Arc;
+
+use baton_wire::directory as wire;
+use baton_wire::directory::directory_server::Directory;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+
+use super::Attendance;
+use super::session::Session;
+use crate::api::ApiServer;
+use crate::index::SharedIndex;
+use crate::metrics::Metrics;
+
+/// Notices that wait for the transport. One: whatever is newer waits in the watch channel and replaces what
+/// is older there.
+const NOTICES: usize = 1;
+
+/// Serves the membership of all groups to their agents.
+#[derive(Clone)]
+pub struct DirectoryService {
+    /// What is known of the groups.
+    pub index: SharedIndex,
+    /// Who attends.
+    pub attendance: Arc<Attendance>,
+    /// Where pods that the index does not know are looked up.
+    pub api: ApiServer,
+    /// Counts pushes and refusals.
+    pub metrics: Metrics,
+    /// Ends all streams when the operator stops, so that agents turn to another one at once.
+    pub stop: CancellationToken,
+}
+
+// === impl DirectoryService ===
+
+#[tonic::async_trait]
+impl Directory for DirectoryService {
+    type AttendStream = ReceiverStream<Result<wire::Notice, Status>>;
+
+    async fn attend(&self, request: Request<Streaming<wire::Report>>) -> Result<Response<Self::AttendStream>, Status> {
+        let (notices, stream) = mpsc::channel(NOTICES);
+        let session = Session::new(self.clone(), request.remote_addr(), notices);
+        let stop = self.stop.clone();
+        tokio::spawn(async move { stop.run_until_cancelled(session.run(request.into_inner())).await });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}

@@ -1,0 +1,185 @@
+//! One agent's stream: its reports go to the attendance, the newest membership goes to it.
+//!
+//! A session never waits for its agent with anything but its own task, and sends the newest list only: an
+//! agent that does not read delays nobody.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use baton_crds::membership::ReplicaId;
+use baton_wire::directory as wire;
+use baton_wire::directory::notice::Body as NoticeBody;
+use baton_wire::directory::report::Body as ReportBody;
+use tokio::sync::{mpsc, watch};
+use tonic::{Status, Streaming};
+use tracing::Instrument;
+
+use super::convert::{self, Introduction, Malformed};
+use super::hello;
+use super::{DirectoryService, Seat};
+use crate::index::{GroupView, Listing};
+
+/// How long an agent may take for its hello.
+const HELLO: Duration = Duration::from_secs(10);
+
+/// The sending half of the stream to the agent.
+pub(super) type Notices = mpsc::Sender<Result<wire::Notice, Status>>;
+
+/// One agent's stream.
+pub(super) struct Session {
+    service: DirectoryService,
+    remote: Option<SocketAddr>,
+    notices: Notices,
+}
+
+/// What the agent was last told: the list, and the settings that came with it.
+#[derive(Clone, PartialEq)]
+struct Told(Option<(String, u64, wire::Settings)>);
+
+// === impl Session ===
+
+impl Session {
+    pub(super) fn new(service: DirectoryService, remote: Option<SocketAddr>, notices: Notices) -> Self {
+        Self { service, remote, notices }
+    }
+
+    /// Runs until the stream ends.
+    pub(super) async fn run(self, mut reports: Streaming<wire::Report>) {
+        let introduction = match tokio::time::timeout(HELLO, self.introduction(&mut reports)).await {
+            Ok(Ok(introduction)) => introduction,
+            Ok(Err(status)) => return self.fail(status).await,
+            Err(_) => return self.fail(Status::deadline_exceeded("no hello within 10 seconds")).await,
+        };
+        let span = tracing::info_span!(
+            "agent",
+            group = %introduction.key,
+            pod = introduction.attendee.pod_name,
+            replica = %introduction.replica,
+        );
+        self.attend(introduction, reports).instrument(span).await;
+    }
+
+    async fn introduction(&self, reports: &mut Streaming<wire::Report>) -> Result<Introduction, Status> {
+        let report = reports.message().await?.ok_or_else(|| Status::cancelled("the stream ended before a hello"))?;
+        let Some(ReportBody::Hello(hello)) = report.body else {
+            return Err(Status::failed_precondition("the first report of a stream must be a hello"));
+        };
+        let arrival = self.service.attendance.arrival();
+        Ok(convert::introduction(hello, arrival, Instant::now())?)
+    }
+
+    async fn attend(self, introduction: Introduction, reports: Streaming<wire::Report>) {
+        let Introduction { key, replica, release, attendee } = introduction;
+        let service = &self.service;
+        if let Err(rejection) = hello::check(&service.index, &service.api, &key, &attendee).await {
+            tracing::info!(reason = rejection.message, retry = rejection.retry, "An agent was refused");
+            service.metrics.refused(rejection.retry);
+            let refusal = wire::Refusal { retry: rejection.retry, message: rejection.message };
+            let notice = wire::Notice { body: Some(NoticeBody::Refusal(refusal)) };
+            // The agent may be gone already.
+            let _ = self.notices.send(Ok(notice)).await;
+            return;
+        }
+        let Some(view) = service.index.read().view(&key) else { return };
+        tracing::info!(phase = ?attendee.phase, address = attendee.address, remote = ?self.remote, release, "An agent attends");
+        let seat = service.attendance.seat(key, replica, attendee);
+        let ended = self.converse(&seat, replica, view, reports).await;
+        tracing::info!(reason = ended, "An agent's stream ended");
+    }
+
+    /// Takes reports and sends memberships until either side ends; answers why.
+    async fn converse(
+        &self,
+        seat: &Seat,
+        replica: ReplicaId,
+        mut view: watch::Receiver<Arc<GroupView>>,
+        mut reports: Streaming<wire::Report>,
+    ) -> String {
+        let mut told = Told(None);
+        loop {
+            let newest = newest(&view.borrow_and_update(), replica).filter(|(what, _)| *what != told);
+            tokio::select! {
+                report = reports.message() => match report {
+                    Ok(Some(report)) => {
+                        if let Err(error) = take(seat, report) {
+                            self.fail(error.into()).await;
+                            return "it sent a report that makes no sense".into();
+                        }
+                    }
+                    Ok(None) => return "the agent closed it".into(),
+                    Err(status) => return format!("the connection was lost: {}", status.message()),
+                },
+                permit = self.notices.reserve(), if newest.is_some() => {
+                    let Ok(permit) = permit else { return "the agent stopped listening".into() };
+                    let Some((what, membership)) = newest else { continue };
+                    tracing::debug!(number = what.number(), "A membership is sent");
+                    self.service.metrics.pushed();
+                    permit.send(Ok(wire::Notice { body: Some(NoticeBody::Membership(membership)) }));
+                    told = what;
+                }
+                changed = view.changed() => {
+                    // The group is gone; its agents keep their last list and ask again.
+                    if changed.is_err() {
+                        return "the HandoffGroup was deleted".into();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn fail(&self, status: Status) {
+        tracing::debug!(remote = ?self.remote, error = status.message(), "A stream is refused");
+        // The agent may be gone already.
+        let _ = self.notices.send(Err(status)).await;
+    }
+}
+
+// === impl Told ===
+
+impl Told {
+    fn number(&self) -> u64 {
+        self.0.as_ref().map_or(0, |(_, number, _)| *number)
+    }
+}
+
+// === impl Status ===
+
+impl From<Malformed> for Status {
+    fn from(malformed: Malformed) -> Self {
+        Self::invalid_argument(malformed.to_string())
+    }
+}
+
+/// The newest membership, once it lists the agent: one that does not would mean to it that it was removed.
+fn newest(view: &GroupView, replica: ReplicaId) -> Option<(Told, wire::Membership)> {
+    let listing: &Listing = view.listing.as_deref()?;
+    listing.row(replica)?;
+    let membership = convert::membership(listing, &view.group.spec);
+    let settings = membership.settings.clone()?;
+    Some((Told(Some((listing.uid.clone(), listing.spec.number, settings))), membership))
+}
+
+/// Takes one report of a seated agent.
+fn take(seat: &Seat, report: wire::Report) -> Result<(), Malformed> {
+    match report.body {
+        // A newer release may report more.
+        None => {}
+        Some(ReportBody::Hello(_)) => return Err(Malformed::Unspeakable("a second hello")),
+        Some(ReportBody::Phase(report)) => {
+            let phase = convert::reported_phase(report.phase())?;
+            seat.update(|attendee| {
+                attendee.advance(phase);
+                attendee.in_sync = report.in_sync;
+                attendee.keys = report.keys;
+                attendee.bytes = report.bytes;
+            });
+        }
+        Some(ReportBody::Reachability(report)) => {
+            let reached = report.reached.into_iter().take(convert::ROWS).map(ReplicaId).collect();
+            seat.update(|attendee| attendee.reached = reached);
+        }
+        Some(ReportBody::Handoff(report)) => seat.leave_receipt(convert::receipt(report)?),
+    }
+    Ok(())
+}

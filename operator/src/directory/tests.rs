@@ -1,0 +1,118 @@
+use std::sync::Arc;
+use std::time::Instant;
+
+use baton_crds::membership::{MemberPhase, ReplicaId};
+use baton_wire::directory as wire;
+
+use super::Attendance;
+use super::convert::{self, Malformed};
+use crate::fixture::{attendee, group, listing, row};
+use crate::index::GroupKey;
+
+fn hello() -> wire::Hello {
+    wire::Hello {
+        namespace: "shop".into(),
+        group: "web".into(),
+        pod_name: "a".into(),
+        pod_uid: "uid-a".into(),
+        node: "node-1".into(),
+        replica: 7,
+        address: "10.0.0.1:7072".into(),
+        phase: wire::Phase::Joining.into(),
+        known: None,
+        release: "0.1.0".into(),
+        members: vec![],
+    }
+}
+
+fn refused(change: impl FnOnce(&mut wire::Hello)) -> Malformed {
+    let mut hello = hello();
+    change(&mut hello);
+    convert::introduction(hello, 0, Instant::now()).expect_err("a malformed hello")
+}
+
+#[test]
+fn a_hello_is_checked_at_the_border() {
+    let introduction = convert::introduction(hello(), 3, Instant::now()).expect("an introduction");
+    assert_eq!((introduction.key, introduction.replica), (GroupKey::new("shop", "web"), ReplicaId(7)));
+    assert!(!introduction.attendee.held_state);
+
+    assert_eq!(refused(|hello| hello.replica = 0), Malformed::Missing("replica"));
+    assert_eq!(refused(|hello| hello.group.clear()), Malformed::Missing("group"));
+    assert_eq!(refused(|hello| hello.address = "x".repeat(2_000)), Malformed::Long("address"));
+    assert_eq!(refused(|hello| hello.phase = wire::Phase::Gone.into()), Malformed::Unspeakable("phase"));
+    assert_eq!(refused(|hello| hello.phase = 99), Malformed::Unspeakable("phase"));
+    assert_eq!(refused(|hello| hello.members = vec![wire::Member::default(); 10_001]), Malformed::Long("members"));
+}
+
+#[test]
+fn a_leaving_agent_held_state_unless_its_own_list_says_otherwise() {
+    let held = |members: Vec<wire::Member>| {
+        let mut hello = hello();
+        hello.phase = wire::Phase::Leaving.into();
+        hello.members = members;
+        convert::introduction(hello, 0, Instant::now()).expect("an introduction").attendee.held_state
+    };
+    assert!(held(vec![]));
+    let own = |held_state| wire::Member {
+        replica: 7,
+        pod_name: "a".into(),
+        pod_uid: "uid-a".into(),
+        phase: wire::Phase::Leaving.into(),
+        held_state,
+        ..wire::Member::default()
+    };
+    assert!(held(vec![own(true)]));
+    assert!(!held(vec![own(false)]));
+}
+
+#[test]
+fn an_agent_is_told_the_whole_list_and_its_settings() {
+    let mut spec = group("web", 0).spec;
+    spec.handoff.acks = 2;
+    let listing = listing(9, Some(1), vec![row(1, "a", MemberPhase::Active), row(2, "b", MemberPhase::Gone)]);
+    let told = convert::membership(&listing, &spec);
+    assert_eq!(told.version, Some(wire::Version { uid: "list".into(), number: 9 }));
+    assert_eq!((told.first, told.members.len()), (1, 2));
+    assert_eq!(told.members[1].phase(), wire::Phase::Gone);
+    let settings = told.settings.expect("settings");
+    assert_eq!((settings.handoff_acks, settings.handoff_timeout_millis), (2, 20_000));
+    assert_eq!((settings.default_write_acks, settings.accept_when_alone), (1, true));
+}
+
+#[test]
+fn a_newer_stream_of_an_agent_takes_the_seat() {
+    let attendance = Arc::new(Attendance::default());
+    let key = GroupKey::new("shop", "web");
+    let mut changes = attendance.changes(&key);
+    let now = Instant::now();
+    let seat = |arrival| attendance.seat(key.clone(), ReplicaId(1), attendee(arrival, "a", MemberPhase::Active, now));
+    let (old, new) = (seat(0), seat(1));
+    assert!(changes.has_changed().expect("open"));
+    old.update(|attendee| attendee.keys = 5);
+    assert_eq!(attendance.attendees(&key)[&ReplicaId(1)].keys, 0);
+    drop(old);
+    assert_eq!(attendance.len(), 1);
+    changes.mark_unchanged();
+    new.update(|attendee| attendee.keys = 6);
+    assert_eq!(attendance.attendees(&key)[&ReplicaId(1)].keys, 6);
+    assert!(changes.has_changed().expect("open"));
+    drop(new);
+    assert!(attendance.is_empty());
+}
+
+#[test]
+fn a_receipt_needs_a_stage_and_an_outcome() {
+    let report = |stage: i32, outcome: i32| wire::HandoffReport {
+        replica: 1,
+        pod_name: "a".into(),
+        pod_uid: "uid-a".into(),
+        stage,
+        outcome,
+        ..wire::HandoffReport::default()
+    };
+    assert!(convert::receipt(report(1, 0)).is_ok());
+    assert!(convert::receipt(report(3, 2)).is_ok());
+    assert_eq!(convert::receipt(report(3, 0)), Err(Malformed::Unspeakable("outcome")));
+    assert_eq!(convert::receipt(report(0, 1)), Err(Malformed::Unspeakable("stage")));
+}

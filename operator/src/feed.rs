@@ -1,0 +1,235 @@
+//! The watches that feed the index.
+//!
+//! A watch that ends is opened again where it ended. A list that was taken anew replaces what the index has
+//! of that kind in one step, so that nobody sees the moment in between.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+use baton_crds::{HandoffGroup, Membership};
+use futures_util::StreamExt;
+use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kube::core::PartialObjectMeta;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Config, Event};
+use kube::{Api, Resource};
+use serde::de::DeserializeOwned;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::api::ApiServer;
+use crate::index::{GroupFacts, GroupKey, Index, Listing, OptIn, PodFacts, ReplicaSetFacts, SharedIndex};
+
+/// How long one watch call lasts. A connection that died silently is noticed 5 s after that.
+const WATCH_SECONDS: u32 = 30;
+
+/// The annotation of a ReplicaSet with the revision of its Deployment.
+const REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// The kinds that are watched.
+const KINDS: usize = 5;
+
+/// Watches everything that the index is about.
+pub struct Feed {
+    index: SharedIndex,
+    api: ApiServer,
+    listed: watch::Sender<BTreeSet<&'static str>>,
+}
+
+/// Which kinds have been listed once.
+#[derive(Clone, Debug)]
+pub struct Listed(watch::Receiver<BTreeSet<&'static str>>);
+
+/// One kind: how its objects change the index.
+struct Kind<K, F> {
+    name: &'static str,
+    /// What is kept of an object.
+    facts: fn(K) -> Option<F>,
+    apply: fn(&mut Index, F),
+    delete: fn(&mut Index, F),
+    reset: fn(&mut Index, Vec<F>),
+}
+
+// === impl Listed ===
+
+impl Listed {
+    /// Whether all kinds have been listed, so that the index is a picture of the cluster.
+    pub fn is_complete(&self) -> bool {
+        self.0.borrow().len() == KINDS
+    }
+
+    /// Waits until all kinds have been listed.
+    pub async fn complete(&mut self) {
+        // The feed lives as long as the process.
+        let _ = self.0.wait_for(|listed| listed.len() == KINDS).await;
+    }
+}
+
+// === impl Feed ===
+
+impl Feed {
+    /// Feeds this index.
+    pub fn new(index: SharedIndex, api: ApiServer) -> Self {
+        Self { index, api, listed: watch::Sender::default() }
+    }
+
+    /// Which kinds have been listed once.
+    pub fn listed(&self) -> Listed {
+        Listed(self.listed.subscribe())
+    }
+
+    /// Runs until it is dropped.
+    pub async fn run(self) {
+        let client = self.api.client();
+        let mut watches = JoinSet::new();
+        watches.spawn(self.watch(Api::<HandoffGroup>::all(client.clone()), groups()));
+        watches.spawn(self.watch(Api::<Pod>::all(client.clone()), pods()));
+        watches.spawn(self.watch(Api::<Membership>::all(client.clone()), memberships()));
+        watches.spawn(self.watch(Api::<PartialObjectMeta<ReplicaSet>>::all(client.clone()), replica_sets()));
+        watches.spawn(self.watch(Api::<PartialObjectMeta<Namespace>>::all(client), namespaces()));
+        while watches.join_next().await.is_some() {}
+    }
+
+    fn watch<K, F>(&self, api: Api<K>, kind: Kind<K, F>) -> impl Future<Output = ()> + Send + use<K, F>
+    where
+        K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
+        F: Send + 'static,
+    {
+        let events = watcher::watcher(api, config()).default_backoff();
+        follow(events.boxed(), kind, self.index.clone(), self.api.clone(), self.listed.clone())
+    }
+}
+
+async fn follow<K, F>(
+    mut events: futures_util::stream::BoxStream<'static, watcher::Result<Event<K>>>,
+    kind: Kind<K, F>,
+    index: SharedIndex,
+    api: ApiServer,
+    listed: watch::Sender<BTreeSet<&'static str>>,
+) {
+    let mut list = Vec::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => {
+                api.answered();
+                kind.take(event, &mut list, &index, &listed);
+            }
+            Err(error) => note(&api, kind.name, &error),
+        }
+    }
+}
+
+/// Tells an API server that refuses from one that does not answer.
+fn note(api: &ApiServer, kind: &'static str, error: &watcher::Error) {
+    let status = match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status))
+        | watcher::Error::WatchFailed(kube::Error::Api(status)) => Some(status),
+        watcher::Error::WatchError(status) => Some(status),
+        _ => None,
+    };
+    match status {
+        Some(status) => tracing::warn!(kind, code = status.code, error = status.message, "A watch was refused"),
+        None => api.failed(error),
+    }
+}
+
+fn config() -> Config {
+    Config::default().timeout(WATCH_SECONDS)
+}
+
+// === impl Kind ===
+
+impl<K, F> Kind<K, F> {
+    fn take(
+        &self,
+        event: Event<K>,
+        list: &mut Vec<F>,
+        index: &SharedIndex,
+        listed: &watch::Sender<BTreeSet<&'static str>>,
+    ) {
+        match event {
+            Event::Init => list.clear(),
+            Event::InitApply(object) => list.extend((self.facts)(object)),
+            Event::InitDone => {
+                (self.reset)(&mut index.write(), std::mem::take(list));
+                listed.send_if_modified(|listed| listed.insert(self.name));
+            }
+            Event::Apply(object) => {
+                if let Some(facts) = (self.facts)(object) {
+                    (self.apply)(&mut index.write(), facts);
+                }
+            }
+            Event::Delete(object) => {
+                if let Some(facts) = (self.facts)(object) {
+                    (self.delete)(&mut index.write(), facts);
+                }
+            }
+        }
+    }
+}
+
+fn groups() -> Kind<HandoffGroup, GroupFacts> {
+    Kind {
+        name: "HandoffGroup",
+        facts: GroupFacts::of,
+        apply: Index::apply_group,
+        delete: |index, group| index.delete_group(&group.key),
+        reset: Index::reset_groups,
+    }
+}
+
+fn pods() -> Kind<Pod, (String, PodFacts)> {
+    Kind {
+        name: "Pod",
+        facts: |pod| Some((pod.metadata.namespace.clone()?, PodFacts::of(&pod)?)),
+        apply: |index, (namespace, pod)| index.apply_pod(&namespace, pod),
+        delete: |index, (namespace, pod)| index.delete_pod(&namespace, &pod),
+        reset: Index::reset_pods,
+    }
+}
+
+fn memberships() -> Kind<Membership, (GroupKey, Listing)> {
+    Kind {
+        name: "Membership",
+        facts: Listing::of,
+        apply: |index, (key, listing)| index.apply_listing(&key, listing),
+        delete: |index, (key, listing)| index.delete_listing(&key, &listing.uid),
+        reset: Index::reset_listings,
+    }
+}
+
+fn replica_sets() -> Kind<PartialObjectMeta<ReplicaSet>, (String, ReplicaSetFacts)> {
+    Kind {
+        name: "ReplicaSet",
+        facts: |set| {
+            let meta = set.metadata;
+            let mut owners = meta.owner_references.into_iter().flatten();
+            let deployment = owners.find(|owner| owner.controller == Some(true) && owner.kind == "Deployment");
+            let revision = meta.annotations.as_ref().and_then(|all| all.get(REVISION)?.parse().ok());
+            let facts = ReplicaSetFacts {
+                name: meta.name?,
+                deployment: deployment.map(|owner| owner.name),
+                revision: revision.unwrap_or_default(),
+            };
+            Some((meta.namespace?, facts))
+        },
+        apply: |index, (namespace, set)| index.apply_replica_set(&namespace, set),
+        delete: |index, (namespace, set)| index.delete_replica_set(&namespace, &set.name),
+        reset: Index::reset_replica_sets,
+    }
+}
+
+fn namespaces() -> Kind<PartialObjectMeta<Namespace>, (String, OptIn)> {
+    Kind {
+        name: "Namespace",
+        facts: |namespace| {
+            let opt_in = OptIn::of(&namespace.metadata.labels.unwrap_or_default());
+            Some((namespace.metadata.name?, opt_in))
+        },
+        apply: |index, (name, opt_in)| index.apply_namespace(&name, opt_in),
+        delete: |index, (name, _)| index.delete_namespace(&name),
+        reset: Index::reset_namespaces,
+    }
+}

@@ -1,0 +1,80 @@
+//! The tasks of each group: one keeps its Membership, one speaks of it. A group's trouble is its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::api::ApiServer;
+use crate::directory::Attendance;
+use crate::event::Announcer;
+use crate::index::{GroupKey, SharedIndex, Views};
+use crate::membership::Scribe;
+use crate::metrics::Metrics;
+use crate::status::Reporter;
+
+/// Starts and ends the tasks of groups as these come and go.
+pub struct Groups {
+    /// What is known of the groups.
+    pub index: SharedIndex,
+    /// Who attends.
+    pub attendance: Arc<Attendance>,
+    /// Where everything is written.
+    pub api: ApiServer,
+    /// Where events go.
+    pub announcer: Announcer,
+    /// Where counts go.
+    pub metrics: Metrics,
+}
+
+// === impl Groups ===
+
+impl Groups {
+    /// Runs until it is dropped.
+    pub async fn run(self) {
+        let mut views = self.index.read().groups();
+        let mut running: BTreeMap<GroupKey, CancellationToken> = BTreeMap::new();
+        loop {
+            let now = views.borrow_and_update().clone();
+            running.retain(|key, stop| {
+                let stays = now.contains_key(key);
+                if !stays {
+                    tracing::info!(group = %key, "A group is gone; its agents keep their last list");
+                    stop.cancel();
+                    self.attendance.forget(key);
+                    self.metrics.forget(key);
+                }
+                stays
+            });
+            for key in now.keys() {
+                running.entry(key.clone()).or_insert_with(|| self.start(key, &now));
+            }
+            if views.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn start(&self, key: &GroupKey, views: &Views) -> CancellationToken {
+        let stop = CancellationToken::new();
+        let Some(view) = views.get(key) else { return stop };
+        tracing::info!(group = %key, "A group is taken care of");
+        let scribe = Scribe {
+            index: self.index.clone(),
+            attendance: self.attendance.clone(),
+            api: self.api.clone(),
+            metrics: self.metrics.clone(),
+            view: view.clone(),
+        };
+        let reporter = Reporter {
+            attendance: self.attendance.clone(),
+            api: self.api.clone(),
+            announcer: self.announcer.clone(),
+            metrics: self.metrics.clone(),
+            view: view.clone(),
+        };
+        tokio::spawn(stop.clone().run_until_cancelled_owned(scribe.run()));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(reporter.run()));
+        stop
+    }
+}

@@ -1,0 +1,36 @@
+//! The operator's probes.
+
+use std::sync::Arc;
+
+use baton_telemetry::{Health, Verdict};
+
+use crate::certificate::Resolver;
+use crate::feed::Listed;
+
+/// Whether the operator is in service.
+pub struct InService {
+    /// Whether the index is a picture of the cluster.
+    pub listed: Listed,
+    /// Whether the webhook has a certificate.
+    pub resolver: Arc<Resolver>,
+}
+
+// === impl InService ===
+
+impl Health for InService {
+    fn started(&self) -> Verdict {
+        self.ready()
+    }
+
+    /// Once in service, the operator stays ready: without the API server it still tells agents what it
+    /// knows.
+    fn ready(&self) -> Verdict {
+        if !self.listed.is_complete() {
+            return Verdict::No("the API server has not answered all first lists yet".into());
+        }
+        if !self.resolver.is_serving() {
+            return Verdict::No("the webhook has no certificate yet".into());
+        }
+        Verdict::Yes
+    }
+}

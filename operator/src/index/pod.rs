@@ -1,0 +1,180 @@
+//! What the operator keeps of a pod: a few hundred bytes, not the object.
+
+use std::collections::BTreeMap;
+
+use baton_crds::label;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+
+/// The label that newer Kubernetes copies from the node to its pods.
+const ZONE: &str = "topology.kubernetes.io/zone";
+
+/// What the operator knows of one pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodFacts {
+    /// The pod's name.
+    pub name: String,
+    /// The pod's UID: another pod of the same name has another.
+    pub uid: String,
+    /// The pod's labels.
+    pub labels: BTreeMap<String, String>,
+    /// The node, empty while the pod is not scheduled.
+    pub node: String,
+    /// The node's zone, empty if Kubernetes does not say.
+    pub zone: String,
+    /// What made the pod.
+    pub owner: Option<Owner>,
+    /// How far the pod's life is.
+    pub life: Life,
+    /// The agent in it.
+    pub agent: Agent,
+}
+
+/// The controller of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Such as `ReplicaSet`.
+    pub kind: String,
+    /// The controller's name.
+    pub name: String,
+}
+
+/// How far a pod's life is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// It is not going away, as far as the API server knows.
+    Running,
+    /// It has a deletion timestamp.
+    Terminating {
+        /// The real grace period of the deletion.
+        grace_seconds: u64,
+    },
+    /// It has a terminal phase: none of its containers will run again.
+    Finished,
+}
+
+/// What an opt-in label says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OptIn {
+    /// An agent is asked for.
+    Enabled,
+    /// An agent is refused.
+    Disabled,
+    /// There is no such label, or it says something else.
+    Unsaid,
+}
+
+/// The agent's container in a pod.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Agent {
+    /// The pod has none.
+    Absent,
+    /// It has one that Kubernetes would not run beside the app: another webhook dropped its restart policy.
+    Broken,
+    /// It has one.
+    Present {
+        /// Whether its startup probe has passed, so that it may hold state.
+        started: bool,
+        /// How it ended, once it has ended for good.
+        termination: Option<Termination>,
+    },
+}
+
+/// How the agent's container ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Termination {
+    /// The exit code.
+    pub exit_code: i32,
+    /// The termination message, JSON if the agent wrote it.
+    pub message: String,
+}
+
+// === impl PodFacts ===
+
+impl PodFacts {
+    /// What is kept of a pod; nothing of one without name and UID, which the API server never sends.
+    pub fn of(pod: &Pod) -> Option<Self> {
+        let meta = &pod.metadata;
+        let labels = meta.labels.clone().unwrap_or_default();
+        let life = life(pod);
+        Some(Self {
+            name: meta.name.clone()?,
+            uid: meta.uid.clone()?,
+            node: pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default(),
+            zone: labels.get(ZONE).cloned().unwrap_or_default(),
+            owner: meta
+                .owner_references
+                .iter()
+                .flatten()
+                .find(|owner| owner.controller == Some(true))
+                .map(|owner| Owner { kind: owner.kind.clone(), name: owner.name.clone() }),
+            agent: agent(pod, life),
+            labels,
+            life,
+        })
+    }
+
+    /// What the pod's own label says about an agent.
+    pub fn opt_in(&self) -> OptIn {
+        OptIn::of(&self.labels)
+    }
+
+    /// The group that the pod was injected for.
+    pub fn injected_for(&self) -> Option<&str> {
+        self.labels.get(label::GROUP).map(String::as_str)
+    }
+
+    /// How the agent ended, once it has ended for good.
+    pub fn termination(&self) -> Option<&Termination> {
+        match &self.agent {
+            Agent::Present { termination, .. } => termination.as_ref(),
+            Agent::Absent | Agent::Broken => None,
+        }
+    }
+}
+
+// === impl OptIn ===
+
+impl OptIn {
+    /// What these labels, of a pod or a namespace, say about an agent.
+    pub fn of(labels: &BTreeMap<String, String>) -> Self {
+        match labels.get(label::INJECT).map(String::as_str) {
+            Some(label::INJECT_ENABLED) => Self::Enabled,
+            Some(label::INJECT_DISABLED) => Self::Disabled,
+            _ => Self::Unsaid,
+        }
+    }
+}
+
+fn life(pod: &Pod) -> Life {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    if matches!(phase, Some("Succeeded" | "Failed")) {
+        return Life::Finished;
+    }
+    if pod.metadata.deletion_timestamp.is_none() {
+        return Life::Running;
+    }
+    let grace = pod.metadata.deletion_grace_period_seconds.unwrap_or_default();
+    Life::Terminating { grace_seconds: u64::try_from(grace).unwrap_or_default() }
+}
+
+fn agent(pod: &Pod, life: Life) -> Agent {
+    let containers = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
+    let Some(container) = containers.into_iter().find(|container| container.name == label::AGENT_CONTAINER) else {
+        return Agent::Absent;
+    };
+    if container.restart_policy.as_deref() != Some("Always") {
+        return Agent::Broken;
+    }
+    let statuses = pod.status.iter().flat_map(|status| status.init_container_statuses.iter().flatten());
+    let status = statuses.into_iter().find(|status| status.name == label::AGENT_CONTAINER);
+    Agent::Present {
+        started: status.is_some_and(|status| status.started == Some(true)),
+        // While the pod stays, the container is only started again.
+        termination: status.filter(|_| life != Life::Running).and_then(termination),
+    }
+}
+
+fn termination(status: &ContainerStatus) -> Option<Termination> {
+    let terminated = status.state.as_ref()?.terminated.as_ref()?;
+    Some(Termination { exit_code: terminated.exit_code, message: terminated.message.clone().unwrap_or_default() })
+}

@@ -1,0 +1,241 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use baton_crds::label;
+use baton_crds::membership::MemberPhase;
+
+use super::{Agent, GroupKey, GroupView, Index, Life, OptIn, PodFacts, ReplicaSetFacts, Standing, Termination};
+use crate::fixture::{group, listing, pod, row};
+
+fn index() -> Index {
+    let mut index = Index::default();
+    index.apply_group(group("web", 100));
+    index
+}
+
+fn key() -> GroupKey {
+    GroupKey::new("shop", "web")
+}
+
+fn view_of(index: &Index, name: &str) -> Arc<GroupView> {
+    index.view(&GroupKey::new("shop", name)).expect("a group").borrow().clone()
+}
+
+fn view(index: &Index) -> Arc<GroupView> {
+    view_of(index, "web")
+}
+
+fn standing(index: &Index, pod: &str) -> Option<Standing> {
+    view(index).pods.get(pod).map(|pod| pod.standing)
+}
+
+fn plain(name: &str) -> PodFacts {
+    let mut pod = pod(name);
+    pod.labels.remove(label::GROUP);
+    pod.agent = Agent::Absent;
+    pod
+}
+
+#[test]
+fn pods_are_seen_whichever_comes_first() {
+    let mut index = Index::default();
+    index.apply_pod("shop", plain("a"));
+    index.apply_group(group("web", 100));
+    index.apply_pod("shop", plain("b"));
+    index.apply_pod("elsewhere", plain("c"));
+    assert_eq!(view(&index).pods.keys().collect::<Vec<_>>(), ["a", "b"]);
+}
+
+#[test]
+fn the_set_of_groups_is_told_when_it_changes_and_not_otherwise() {
+    let mut index = index();
+    let mut groups = index.groups();
+    groups.mark_unchanged();
+    index.apply_pod("shop", plain("a"));
+    assert!(!groups.has_changed().expect("open"));
+    index.apply_group(group("other", 100));
+    assert!(groups.has_changed().expect("open"));
+    assert_eq!(groups.borrow_and_update().len(), 2);
+    index.delete_group(&key());
+    assert_eq!(groups.borrow_and_update().len(), 1);
+}
+
+#[test]
+fn readers_of_a_group_that_is_gone_are_told() {
+    let mut index = index();
+    let view = index.view(&key()).expect("a group");
+    index.delete_group(&key());
+    assert!(view.has_changed().is_err());
+}
+
+#[test]
+fn a_view_that_stays_the_same_is_not_told_again() {
+    let mut index = index();
+    index.apply_pod("shop", plain("a"));
+    let mut view = index.view(&key()).expect("a group");
+    view.mark_unchanged();
+    index.apply_pod("shop", plain("a"));
+    index.reset_pods(vec![("shop".into(), plain("a"))]);
+    index.apply_pod("elsewhere", plain("c"));
+    assert!(!view.has_changed().expect("open"));
+}
+
+#[test]
+fn a_new_list_replaces_the_old_one_in_one_step() {
+    let mut index = index();
+    index.apply_pod("shop", plain("a"));
+    index.reset_pods(vec![("shop".into(), plain("b"))]);
+    assert_eq!(view(&index).pods.keys().collect::<Vec<_>>(), ["b"]);
+}
+
+#[test]
+fn the_older_of_two_groups_gets_the_pod_and_the_younger_is_told() {
+    let mut index = index();
+    index.apply_group(group("younger", 200));
+    index.apply_pod("shop", plain("a"));
+    assert_eq!(standing(&index, "a"), Some(Standing::Selected));
+    let younger = view_of(&index, "younger");
+    assert!(younger.pods.is_empty());
+    assert_eq!(younger.conflicts, BTreeMap::from([("a".to_owned(), "web".to_owned())]));
+    assert_eq!(index.group_for("shop", &plain("a").labels).expect("a group").key, key());
+}
+
+#[test]
+fn running_members_never_move_to_a_group_that_is_older() {
+    let mut index = index();
+    index.apply_pod("shop", pod("a"));
+    index.apply_group(group("older", 50));
+    assert_eq!(standing(&index, "a"), Some(Standing::Selected));
+    assert_eq!(view_of(&index, "older").conflicts, BTreeMap::from([("a".to_owned(), "web".to_owned())]));
+}
+
+#[test]
+fn a_pod_relabelled_out_of_its_group_is_a_stray() {
+    let mut index = index();
+    let mut stray = pod("a");
+    stray.labels.insert("app".into(), "other".into());
+    index.apply_pod("shop", stray.clone());
+    assert_eq!(standing(&index, "a"), Some(Standing::Stray));
+
+    stray.labels.remove(label::GROUP);
+    index.apply_pod("shop", stray.clone());
+    assert_eq!(standing(&index, "a"), None);
+    index.apply_listing(&key(), listing(1, None, vec![row(1, "a", MemberPhase::Active)]));
+    assert_eq!(standing(&index, "a"), Some(Standing::Stray));
+}
+
+#[test]
+fn revisions_come_from_the_replica_set_and_follow_a_rollback() {
+    let mut index = index();
+    index.apply_pod("shop", plain("a"));
+    let seen = |index: &Index| {
+        let view = view(index);
+        (view.pods["a"].controller.clone(), view.pods["a"].revision)
+    };
+    assert_eq!(seen(&index), ("ReplicaSet/web-1".into(), 0));
+    for revision in [3, 5] {
+        let set = ReplicaSetFacts { name: "web-1".into(), deployment: Some("web".into()), revision };
+        index.apply_replica_set("shop", set);
+        assert_eq!(seen(&index), ("Deployment/web".into(), revision));
+    }
+    index.delete_replica_set("shop", "web-1");
+    assert_eq!(seen(&index).1, 0);
+}
+
+#[test]
+fn an_older_state_of_a_membership_is_ignored() {
+    let mut index = index();
+    index.apply_listing(&key(), listing(9, None, vec![]));
+    index.apply_listing(&key(), listing(8, None, vec![]));
+    assert_eq!(view(&index).listing.as_ref().map(|listing| listing.spec.number), Some(9));
+}
+
+#[test]
+fn what_a_deleted_membership_said_is_remembered() {
+    let mut index = index();
+    index.apply_listing(&key(), listing(9, None, vec![row(1, "a", MemberPhase::Active)]));
+    index.delete_listing(&key(), "another");
+    assert!(view(&index).listing.is_some());
+    index.delete_listing(&key(), "list");
+    let seen = view(&index);
+    assert!(seen.listing.is_none());
+    assert_eq!(seen.remembered.as_ref().map(|listing| listing.spec.number), Some(9));
+
+    let mut anew = listing(3, None, vec![]);
+    anew.uid = "anew".into();
+    index.apply_listing(&key(), anew);
+    assert_eq!(view(&index).remembered.as_ref().map(|listing| listing.spec.number), Some(9));
+}
+
+#[test]
+fn a_membership_replaced_between_two_lists_is_remembered_too() {
+    let mut index = index();
+    index.apply_listing(&key(), listing(9, None, vec![]));
+    index.reset_listings(vec![]);
+    assert!(view(&index).listing.is_none() && view(&index).remembered.is_some());
+}
+
+#[test]
+fn how_an_agent_ended_outlives_its_pod() {
+    let mut index = index();
+    index.apply_pod("shop", pod("a"));
+    let mut last = pod("a");
+    last.life = Life::Finished;
+    let how = Termination { exit_code: 1, message: "{}".into() };
+    last.agent = Agent::Present { started: false, termination: Some(how.clone()) };
+    index.delete_pod("shop", &last);
+    let seen = view(&index);
+    assert!(seen.pods.is_empty());
+    assert_eq!(seen.terminations, BTreeMap::from([("uid-a".to_owned(), how)]));
+}
+
+#[test]
+fn the_end_of_an_older_pod_of_the_same_name_removes_nothing() {
+    let mut index = index();
+    let mut successor = pod("a");
+    successor.uid = "uid-new".into();
+    index.apply_pod("shop", successor);
+    index.delete_pod("shop", &pod("a"));
+    assert!(view(&index).pods.contains_key("a"));
+}
+
+#[test]
+fn a_namespaces_label_is_known_before_it_has_a_group() {
+    let mut index = Index::default();
+    index.apply_namespace("shop", OptIn::Enabled);
+    assert_eq!(index.namespace_opt_in("shop"), OptIn::Enabled);
+    index.apply_group(group("web", 100));
+    assert_eq!(view(&index).namespace_opt_in, OptIn::Enabled);
+    index.delete_namespace("shop");
+    assert_eq!(view(&index).namespace_opt_in, OptIn::Unsaid);
+}
+
+#[test]
+fn facts_of_a_pod_are_read_from_the_object() {
+    let object = serde_json::from_value(serde_json::json!({
+        "metadata": {"name": "a", "uid": "u", "labels": {"app": "web", "topology.kubernetes.io/zone": "z1"},
+            "deletionTimestamp": "2026-11-20T10:00:00Z", "deletionGracePeriodSeconds": 27,
+            "ownerReferences": [{"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "r", "controller": true}]},
+        "spec": {"nodeName": "n1", "containers": [],
+            "initContainers": [{"name": "baton-agent", "restartPolicy": "Always"}]},
+        "status": {"phase": "Running", "initContainerStatuses": [{"name": "baton-agent", "image": "", "imageID": "",
+            "ready": false, "restartCount": 0, "started": false,
+            "state": {"terminated": {"exitCode": 1, "message": "{\"outcome\":\"failed\"}"}}}]},
+    }))
+    .expect("a pod");
+    let facts = PodFacts::of(&object).expect("facts");
+    assert_eq!((facts.node.as_str(), facts.zone.as_str()), ("n1", "z1"));
+    assert_eq!(facts.life, Life::Terminating { grace_seconds: 27 });
+    assert_eq!(facts.owner.as_ref().map(|owner| owner.name.as_str()), Some("web-1"));
+    assert_eq!(facts.termination().map(|how| how.exit_code), Some(1));
+}
+
+#[test]
+fn an_agent_without_its_restart_policy_is_broken() {
+    let object = serde_json::from_value(serde_json::json!({
+        "metadata": {"name": "a", "uid": "u"},
+        "spec": {"containers": [], "initContainers": [{"name": "baton-agent"}]},
+    }))
+    .expect("a pod");
+    assert_eq!(PodFacts::of(&object).map(|facts| facts.agent), Some(Agent::Broken));
+}

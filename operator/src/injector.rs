@@ -1,0 +1,16 @@
+//! The mutating webhook that puts an agent into pods.
+//!
+//! [`inject`] is pure: the pod as it is in, the pod as it should be out; the JSON patch is their difference.
+
+mod container;
+mod grace;
+mod inject;
+mod review;
+mod webhook;
+
+#[cfg(test)]
+mod tests;
+
+pub use grace::grace_seconds;
+pub use inject::{Injection, inject};
+pub use webhook::{Injector, router};

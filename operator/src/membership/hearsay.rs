@@ -1,0 +1,53 @@
+//! What is known of members beyond the Membership object: an object that was deleted, made anew or restored
+//! from a backup must not make the operator forget who runs.
+
+use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
+
+use super::Situation;
+
+/// What was heard besides the rows.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    /// The highest number of any list; the next one goes above it.
+    pub(super) number: u64,
+    /// The grant of the list that is remembered.
+    pub(super) first: Option<ReplicaId>,
+}
+
+/// Merges into the rows what older lists said, in the lists that agents know and in the operator's memory.
+pub(super) fn merge(situation: &Situation<'_>, rows: &mut Vec<MemberRow>) -> Heard {
+    let current = situation.view.listing.as_deref();
+    let uid = current.map(|listing| listing.uid.as_str());
+    let number = current.map_or(0, |listing| listing.spec.number);
+    let mut heard = Heard::default();
+
+    if let Some(remembered) = situation.view.remembered.as_deref() {
+        heard.number = remembered.spec.number;
+        heard.first = remembered.spec.first;
+        join(rows, &remembered.spec.members);
+    }
+    for known in situation.attendees.values().filter_map(|attendee| attendee.known.as_ref()) {
+        heard.number = heard.number.max(known.number);
+        // What agents know of the current list or an earlier version of it is in the current one.
+        if uid != Some(known.uid.as_str()) || known.number > number {
+            join(rows, &known.rows);
+        }
+    }
+    // The grantee of a list that is no more counts only as long as it may still act on the grant.
+    let present = |id: &ReplicaId| rows.iter().any(|row| row.replica == *id && row.phase != MemberPhase::Gone);
+    heard.first = heard.first.filter(present);
+    heard
+}
+
+/// Joins rows of another list: phases go forward only, and a state once held may still be there.
+fn join(rows: &mut Vec<MemberRow>, others: &[MemberRow]) {
+    for other in others {
+        match rows.iter_mut().find(|row| row.replica == other.replica) {
+            Some(row) => {
+                row.phase = row.phase.max(other.phase);
+                row.held_state |= other.held_state;
+            }
+            None => rows.push(other.clone()),
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Reads and writes of the Membership object.
+//!
+//! Writes are merge patches that name the resource version they were derived from: a write that meets a
+//! conflict changes nothing, and fields of a newer release stay.
+
+use baton_crds::Membership;
+use baton_crds::membership::MembershipSpec;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::api::{Patch, PatchParams, PostParams};
+use kube::{Api, Resource};
+use serde_json::json;
+
+use super::Draft;
+use crate::api::{ApiError, ApiServer};
+use crate::index::{GroupFacts, Listing};
+
+/// Who the API server says has written a field.
+pub(crate) const FIELD_MANAGER: &str = "baton-operator";
+
+/// Writes a draft over the listing that it was derived from, or as a new object.
+pub(super) async fn write(
+    api: &ApiServer,
+    group: &GroupFacts,
+    current: Option<&Listing>,
+    draft: &Draft,
+) -> Result<Membership, ApiError> {
+    let memberships: Api<Membership> = Api::namespaced(api.client(), &group.key.namespace);
+    let Some(current) = current else {
+        let object = object(group, draft);
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
+        return api.call(memberships.create(&params, &object)).await;
+    };
+    let patch = json!({
+        "metadata": {
+            "uid": current.uid,
+            "resourceVersion": current.resource_version,
+            "ownerReferences": [owner(group)],
+        },
+        "spec": { "number": draft.number, "first": draft.first, "members": draft.members },
+    });
+    let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    api.call(memberships.patch(&group.key.name, &params, &Patch::Merge(patch))).await
+}
+
+/// Reads the object as it is now.
+pub(super) async fn read(api: &ApiServer, group: &GroupFacts) -> Result<Option<Membership>, ApiError> {
+    let memberships: Api<Membership> = Api::namespaced(api.client(), &group.key.namespace);
+    api.call(memberships.get_opt(&group.key.name)).await
+}
+
+fn object(group: &GroupFacts, draft: &Draft) -> Membership {
+    let spec = MembershipSpec { number: draft.number, first: draft.first, members: draft.members.clone() };
+    let mut object = Membership::new(&group.key.name, spec);
+    object.metadata.namespace = Some(group.key.namespace.clone());
+    object.metadata.owner_references = Some(vec![owner(group)]);
+    object
+}
+
+fn owner(group: &GroupFacts) -> OwnerReference {
+    OwnerReference {
+        api_version: baton_crds::HandoffGroup::api_version(&()).into_owned(),
+        kind: baton_crds::HandoffGroup::kind(&()).into_owned(),
+        name: group.key.name.clone(),
+        uid: group.uid.clone(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    }
+}

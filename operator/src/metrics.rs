@@ -1,0 +1,173 @@
+//! The operator's own metrics, `baton_operator_*`.
+
+use std::sync::Arc;
+
+use baton_crds::HandoffGroupStatus;
+use baton_crds::status::HandoffOutcome;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::index::GroupKey;
+
+/// The operator's metrics. Cloning shares them.
+#[derive(Clone, Debug, Default)]
+pub struct Metrics(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    members: Family<GroupLabels, Gauge>,
+    in_sync: Family<GroupLabels, Gauge>,
+    draining: Family<GroupLabels, Gauge>,
+    handoffs: Family<HandoffLabels, Counter>,
+    streams: Gauge,
+    pushes: Counter,
+    refusals: Family<RefusalLabels, Counter>,
+    writes: Family<ResultLabels, Counter>,
+    admissions: Family<ResultLabels, Counter>,
+    api_server_up: Gauge,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct GroupLabels {
+    namespace: String,
+    group: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HandoffLabels {
+    namespace: String,
+    group: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    retry: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabels {
+    result: &'static str,
+}
+
+/// What the injector did with a pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It was given an agent, or its agent was put in order.
+    Injected,
+    /// It was admitted as it is.
+    Untouched,
+    /// It was refused.
+    Refused,
+    /// The request made no sense.
+    Garbage,
+}
+
+// === impl Metrics ===
+
+impl Metrics {
+    /// Adds all metrics to a registry, without a prefix of its own.
+    pub fn register(&self, registry: &mut Registry) {
+        let inner = &self.0;
+        let registry = registry.sub_registry_with_prefix("baton_operator");
+        registry.register("members", "Members of a group that have not ended", inner.members.clone());
+        registry.register(
+            "members_in_sync",
+            "Active members that have applied what their peers have",
+            inner.in_sync.clone(),
+        );
+        registry.register("members_draining", "Members that are leaving", inner.draining.clone());
+        registry.register("handoffs", "Handoffs that have ended, by outcome", inner.handoffs.clone());
+        registry.register("streams", "Agents with an open stream", inner.streams.clone());
+        registry.register("pushes", "Memberships sent to agents", inner.pushes.clone());
+        registry.register(
+            "refusals",
+            "Agents that were refused, by whether they may ask again",
+            inner.refusals.clone(),
+        );
+        registry.register("membership_writes", "Writes of Membership objects, by result", inner.writes.clone());
+        registry.register("admissions", "Pods seen by the webhook, by result", inner.admissions.clone());
+        registry.register(
+            "api_server_up",
+            "Whether the API server answered the last call",
+            inner.api_server_up.clone(),
+        );
+    }
+
+    /// Takes the counts of a group.
+    pub fn group(&self, key: &GroupKey, status: &HandoffGroupStatus) {
+        let labels = GroupLabels::of(key);
+        self.0.members.get_or_create(&labels).set(status.members.into());
+        self.0.in_sync.get_or_create(&labels).set(status.in_sync.into());
+        self.0.draining.get_or_create(&labels).set(status.draining.into());
+    }
+
+    /// Forgets a group that is no more.
+    pub fn forget(&self, key: &GroupKey) {
+        let labels = GroupLabels::of(key);
+        self.0.members.remove(&labels);
+        self.0.in_sync.remove(&labels);
+        self.0.draining.remove(&labels);
+    }
+
+    /// Counts a handoff that has ended.
+    pub fn handoff(&self, key: &GroupKey, outcome: HandoffOutcome) {
+        let outcome = match outcome {
+            HandoffOutcome::Acknowledged => "acknowledged",
+            HandoffOutcome::Failed => "failed",
+            HandoffOutcome::Unknown => "unknown",
+            HandoffOutcome::NothingToHandOff => "nothing",
+        };
+        let GroupKey { namespace, name: group } = key.clone();
+        self.0.handoffs.get_or_create(&HandoffLabels { namespace, group, outcome }).inc();
+    }
+
+    /// Takes how many streams are open.
+    pub fn streams(&self, open: usize) {
+        self.0.streams.set(i64::try_from(open).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a membership sent to an agent.
+    pub fn pushed(&self) {
+        self.0.pushes.inc();
+    }
+
+    /// Counts an agent that was refused.
+    pub fn refused(&self, retry: bool) {
+        let retry = if retry { "true" } else { "false" };
+        self.0.refusals.get_or_create(&RefusalLabels { retry }).inc();
+    }
+
+    /// Counts a write of a Membership.
+    pub fn wrote_membership(&self, succeeded: bool) {
+        let result = if succeeded { "written" } else { "failed" };
+        self.0.writes.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    /// Counts a pod seen by the webhook.
+    pub fn admitted(&self, admission: Admission) {
+        let result = match admission {
+            Admission::Injected => "injected",
+            Admission::Untouched => "untouched",
+            Admission::Refused => "refused",
+            Admission::Garbage => "garbage",
+        };
+        self.0.admissions.get_or_create(&ResultLabels { result }).inc();
+    }
+
+    /// Takes whether the API server answered.
+    pub fn api_server(&self, up: bool) {
+        self.0.api_server_up.set(up.into());
+    }
+}
+
+// === impl GroupLabels ===
+
+impl GroupLabels {
+    fn of(key: &GroupKey) -> Self {
+        Self { namespace: key.namespace.clone(), group: key.name.clone() }
+    }
+}

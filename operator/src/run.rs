@@ -1,0 +1,158 @@
+//! Sets the operator up and runs it until a signal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use baton_telemetry::{ServerLimits, admin_router, new_registry, serve_http};
+use baton_wire::directory::directory_server::DirectoryServer;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Client, Config};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_rustls::TlsAcceptor;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tonic::transport::Server;
+
+use crate::api::ApiServer;
+use crate::args::Args;
+use crate::certificate::{Custodian, Resolver};
+use crate::directory::{Attendance, DirectoryService};
+use crate::event::Announcer;
+use crate::feed::{Feed, Listed};
+use crate::groups::Groups;
+use crate::health::InService;
+use crate::index::SharedIndex;
+use crate::injector::{self, Injector};
+use crate::metrics::Metrics;
+use crate::tls;
+
+/// HTTP/2 keepalive towards agents: a half-open stream is noticed within 15 s.
+const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
+
+/// Bounds of the admin server: a kubelet, a scraper, and a few people.
+const ADMIN: ServerLimits = ServerLimits { connections: 64, idle: Duration::from_secs(60) };
+
+/// How long open streams and requests may take to end after a signal.
+const GOODBYE: Duration = Duration::from_secs(5);
+
+/// How often gauges that nobody pushes are read.
+const GAUGES: Duration = Duration::from_secs(5);
+
+/// Runs the operator until SIGTERM or SIGINT.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    // Clients that are not told which one use the process's.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let stop = CancellationToken::new();
+    let api = ApiServer::new(client(&args).await?);
+    let index = SharedIndex::default();
+    let attendance = Arc::new(Attendance::default());
+    let metrics = Metrics::default();
+    let resolver = Arc::new(Resolver::default());
+
+    let feed = Feed::new(index.clone(), api.clone());
+    let listed = feed.listed();
+    let mut registry = new_registry();
+    metrics.register(&mut registry);
+    let health = Arc::new(InService { listed: listed.clone(), resolver: resolver.clone() });
+    let admin = listen(args.admin).await?;
+    tokio::spawn(serve_http(admin, admin_router(health, Arc::new(registry)), ADMIN));
+    tokio::spawn(feed.run());
+
+    let injector = Injector {
+        index: index.clone(),
+        api: api.clone(),
+        metrics: metrics.clone(),
+        image: args.agent_image.as_str().into(),
+        operator: args.directory_url().into(),
+    };
+    let acceptor = TlsAcceptor::from(Arc::new(resolver.server_config().context("set up TLS")?));
+    tokio::spawn(tls::serve(listen(args.webhook).await?, acceptor, injector::router(injector)));
+    let custodian = Custodian::new(
+        api.clone(),
+        &args.namespace,
+        &args.service,
+        &args.webhook_secret,
+        &args.webhook_configuration,
+        resolver,
+    );
+    tokio::spawn(custodian.run());
+    tokio::spawn(gauges(metrics.clone(), api.clone(), attendance.clone()));
+
+    let directory = listen(args.directory).await?;
+    let announcer = Announcer::new(api.clone(), args.pod_name.clone());
+    let groups = Groups {
+        index: index.clone(),
+        attendance: attendance.clone(),
+        api: api.clone(),
+        announcer,
+        metrics: metrics.clone(),
+    };
+    let service = DirectoryService { index, attendance, api, metrics, stop: stop.clone() };
+    let served = tokio::spawn(serve_directory(directory, service, groups, listed, stop.clone()));
+
+    signalled().await?;
+    tracing::info!("The operator stops; running agents keep their lists");
+    stop.cancel();
+    let _ = tokio::time::timeout(GOODBYE, served).await;
+    Ok(())
+}
+
+/// Serves agents once the index is a picture of the cluster: decisions from half a picture would be wrong.
+async fn serve_directory(
+    listener: TcpListener,
+    service: DirectoryService,
+    groups: Groups,
+    mut listed: Listed,
+    stop: CancellationToken,
+) {
+    if stop.run_until_cancelled(listed.complete()).await.is_none() {
+        return;
+    }
+    tracing::info!("The operator is in service");
+    tokio::spawn(stop.clone().run_until_cancelled_owned(groups.run()));
+    let served = Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE.0))
+        .http2_keepalive_timeout(Some(KEEPALIVE.1))
+        .tcp_nodelay(true)
+        .add_service(DirectoryServer::new(service))
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled())
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "The directory ended");
+    }
+}
+
+async fn client(args: &Args) -> anyhow::Result<Client> {
+    let config = match &args.kubeconfig {
+        Some(path) => {
+            let file = Kubeconfig::read_from(path).with_context(|| format!("read {}", path.display()))?;
+            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.context("use the kubeconfig")?
+        }
+        None => Config::infer().await.context("find out how to reach the API server")?,
+    };
+    Client::try_from(config).context("make a client of the API server")
+}
+
+async fn listen(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("listen on {address}"))
+}
+
+async fn gauges(metrics: Metrics, api: ApiServer, attendance: Arc<Attendance>) {
+    loop {
+        metrics.api_server(api.is_reached());
+        metrics.streams(attendance.len());
+        tokio::time::sleep(GAUGES).await;
+    }
+}
+
+async fn signalled() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! The status of a group, as a function of what is known of it.
+
+use std::collections::BTreeMap;
+
+use baton_crds::HandoffGroupStatus;
+use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
+use baton_crds::status::LastHandoff;
+use k8s_openapi::jiff::Timestamp;
+
+use super::condition::{Kind, Reason, State, Verdict};
+use super::trouble;
+use crate::directory::Attendee;
+use crate::index::{Agent, GroupView, Life, OptIn, PodView, Standing};
+use crate::membership::StartedEmpty;
+
+/// How many pods a message names.
+const NAMED: usize = 3;
+
+/// All that a status depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation<'a> {
+    /// What the API server has told of the group.
+    pub view: &'a GroupView,
+    /// The agents with an open stream to this operator.
+    pub attendees: &'a BTreeMap<ReplicaId, Attendee>,
+    /// What was last said of the group.
+    pub before: &'a HandoffGroupStatus,
+    /// The newest handoff that has ended.
+    pub last_handoff: Option<&'a LastHandoff>,
+    /// Set when a replica was let start empty since the last status.
+    pub started_empty: Option<&'a StartedEmpty>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// Derives the status of a group.
+pub fn derive(observation: Observation<'_>) -> HandoffGroupStatus {
+    let Observation { view, attendees, before, last_handoff, now, .. } = observation;
+    let present = present(view);
+    let active = of_phase(&present, MemberPhase::Active);
+    let synced = active.iter().filter(|row| attendees.get(&row.replica).is_some_and(|one| one.in_sync));
+    let conditions =
+        [ready(view, &active), in_sync(&active, attendees), drained(&present), trouble::degraded(observation)];
+    let generation = view.group.generation;
+    HandoffGroupStatus {
+        observed_generation: Some(generation),
+        members: count(present.len()),
+        in_sync: count(synced.count()),
+        draining: count(of_phase(&present, MemberPhase::Leaving).len()),
+        keys: largest(attendees.values().map(|one| one.keys)),
+        bytes: largest(attendees.values().map(|one| one.bytes)),
+        last_handoff: last_handoff.cloned(),
+        conditions: conditions.into_iter().map(|one| one.dated(&before.conditions, generation, now)).collect(),
+    }
+}
+
+/// The selected pods that should have an agent and have none that works. Pods that refuse one by their own
+/// label are not among them, nor those that have ended.
+pub(super) fn unprotected(view: &GroupView) -> Vec<&PodView> {
+    let counts = |pod: &&PodView| {
+        pod.standing == Standing::Selected
+            && matches!(pod.facts.agent, Agent::Absent | Agent::Broken)
+            && pod.facts.opt_in() != OptIn::Disabled
+            && pod.facts.life == Life::Running
+    };
+    view.pods.values().filter(counts).collect()
+}
+
+/// The rows of a group that have not ended.
+pub(super) fn present(view: &GroupView) -> Vec<&MemberRow> {
+    view.listing.iter().flat_map(|listing| listing.present()).collect()
+}
+
+/// Names a few pods, and how many more there are.
+pub(super) fn names<'a>(pods: impl IntoIterator<Item = &'a str>) -> String {
+    let pods: Vec<&str> = pods.into_iter().collect();
+    let listed = pods.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    match pods.len().checked_sub(NAMED) {
+        Some(more) if more > 0 => format!("{listed} and {more} more"),
+        _ => listed,
+    }
+}
+
+fn ready(view: &GroupView, active: &[&MemberRow]) -> Verdict {
+    let no = |reason, message| Verdict { kind: Kind::Ready, state: State::False, reason, message };
+    if let Some(defect) = view.group.spec.selector.defect() {
+        return no(Reason::InvalidSelector, format!("No pod can be selected: {defect}."));
+    }
+    if !view.conflicts.is_empty() {
+        let pods = names(view.conflicts.keys().map(String::as_str));
+        let winners = names(view.conflicts.values().map(String::as_str).collect::<std::collections::BTreeSet<_>>());
+        return no(
+            Reason::GroupConflict,
+            format!("Pods that this group selects belong to another HandoffGroup ({winners}): {pods}."),
+        );
+    }
+    if !view.pods.values().any(|pod| pod.standing == Standing::Selected && pod.facts.life != Life::Finished) {
+        return no(Reason::NoPodsSelected, "The selector matches no pod of this namespace.".into());
+    }
+    let unprotected = unprotected(view);
+    if !unprotected.is_empty() {
+        let pods = names(unprotected.iter().map(|pod| pod.facts.name.as_str()));
+        return no(
+            Reason::AgentNotInjected,
+            format!("Selected pods run without a working agent, so their state is not protected: {pods}."),
+        );
+    }
+    if active.is_empty() {
+        return no(Reason::MembersStarting, "No member is Active yet.".into());
+    }
+    let message = format!("{} Active.", members(active.len()));
+    Verdict { kind: Kind::Ready, state: State::True, reason: Reason::MembersReady, message }
+}
+
+fn in_sync(active: &[&MemberRow], attendees: &BTreeMap<ReplicaId, Attendee>) -> Verdict {
+    let verdict = |state, reason, message| Verdict { kind: Kind::InSync, state, reason, message };
+    if active.is_empty() {
+        return verdict(State::Unknown, Reason::NoMembers, "No member is Active.".into());
+    }
+    let unheard: Vec<_> = active.iter().filter(|row| !attendees.contains_key(&row.replica)).collect();
+    if !unheard.is_empty() {
+        let pods = names(unheard.iter().map(|row| row.pod_name.as_str()));
+        return verdict(
+            State::False,
+            Reason::MembersUnheard,
+            format!("Agents have no stream to the operator: {pods}."),
+        );
+    }
+    let behind: Vec<_> =
+        active.iter().filter(|row| attendees.get(&row.replica).is_some_and(|one| !one.in_sync)).collect();
+    if !behind.is_empty() {
+        let pods = names(behind.iter().map(|row| row.pod_name.as_str()));
+        return verdict(
+            State::False,
+            Reason::MembersCatchingUp,
+            format!("Agents have not applied all that their peers have: {pods}."),
+        );
+    }
+    verdict(State::True, Reason::AllInSync, format!("{} in sync.", members(active.len())))
+}
+
+fn drained(present: &[&MemberRow]) -> Verdict {
+    let leaving = of_phase(present, MemberPhase::Leaving);
+    if leaving.is_empty() {
+        let message = "No member is leaving.".into();
+        return Verdict { kind: Kind::Drained, state: State::True, reason: Reason::NobodyLeaving, message };
+    }
+    let pods = names(leaving.iter().map(|row| row.pod_name.as_str()));
+    let message = format!("Pods are handing off or have not ended yet: {pods}.");
+    Verdict { kind: Kind::Drained, state: State::False, reason: Reason::MembersLeaving, message }
+}
+
+fn of_phase<'a>(rows: &[&'a MemberRow], phase: MemberPhase) -> Vec<&'a MemberRow> {
+    rows.iter().filter(|row| row.phase == phase).copied().collect()
+}
+
+fn members(count: usize) -> String {
+    if count == 1 { "1 member is".into() } else { format!("{count} members are") }
+}
+
+fn count(count: usize) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+fn largest(values: impl Iterator<Item = u64>) -> i64 {
+    i64::try_from(values.max().unwrap_or_default()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,296 @@
+//! The task that speaks of one group: writes its status and publishes its events.
+//!
+//! A change of a condition is written at once, counts at most every ten seconds.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use baton_crds::membership::MemberRow;
+use baton_crds::status::LastHandoff;
+use baton_crds::{HandoffGroup, HandoffGroupStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Resource};
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::condition::{Kind, Reason};
+use super::derive::{Observation, derive, unprotected};
+use crate::api::{ApiError, ApiServer};
+use crate::directory::Attendance;
+use crate::event::{self, Announcer, Event};
+use crate::handoff::{Happening, Ledger, Receipt};
+use crate::index::{Agent, GroupView, OptIn};
+use crate::membership::StartedEmpty;
+use crate::metrics::Metrics;
+
+/// How often counts are written at most.
+const COUNTS: Duration = Duration::from_secs(10);
+
+/// How long after a status that could not be written it is tried again.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// How often a status is derived when nothing changes: conditions that hold for a time end by the clock.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// How long what just happened is gathered before a status is written: members come and go in swarms.
+const GATHER: Duration = Duration::from_millis(50);
+
+/// The manager of the status fields.
+const FIELD_MANAGER: &str = "baton-operator-status";
+
+/// Speaks of one group.
+pub struct Reporter {
+    /// Who attends, and the receipts that they brought.
+    pub attendance: Arc<Attendance>,
+    /// Where the status goes.
+    pub api: ApiServer,
+    /// Where events go.
+    pub announcer: Announcer,
+    /// Where counts go.
+    pub metrics: Metrics,
+    /// The group.
+    pub view: watch::Receiver<Arc<GroupView>>,
+}
+
+/// What the reporter remembers from one look to the next.
+#[derive(Default)]
+struct Memory {
+    ledger: Ledger,
+    status: HandoffGroupStatus,
+    last_handoff: Option<LastHandoff>,
+    started_empty: Option<StartedEmpty>,
+    /// UIDs of pods without an agent that were announced.
+    unprotected: BTreeSet<String>,
+    /// Names of pods whose other group was announced.
+    conflicts: BTreeMap<String, String>,
+    written: Option<Instant>,
+    failed: bool,
+}
+
+// === impl Reporter ===
+
+impl Reporter {
+    /// Runs until the group is gone.
+    pub async fn run(mut self) {
+        let first = self.view.borrow().clone();
+        let key = first.group.key.clone();
+        let mut changes = self.attendance.changes(&key);
+        let mut memory = Memory {
+            status: first.group.status.clone(),
+            last_handoff: first.group.status.last_handoff.clone(),
+            ..Memory::default()
+        };
+        loop {
+            changes.mark_unchanged();
+            let view = self.view.borrow_and_update().clone();
+            let wait = self.look(&view, &mut memory).await;
+            tokio::select! {
+                changed = self.view.changed() => if changed.is_err() { return },
+                _ = changes.changed() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+            tokio::time::sleep(GATHER).await;
+        }
+    }
+
+    /// Announces what happened and writes what changed; answers when to look again at the latest.
+    async fn look(&self, view: &GroupView, memory: &mut Memory) -> Duration {
+        let now = Instant::now();
+        for happening in self.happenings(view, memory, now) {
+            self.tell(view, memory, happening).await;
+        }
+        let key = &view.group.key;
+        let attendees = self.attendance.attendees(key);
+        if let Some(what) = self.attendance.take_started_empty(key) {
+            self.announcer.publish(&view.group, &started_empty(&what)).await;
+            memory.started_empty = Some(what);
+        }
+        let status = derive(Observation {
+            view,
+            attendees: &attendees,
+            before: &memory.status,
+            last_handoff: memory.last_handoff.as_ref(),
+            started_empty: memory.started_empty.as_ref(),
+            now: now_in_seconds(),
+        });
+        self.metrics.group(key, &status);
+        for event in news(view, memory, &status) {
+            self.announcer.publish(&view.group, &event).await;
+        }
+        let write = self.write_if_due(view, memory, status).await;
+        [write, memory.ledger.again_in(Instant::now())].into_iter().flatten().min().unwrap_or(IDLE)
+    }
+
+    fn happenings(&self, view: &GroupView, memory: &mut Memory, now: Instant) -> Vec<Happening> {
+        let rows: &[MemberRow] = view.listing.as_deref().map_or(&[], |listing| &listing.spec.members);
+        let mut happenings = memory.ledger.look(rows, now);
+        let ended = view.terminations.iter().filter_map(|(uid, how)| {
+            // The pod's newest agent is the one whose container ended last.
+            let row = rows.iter().rev().find(|row| row.pod_uid == *uid)?;
+            Receipt::of_termination(row.replica, &row.pod_name, uid, how)
+        });
+        let brought = self.attendance.take_receipts(&view.group.key);
+        for receipt in ended.chain(brought) {
+            // Whoever was never a member has nothing to hand off, whatever a stream says.
+            if rows.iter().any(|row| row.replica == receipt.replica) {
+                happenings.extend(memory.ledger.note(receipt, now));
+            }
+        }
+        happenings.extend(memory.ledger.overdue(rows, now));
+        happenings
+    }
+
+    async fn tell(&self, view: &GroupView, memory: &mut Memory, happening: Happening) {
+        let event = match happening {
+            Happening::Started { pod_name, pod_uid } => Event::started(&pod_name, &pod_uid),
+            Happening::Concluded(receipt) => {
+                let message = event::conclusion(&receipt);
+                tracing::info!(
+                    group = %view.group.key,
+                    pod = receipt.pod_name,
+                    replica = %receipt.replica,
+                    outcome = ?receipt.outcome,
+                    keys = receipt.keys,
+                    keys_unacknowledged = receipt.keys_unacknowledged,
+                    hold_millis = receipt.hold_millis,
+                    "A handoff has ended"
+                );
+                self.metrics.handoff(&view.group.key, receipt.outcome);
+                memory.last_handoff = Some(last_handoff(&receipt, message));
+                Event::concluded(&receipt)
+            }
+        };
+        self.announcer.publish(&view.group, &event).await;
+    }
+
+    /// Writes a status whose conditions changed at once, and others in their time; answers when that is.
+    async fn write_if_due(
+        &self,
+        view: &GroupView,
+        memory: &mut Memory,
+        status: HandoffGroupStatus,
+    ) -> Option<Duration> {
+        if status == memory.status && !memory.failed && view.group.status == status {
+            memory.started_empty = None;
+            return None;
+        }
+        let urgent = memory.written.is_none()
+            || !alike(&status.conditions, &memory.status.conditions)
+            || status.last_handoff != memory.status.last_handoff
+            || status.observed_generation != memory.status.observed_generation;
+        let age = memory.written.map_or(COUNTS, |at| at.elapsed());
+        let pause = if memory.failed { RETRY } else { COUNTS };
+        if age < pause && (memory.failed || !urgent) {
+            return Some(pause - age);
+        }
+        memory.written = Some(Instant::now());
+        match self.write(view, &status).await {
+            Ok(()) => {
+                memory.status = status;
+                memory.started_empty = None;
+                memory.failed = false;
+                None
+            }
+            // The group was deleted.
+            Err(error) if error.is_not_found() => None,
+            Err(error) => {
+                tracing::warn!(group = %view.group.key, error = %error, "A status could not be written");
+                memory.failed = true;
+                Some(RETRY)
+            }
+        }
+    }
+
+    async fn write(&self, view: &GroupView, status: &HandoffGroupStatus) -> Result<(), ApiError> {
+        let key = &view.group.key;
+        let groups: Api<HandoffGroup> = Api::namespaced(self.api.client(), &key.namespace);
+        let patch = json!({
+            "apiVersion": HandoffGroup::api_version(&()),
+            "kind": HandoffGroup::kind(&()),
+            "metadata": { "name": key.name, "uid": view.group.uid },
+            "status": status,
+        });
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        self.api.call(groups.patch_status(&key.name, &params, &Patch::Apply(patch))).await.map(drop)
+    }
+}
+
+/// What a look finds that was not so at the last one.
+fn news(view: &GroupView, memory: &mut Memory, status: &HandoffGroupStatus) -> Vec<Event> {
+    let mut events = Vec::new();
+    let unprotected = unprotected(view);
+    for pod in &unprotected {
+        if memory.unprotected.insert(pod.facts.uid.clone()) {
+            let note = match (&pod.facts.agent, pod.facts.opt_in(), view.namespace_opt_in) {
+                (Agent::Broken, ..) => "its agent lost its restart policy to another admission webhook".to_owned(),
+                (_, OptIn::Enabled, _) | (_, _, OptIn::Enabled) => {
+                    "it was created before it could be injected; restart its workload".to_owned()
+                }
+                _ => "neither it nor its namespace has the label baton.dev/inject: enabled; label the pod template"
+                    .to_owned(),
+            };
+            let note = format!(
+                "Pod {} is selected and has no working agent, so its state is not protected: {note}.",
+                pod.facts.name
+            );
+            events.push(Event::about("AgentNotInjected", "Inject", true, note, &pod.facts.name, &pod.facts.uid));
+        }
+    }
+    memory.unprotected.retain(|uid| unprotected.iter().any(|pod| pod.facts.uid == *uid));
+
+    for (pod, winner) in &view.conflicts {
+        if memory.conflicts.get(pod) != Some(winner) {
+            let note = format!(
+                "Pod {pod} is selected by this group and belongs to the HandoffGroup {winner}, which is older or already has it as a member."
+            );
+            events.push(Event::of_group("GroupConflict", "Select", true, note));
+        }
+    }
+    memory.conflicts.clone_from(&view.conflicts);
+
+    for (kind, reason) in [(Kind::Ready, Reason::NoPodsSelected), (Kind::Ready, Reason::InvalidSelector)] {
+        let has = |conditions: &[Condition]| kind.of(conditions).is_some_and(|one| one.reason == reason.as_str());
+        if has(&status.conditions) && !has(&memory.status.conditions) {
+            let note = kind.of(&status.conditions).map(|one| one.message.clone()).unwrap_or_default();
+            events.push(Event::of_group(reason.as_str(), "Select", reason == Reason::InvalidSelector, note));
+        }
+    }
+    events
+}
+
+fn started_empty(what: &StartedEmpty) -> Event {
+    let note = format!(
+        "No member with state could be reached ({}), so pod {} started empty. Their state is joined when they come back.",
+        what.unreachable.join(", "),
+        what.pod
+    );
+    Event::of_group("StartedEmpty", "Grant", true, note)
+}
+
+fn last_handoff(receipt: &Receipt, message: String) -> LastHandoff {
+    let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    LastHandoff {
+        pod: receipt.pod_name.clone(),
+        outcome: receipt.outcome,
+        at: Time(now_in_seconds()),
+        keys: signed(receipt.keys),
+        keys_unacknowledged: signed(receipt.keys_unacknowledged),
+        hold_millis: signed(receipt.hold_millis),
+        message,
+    }
+}
+
+/// Whether conditions say the same, but for the wording.
+fn alike(left: &[Condition], right: &[Condition]) -> bool {
+    let essence = |one: &Condition| (one.type_.clone(), one.status.clone(), one.reason.clone());
+    left.iter().map(essence).eq(right.iter().map(essence))
+}
+
+/// The API has times in whole seconds.
+fn now_in_seconds() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}

@@ -1,0 +1,200 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use baton_crds::HandoffGroupStatus;
+use baton_crds::membership::MemberPhase::{Active, Gone, Joining, Leaving};
+use baton_crds::membership::{MemberRow, ReplicaId};
+use baton_crds::status::{HandoffOutcome, LastHandoff};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
+use super::{Observation, derive};
+use crate::directory::Attendee;
+use crate::fixture::{attendee, listing, pod, row, view};
+use crate::index::{Agent, GroupView};
+use crate::membership::StartedEmpty;
+
+struct World {
+    view: GroupView,
+    attendees: BTreeMap<ReplicaId, Attendee>,
+    before: HandoffGroupStatus,
+    last_handoff: Option<LastHandoff>,
+    started_empty: Option<StartedEmpty>,
+    now: Timestamp,
+}
+
+impl World {
+    fn new(pods: &[&str], rows: Vec<MemberRow>, attending: &[u64]) -> Self {
+        let pods: Vec<_> = pods.iter().map(|name| pod(name)).collect();
+        let mut view = view(&pods);
+        let seated = rows.iter().filter(|row| attending.contains(&row.replica.0));
+        let attendees =
+            seated.map(|row| (row.replica, attendee(0, &row.pod_name, row.phase, Instant::now()))).collect();
+        view.listing = Some(Arc::new(listing(1, None, rows)));
+        let now = Timestamp::from_second(1_800_000_000).expect("a time");
+        Self { view, attendees, before: HandoffGroupStatus::default(), last_handoff: None, started_empty: None, now }
+    }
+
+    fn status(&self) -> HandoffGroupStatus {
+        derive(Observation {
+            view: &self.view,
+            attendees: &self.attendees,
+            before: &self.before,
+            last_handoff: self.last_handoff.as_ref(),
+            started_empty: self.started_empty.as_ref(),
+            now: self.now,
+        })
+    }
+
+    /// Status and reason of one condition.
+    fn condition(&self, kind: &str) -> (String, String) {
+        let status = self.status();
+        let one = status.conditions.into_iter().find(|one| one.type_ == kind).expect("a condition");
+        assert_eq!(one.observed_generation, Some(1));
+        assert!(one.message.ends_with('.'), "{}", one.message);
+        (one.status, one.reason)
+    }
+
+    fn handoff(&mut self, outcome: HandoffOutcome) {
+        self.last_handoff = Some(LastHandoff {
+            pod: "a".into(),
+            outcome,
+            at: Time(self.now),
+            keys: 3,
+            keys_unacknowledged: 1,
+            hold_millis: 5,
+            message: "Pod a ended badly.".into(),
+        });
+    }
+
+    /// The next look, after this long.
+    fn pass(&mut self, seconds: i64) {
+        self.before = self.status();
+        self.now += SignedDuration::from_secs(seconds);
+        self.started_empty = None;
+    }
+}
+
+fn says(status: &str, reason: &str) -> (String, String) {
+    (status.into(), reason.into())
+}
+
+#[test]
+fn a_group_in_order_says_so() {
+    let world = World::new(&["a", "b"], vec![row(1, "a", Active), row(2, "b", Active), row(3, "c", Gone)], &[1, 2]);
+    let status = world.status();
+    assert_eq!((status.members, status.in_sync, status.draining, status.observed_generation), (2, 2, 0, Some(1)));
+    assert_eq!(world.condition("Ready"), says("True", "MembersReady"));
+    assert_eq!(world.condition("InSync"), says("True", "AllInSync"));
+    assert_eq!(world.condition("Drained"), says("True", "NobodyLeaving"));
+    assert_eq!(world.condition("Degraded"), says("False", "AsExpected"));
+}
+
+#[test]
+fn counts_are_the_largest_that_a_member_reports() {
+    let mut world = World::new(&["a", "b"], vec![row(1, "a", Active), row(2, "b", Active)], &[1, 2]);
+    for (replica, keys) in [(1, 40), (2, 50)] {
+        let one = world.attendees.get_mut(&ReplicaId(replica)).expect("an attendee");
+        (one.keys, one.bytes) = (keys, keys * 10);
+    }
+    assert_eq!((world.status().keys, world.status().bytes), (50, 500));
+}
+
+#[test]
+fn ready_says_what_is_missing_the_worst_first() {
+    let mut world = World::new(&[], vec![], &[]);
+    assert_eq!(world.condition("Ready"), says("False", "NoPodsSelected"));
+    world = World::new(&["a"], vec![row(1, "a", Joining)], &[1]);
+    assert_eq!(world.condition("Ready"), says("False", "MembersStarting"));
+
+    let mut bare = pod("b");
+    bare.agent = Agent::Absent;
+    let mut placed = world.view.pods["a"].clone();
+    placed.facts = Arc::new(bare.clone());
+    world.view.pods.insert("b".into(), placed.clone());
+    assert_eq!(world.condition("Ready"), says("False", "AgentNotInjected"));
+
+    world.view.conflicts.insert("c".into(), "older".into());
+    assert_eq!(world.condition("Ready"), says("False", "GroupConflict"));
+
+    let mut group = (*world.view.group).clone();
+    group.spec.selector.match_labels.clear();
+    world.view.group = Arc::new(group);
+    assert_eq!(world.condition("Ready"), says("False", "InvalidSelector"));
+}
+
+#[test]
+fn a_pod_that_refuses_an_agent_by_its_own_label_is_not_missed() {
+    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    let mut bare = pod("b");
+    bare.agent = Agent::Absent;
+    bare.labels.insert("baton.dev/inject".into(), "disabled".into());
+    let mut placed = world.view.pods["a"].clone();
+    placed.facts = Arc::new(bare);
+    world.view.pods.insert("b".into(), placed);
+    assert_eq!(world.condition("Ready"), says("True", "MembersReady"));
+}
+
+#[test]
+fn in_sync_tells_agents_that_lag_from_agents_that_are_not_heard() {
+    let mut world = World::new(&["a", "b"], vec![row(1, "a", Active), row(2, "b", Active)], &[1, 2]);
+    world.attendees.get_mut(&ReplicaId(1)).expect("an attendee").in_sync = false;
+    assert_eq!(world.condition("InSync"), says("False", "MembersCatchingUp"));
+    assert_eq!(world.status().in_sync, 1);
+    world.attendees.remove(&ReplicaId(2));
+    assert_eq!(world.condition("InSync"), says("False", "MembersUnheard"));
+    let empty = World::new(&["a"], vec![row(1, "a", Joining)], &[1]);
+    assert_eq!(empty.condition("InSync"), says("Unknown", "NoMembers"));
+}
+
+#[test]
+fn drained_is_false_while_someone_leaves() {
+    let world = World::new(&["a", "b"], vec![row(1, "a", Leaving), row(2, "b", Active)], &[1, 2]);
+    assert_eq!(world.condition("Drained"), says("False", "MembersLeaving"));
+    assert_eq!(world.status().draining, 1);
+}
+
+#[test]
+fn a_failed_handoff_is_shown_for_a_while_even_if_later_ones_succeed() {
+    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    world.handoff(HandoffOutcome::Failed);
+    assert_eq!(world.condition("Degraded"), says("True", "HandoffFailed"));
+    world.pass(60);
+    world.handoff(HandoffOutcome::Acknowledged);
+    assert_eq!(world.condition("Degraded"), says("True", "HandoffFailed"));
+    world.pass(600);
+    assert_eq!(world.condition("Degraded"), says("False", "AsExpected"));
+}
+
+#[test]
+fn a_handoff_of_unknown_end_is_no_success() {
+    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    world.handoff(HandoffOutcome::Unknown);
+    assert_eq!(world.condition("Degraded"), says("True", "HandoffUnknown"));
+}
+
+#[test]
+fn an_empty_start_is_shown_until_the_lost_members_are_heard_or_have_ended() {
+    let rows = vec![row(1, "a", Active), row(2, "b", Active)];
+    let mut world = World::new(&["a", "b"], rows.clone(), &[2]);
+    world.started_empty = Some(StartedEmpty { pod: "b".into(), unreachable: vec!["a".into()] });
+    assert_eq!(world.condition("Degraded"), says("True", "StateUnreachable"));
+    world.pass(3_600);
+    assert_eq!(world.condition("Degraded"), says("True", "StateUnreachable"));
+    let before = world.status();
+    let mut back = World::new(&["a", "b"], rows, &[1, 2]);
+    back.before = before;
+    assert_eq!(back.condition("Degraded"), says("False", "AsExpected"));
+}
+
+#[test]
+fn a_transition_is_dated_when_the_status_changes_and_not_before() {
+    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    let first = world.now;
+    world.pass(60);
+    assert!(world.status().conditions.iter().all(|one| one.last_transition_time.0 == first));
+    world.view.listing = Some(Arc::new(listing(2, None, vec![row(1, "a", Leaving)])));
+    let drained = world.status().conditions.into_iter().find(|one| one.type_ == "Drained").expect("a condition");
+    assert_eq!(drained.last_transition_time.0, world.now);
+}

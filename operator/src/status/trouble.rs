@@ -1,0 +1,63 @@
+//! The condition `Degraded`: what went wrong, and for how long that is said.
+
+use baton_crds::membership::ReplicaId;
+use baton_crds::status::HandoffOutcome;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use k8s_openapi::jiff::{SignedDuration, Timestamp};
+
+use super::Observation;
+use super::condition::{Kind, Reason, State, Verdict};
+use super::derive::{names, present};
+
+/// How long a handoff without success is shown at least, even if later ones succeed: a rollout would
+/// otherwise hide it within seconds.
+const SHOWN: SignedDuration = SignedDuration::from_mins(10);
+
+/// Decides on `Degraded`. What was said before is kept until it is over, also by an operator that has just
+/// started.
+pub(super) fn degraded(observation: Observation<'_>) -> Verdict {
+    let before = Kind::Degraded.of(&observation.before.conditions).filter(|one| one.status == "True");
+    let verdict = |reason, message| Verdict { kind: Kind::Degraded, state: State::True, reason, message };
+    if let Some(message) = unreachable(observation, before) {
+        return verdict(Reason::StateUnreachable, message);
+    }
+    if let Some((reason, message)) = handoff(observation, before) {
+        return verdict(reason, message);
+    }
+    let message = "Every handoff so far ended well, and all state can be reached.".into();
+    Verdict { kind: Kind::Degraded, state: State::False, reason: Reason::AsExpected, message }
+}
+
+/// Holds from the moment when a replica was let start empty until every other member that may hold state
+/// is heard again or has ended.
+fn unreachable(observation: Observation<'_>, before: Option<&Condition>) -> Option<String> {
+    if let Some(what) = observation.started_empty {
+        let pods = names(what.unreachable.iter().map(String::as_str));
+        return Some(format!(
+            "All members with state were unreachable ({pods}), so {} started empty. Their state is joined when they come back.",
+            what.pod
+        ));
+    }
+    let before = before.filter(|one| one.reason == Reason::StateUnreachable.as_str())?;
+    let heard = |id: &ReplicaId| observation.attendees.contains_key(id);
+    let lost = present(observation.view).into_iter().any(|row| row.held_state && !heard(&row.replica));
+    lost.then(|| before.message.clone())
+}
+
+/// Holds from a handoff without success until a later one succeeds, and at least for a while.
+fn handoff(observation: Observation<'_>, before: Option<&Condition>) -> Option<(Reason, String)> {
+    let last = observation.last_handoff?;
+    match last.outcome {
+        HandoffOutcome::Failed => return Some((Reason::HandoffFailed, last.message.clone())),
+        HandoffOutcome::Unknown => return Some((Reason::HandoffUnknown, last.message.clone())),
+        HandoffOutcome::Acknowledged | HandoffOutcome::NothingToHandOff => {}
+    }
+    let before = before.filter(|one| shown(one, observation.now))?;
+    let reasons = [Reason::HandoffFailed, Reason::HandoffUnknown];
+    let reason = reasons.into_iter().find(|reason| reason.as_str() == before.reason)?;
+    Some((reason, before.message.clone()))
+}
+
+fn shown(condition: &Condition, now: Timestamp) -> bool {
+    now.duration_since(condition.last_transition_time.0) < SHOWN
+}
