@@ -200,8 +200,10 @@ impl Shard {
     pub fn set_roster(&mut self, roster: Roster) -> Effects {
         let before = self.roster.clone();
         self.roster.absorb(&roster);
+        // A leaver says what it holds, so that others can ask for it; they say what they have of it.
+        let leaves = self.roster.leaving() && !before.leaving();
         for (id, peer) in &mut self.peers {
-            if self.roster.is_leaving(*id) && !before.is_leaving(*id) {
+            if leaves || (self.roster.is_leaving(*id) && !before.is_leaving(*id)) {
                 peer.announce_everything();
             }
         }

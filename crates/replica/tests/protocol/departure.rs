@@ -1,0 +1,195 @@
+//! Departures: which acknowledgements count, and which only look as if they did.
+
+use baton_replica::{MemberPhase, Need, ReplicaId, Roster, ShardMessage};
+
+use crate::harness::{World, key, list, roomy};
+
+fn pair() -> (World, ReplicaId, ReplicaId) {
+    let (mut world, [leaver, survivor]) = World::group(roomy());
+    world.put(leaver, &key("k"));
+    world.settle();
+    (world, leaver, survivor)
+}
+
+const fn is_applied(message: &ShardMessage) -> bool {
+    matches!(message, ShardMessage::Applied(_))
+}
+
+/// level10#67, swarm#67: a leaving process handed its state to one that was leaving too, and both were gone.
+#[test]
+fn two_that_leave_at_once_do_not_count_each_other() {
+    let (mut world, a, b) = pair();
+    world.leave(a);
+    world.leave(b);
+    world.exchange(a, b);
+    assert!(!world.is_covered(a) && !world.is_covered(b));
+    let stays = world.spawn();
+    world.settle();
+    for leaver in [a, b] {
+        world.seal(leaver);
+        assert!(world.exit(leaver));
+    }
+    assert_eq!(world.names(stays), ["k"]);
+}
+
+/// Pekko's delta propagation counted what was sent; a stale acknowledgement says nothing of who is there now.
+#[test]
+fn an_acknowledgement_from_before_the_departure_was_heard_does_not_count() {
+    let (mut world, leaver, survivor) = pair();
+    world.leave(leaver);
+    assert_eq!(world.shard(survivor).clock(), world.shard(leaver).clock());
+    assert!(!world.is_covered(leaver), "all is acknowledged, but not since");
+    world.exchange(leaver, survivor);
+    assert!(world.is_covered(leaver));
+}
+
+/// The same when the acknowledgement is on its way while the departure is announced.
+#[test]
+fn an_acknowledgement_that_crosses_the_announcement_does_not_count() {
+    let (mut world, leaver, survivor) = pair();
+    world.put(leaver, &key("k2"));
+    assert!(world.exchange_until(survivor, leaver, is_applied));
+    world.leave(leaver);
+    world.deliver(survivor, leaver);
+    assert!(!world.is_covered(leaver));
+    world.exchange(leaver, survivor);
+    assert!(world.is_covered(leaver));
+}
+
+/// An acknowledgement of one who began to leave afterwards counts: he hands off what he acknowledged.
+#[test]
+fn a_chain_of_departures_ends_in_one_who_stays() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    world.put(a, &key("k"));
+    world.part(a, c);
+    world.exchange(a, b);
+    world.leave(a);
+    world.need = Need { acks: 1, level: 0 };
+    world.exchange(a, b);
+    world.seal(a);
+    assert!(world.exit(a), "b stays, as far as anybody knows");
+    world.leave(b);
+    assert!(!world.is_covered(b));
+    world.node(c).flush();
+    world.exchange(b, c);
+    world.seal(b);
+    assert!(world.exit(b));
+    assert_eq!(world.names(c), ["k"]);
+}
+
+/// process-hub, horde#90: the acknowledgement of a process that had died since was counted.
+#[test]
+fn the_acknowledgement_of_a_crashed_survivor_is_void() {
+    let (mut world, leaver, survivor) = pair();
+    world.leave(leaver);
+    world.exchange(leaver, survivor);
+    assert!(world.is_covered(leaver));
+    world.crash(survivor);
+    world.notice(leaver);
+    assert!(!world.is_covered(leaver), "its link is down, so it may have crashed");
+    world.operator.bury();
+    world.push(leaver);
+    assert!(!world.is_covered(leaver), "it is listed as gone");
+    let again = world.spawn();
+    world.push(leaver);
+    assert!(!world.is_covered(leaver), "a new process in its place holds nothing");
+    world.settle();
+    assert!(world.is_covered(leaver));
+    assert_eq!(world.names(again), ["k"]);
+}
+
+/// A link that broke and came back is no crash: what was acknowledged on it need not be said again.
+#[test]
+fn a_survivor_counts_again_when_its_link_is_back() {
+    let (mut world, leaver, survivor) = pair();
+    world.leave(leaver);
+    world.exchange(leaver, survivor);
+    world.part(leaver, survivor);
+    assert!(!world.is_covered(leaver));
+    world.connect(leaver, survivor);
+    world.exchange(leaver, survivor);
+    assert!(world.is_covered(leaver));
+}
+
+/// Redundancy fell by one with each leaver: the last other holder of a write left it with its origin alone.
+#[test]
+fn an_origin_does_not_vouch_alone_for_its_own_writes() {
+    let (mut world, [leaver, origin, other]) = World::group(roomy());
+    world.part(origin, other);
+    world.part(leaver, other);
+    world.put(origin, &key("k"));
+    world.exchange(leaver, origin);
+    world.leave(leaver);
+    world.exchange(leaver, origin);
+    assert!(world.shard(origin).clock().covers_all(world.shard(leaver).clock()));
+    assert!(!world.is_covered(leaver), "the origin alone would be left with it");
+    world.connect(leaver, other);
+    world.exchange(leaver, other);
+    assert!(world.is_covered(leaver));
+    world.seal(leaver);
+    assert!(world.exit(leaver));
+    world.crash(origin);
+    assert_eq!(world.names(other), ["k"]);
+}
+
+/// A survivor said nothing of its own writes; a leaver that had taken them in waited to its deadline.
+#[test]
+fn a_survivors_writes_after_the_departure_hold_nobody_up() {
+    let (mut world, leaver, survivor) = pair();
+    world.leave(leaver);
+    world.exchange(leaver, survivor);
+    world.put(survivor, &key("k2"));
+    world.exchange(leaver, survivor);
+    assert!(world.is_covered(leaver));
+}
+
+/// The operator told the peers first: the one full acknowledgement came before the leaver knew that it leaves.
+#[test]
+fn a_departure_that_the_peers_hear_of_first_is_covered() {
+    let (mut world, leaver, survivor) = pair();
+    world.terminate(leaver);
+    world.push(survivor);
+    world.exchange(leaver, survivor);
+    world.push(leaver);
+    assert_eq!(world.nodes[&leaver].phase, MemberPhase::Leaving);
+    assert!(world.is_covered(leaver));
+}
+
+/// olric#258, infinispan#16916: with nobody left, the quorum shrank to the leaver itself.
+#[test]
+fn with_nobody_to_hand_off_to_nothing_is_covered() {
+    let (mut world, alone) = World::new(vec![roomy()]);
+    world.put(alone, &key("k"));
+    world.leave(alone);
+    world.need = Need { acks: 0, level: 0 };
+    assert!(!world.is_covered(alone));
+    world.spawn();
+    world.push(alone);
+    assert!(!world.is_covered(alone), "a joiner holds nothing yet");
+}
+
+/// More copies were asked for than there are survivors: a handoff to fewer must not pass for one.
+#[test]
+fn a_group_that_asks_for_two_holders_is_not_content_with_one() {
+    let (mut world, leaver, survivor) = pair();
+    world.leave(leaver);
+    world.exchange(leaver, survivor);
+    world.need = Need { acks: 2, level: 1 };
+    assert!(!world.is_covered(leaver));
+    world.settle();
+    assert!(world.is_covered(leaver));
+}
+
+/// Two tasks gave a shard their views of the members in the wrong order, and it forgot that it leaves.
+#[test]
+fn a_view_of_the_members_that_arrives_late_undoes_nothing() {
+    let (mut world, leaver, survivor) = pair();
+    let mut old = Roster::new(survivor);
+    old.take(&list(1, &[(leaver, MemberPhase::Active)]));
+    world.leave(leaver);
+    world.leave(survivor);
+    world.exchange(leaver, survivor);
+    let _ = world.node(survivor).shard.set_roster(old);
+    assert!(world.shard(survivor).is_leaving());
+    assert_eq!(world.shard(survivor).members_that_count(), 0);
+}

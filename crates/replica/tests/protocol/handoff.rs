@@ -1,0 +1,63 @@
+//! Invariant: a replica whose handoff is reported acknowledged leaves no write behind: some survivor covers its whole
+//! clock, and so on through any chain of departures, several at once included.
+
+use baton_replica::{MemberPhase, Need, ReplicaId, VersionVector};
+use proptest::prelude::*;
+
+use crate::harness::{Chances, Schedule, World, run, schedules};
+
+/// Nothing that was reported as handed off depends on a replica that has ended. A crash excuses the loss of what the
+/// crashed one had acknowledged.
+pub(crate) fn check(world: &World, touched: ReplicaId) {
+    let node = &world.nodes[&touched];
+    if node.phase == MemberPhase::Leaving && world.is_covered(touched) {
+        assert_held_by_others(world, touched, node.shard.clock());
+    }
+    for (id, clock) in &world.exited {
+        assert_held_by_others(world, *id, clock);
+    }
+}
+
+fn assert_held_by_others(world: &World, leaver: ReplicaId, clock: &VersionVector) {
+    if clock.is_empty() {
+        return;
+    }
+    let holders = world.nodes.iter().filter(|(id, _)| **id != leaver).map(|(_, node)| node.shard.clock());
+    let held = holders.chain(world.crashed.iter().map(|(_, clock)| clock)).any(|other| other.covers_all(clock));
+    assert!(held, "{leaver} was covered up to {clock:?}, and nobody else has all of that");
+}
+
+fn run_to_the_end(schedule: &Schedule) -> World {
+    let mut world = run(schedule, check);
+    world.settle();
+    for id in world.ids() {
+        check(&world, id);
+    }
+    world.assert_settled();
+    world
+}
+
+proptest! {
+    #![proptest_config(crate::harness::config(192))]
+
+    #[test]
+    fn who_leaves_covered_leaves_nothing_behind(
+        schedule in schedules(Chances { crash: 0, leave: 7, spawn: 8, ..Chances::EVERYTHING }, 200),
+    ) {
+        let world = run_to_the_end(&schedule);
+        prop_assert!(world.crashed.is_empty());
+    }
+
+    #[test]
+    fn two_acknowledgements_outlive_one_crash(
+        mut schedule in schedules(Chances { crash: 3, leave: 5, spawn: 8, ..Chances::EVERYTHING }, 200),
+    ) {
+        schedule.need = Need { acks: 2, level: 2 };
+        schedule.keep_first_crash();
+        let world = run_to_the_end(&schedule);
+        for (leaver, clock) in &world.exited {
+            let held = world.nodes.values().any(|node| node.shard.clock().covers_all(clock)) || clock.is_empty();
+            prop_assert!(held, "{leaver} was covered twice, and one crash lost what it had seen");
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The end of all faults: what must then come true, by the replicas' own means.
+
+use baton_replica::{MemberPhase, ReplicaId};
+
+use super::exceptions;
+use super::oracle::live_state;
+use super::world::World;
+
+/// Messages after which a small group ought to be quiet.
+const PATIENCE: usize = 100_000;
+
+// === impl World ===
+
+impl World {
+    /// Ends all faults and waits until nobody has anything to say. Links that are up stay as they are: what stalls on
+    /// one must not be healed by a new one.
+    pub(crate) fn settle(&mut self) {
+        while self.operator.bury() {}
+        let stays = |world: &Self| world.nodes.values().filter(|node| node.phase != MemberPhase::Leaving).count();
+        for id in self.ids() {
+            self.push(id);
+        }
+        while stays(self) < self.need.acks as usize {
+            let id = self.spawn();
+            self.push(id);
+        }
+        let mut moved = 0;
+        loop {
+            self.repair();
+            while self.turn() {
+                moved += 1;
+                assert!(moved < PATIENCE, "the group never gets quiet");
+            }
+            for id in self.ids() {
+                self.node(id).flush();
+            }
+            if !self.turn() {
+                return;
+            }
+        }
+    }
+
+    /// Everybody who takes data holds the same, which is what the writes say; every leaver is covered; no log is kept.
+    pub(crate) fn assert_settled(&self) {
+        let staying = || self.nodes.iter().filter(|(_, node)| !node.sealed);
+        for (id, node) in staying() {
+            assert!(!node.shard.is_joining(), "{id} never got the state");
+            assert!(!node.shard.is_rejoining(), "{id} waits for a transfer");
+            assert!(node.shard.lacks_nothing_known(), "{id} lacks something");
+            self.oracle.assert_claims_are_held(&node.shard);
+            self.oracle.assert_nothing_is_undead(&node.shard);
+            for (other, peer) in staying() {
+                assert_eq!(node.shard.clock(), peer.shard.clock(), "{id} and {other} have seen different writes");
+            }
+            let exceptions = exceptions(&node.shard);
+            for dot in &exceptions {
+                let ended = !self.nodes.contains_key(&dot.replica);
+                let lost = self.crashed.iter().any(|(_, clock)| clock.covers(*dot));
+                assert!(ended && lost, "{id} holds {dot}, which somebody could have completed");
+            }
+            if exceptions.is_empty() {
+                assert_eq!(
+                    live_state(&node.shard),
+                    self.oracle.live(node.shard.clock()),
+                    "{id} differs from the truth"
+                );
+            }
+            if self.nodes.values().all(|node| !node.sealed) {
+                assert_eq!(node.shard.log_slots(), 0, "{id} keeps slots that everybody has acknowledged");
+            }
+        }
+        for (id, _) in self.nodes.iter().filter(|(_, node)| node.phase == MemberPhase::Leaving) {
+            assert!(self.is_covered(*id), "{id} is never covered: {:#?}", self.shard(*id));
+        }
+    }
+
+    pub(crate) fn ids(&self) -> Vec<ReplicaId> {
+        self.nodes.keys().copied().collect()
+    }
+
+    /// New lists arrive, and broken links are made anew.
+    fn repair(&mut self) {
+        for id in self.ids() {
+            self.push(id);
+            self.notice(id);
+        }
+        for a in self.ids() {
+            for b in self.ids().into_iter().filter(|b| a < *b) {
+                if self.network.link(a, b).is_none() {
+                    self.connect(a, b);
+                }
+            }
+        }
+    }
+
+    /// One round of sending and delivering; says whether anything moved.
+    fn turn(&mut self) -> bool {
+        let mut moved = false;
+        for (from, to) in self.network.busy() {
+            moved |= self.deliver(from, to);
+        }
+        for from in self.ids() {
+            for to in self.nodes[&from].woken.clone() {
+                moved |= self.pump(from, to, 2);
+            }
+        }
+        moved
+    }
+}

@@ -1,0 +1,123 @@
+//! Deletes and overwrites: what they leave behind, and what comes too late to undo them.
+
+use baton_replica::ShardMessage;
+
+use crate::harness::{World, key, live_state, roomy, tight};
+
+/// A tombstone that did not name its own delete let a relay, which had seen the delete and not its reason, bring the key back.
+#[test]
+fn a_tombstone_names_its_own_delete() {
+    let (mut world, [a, b]) = World::group(roomy());
+    let put = world.put(a, &key("k")).expect("live");
+    world.exchange(a, b);
+    let delete = world.delete(b, &key("k")).expect("there was one");
+    world.exchange(a, b);
+    for id in [a, b] {
+        let (_, entry) = world.shard(id).entries().next().expect("a tombstone");
+        assert!(entry.versions().is_empty() && entry.context().covers(put) && entry.context().covers(delete));
+    }
+}
+
+/// akka.net#8219: a replica that was away for longer than tombstones live brought deleted keys back.
+#[test]
+fn a_replica_that_was_away_does_not_bring_a_key_back() {
+    for limits in [roomy(), tight(64), tight(2)] {
+        let (mut world, [a, b, away]) = World::group(limits);
+        world.put(away, &key("deleted"));
+        world.put(away, &key("kept"));
+        world.settle();
+        world.part(a, away);
+        world.part(b, away);
+        world.delete(a, &key("deleted"));
+        for _ in 0..5 {
+            world.put(b, &key("other"));
+            world.exchange(a, b);
+        }
+        world.settle();
+        world.assert_settled();
+        assert_eq!(world.names(a), ["kept", "other"]);
+    }
+}
+
+/// A range that arrives again after the delete of what it carries.
+#[test]
+fn a_late_copy_of_a_range_does_not_bring_a_key_back() {
+    let (mut world, [a, b]) = World::group(tight(64));
+    world.put(a, &key("k"));
+    world.exchange(a, b);
+    world.delete(b, &key("k"));
+    world.exchange(a, b);
+    for at in 0..8 {
+        world.replay(at);
+    }
+    world.settle();
+    world.assert_settled();
+    assert!(world.names(a).is_empty() && world.names(b).is_empty());
+}
+
+/// A range that leaves a gap below it: its keys are taken, and nothing is claimed.
+#[test]
+fn a_range_over_a_gap_claims_nothing() {
+    let (mut world, [a, b]) = World::group(tight(64));
+    world.put(a, &key("k1"));
+    world.put(a, &key("k2"));
+    assert!(world.exchange_until(a, b, |message| matches!(message, ShardMessage::Range(_))));
+    let Some(ShardMessage::Range(mut first)) = world.network.peek(a, b).cloned() else { unreachable!("just seen") };
+    (first.from, first.to, first.items[0].key, first.items[0].slots) = (1, 2, key("k2"), vec![2]);
+    let (link, now) = (world.network.link(a, b).expect("up"), world.now);
+    first.items[0].entry = world.shard(a).entries().nth(1).expect("two keys").1.clone();
+    world.node(b).handle(a, link, ShardMessage::Range(first), now).expect("whole");
+    assert_eq!((world.names(b), world.shard(b).clock().get(a)), (vec!["k2".to_owned()], 0));
+    world.settle();
+    world.assert_settled();
+    assert_eq!(world.names(b), ["k1", "k2"]);
+}
+
+/// Add wins over a concurrent delete, and a delete leaves what it has not observed.
+#[test]
+fn a_delete_spares_what_it_has_not_seen() {
+    let (mut world, [a, b]) = World::group(roomy());
+    world.put(a, &key("k"));
+    world.settle();
+    world.part(a, b);
+    let spared = world.put(a, &key("k")).expect("live");
+    world.delete(b, &key("k"));
+    world.settle();
+    world.assert_settled();
+    assert_eq!(live_state(world.shard(b))[&key("k")], [spared].into());
+}
+
+/// aphyr on LWW, delta_crdt's monotonic clocks: the later write lost to one from a clock that was ahead.
+#[test]
+fn a_later_write_wins_over_what_it_has_seen_whatever_the_clocks_say() {
+    let (mut world, [a, b]) = World::group(roomy());
+    world.put(a, &key("k"));
+    world.settle();
+    world.now -= 3_600_000;
+    let later = world.put(b, &key("k")).expect("live");
+    world.settle();
+    world.assert_settled();
+    for id in [a, b] {
+        assert_eq!(live_state(world.shard(id))[&key("k")], [later].into());
+    }
+}
+
+/// Concurrent writes stay as siblings until the next write, and everybody reads the same winner.
+#[test]
+fn concurrent_writes_stay_as_siblings_in_one_order() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    for (x, y) in [(a, b), (b, c), (a, c)] {
+        world.part(x, y);
+    }
+    for id in [a, b, c] {
+        world.put(id, &key("k"));
+    }
+    world.settle();
+    let read = |world: &World, id| world.shard(id).get(&key("k")).expect("live").expect("there").versions;
+    assert_eq!(read(&world, a).len(), 3);
+    assert_eq!((read(&world, b), read(&world, c)), (read(&world, a), read(&world, a)));
+    let after = world.put(c, &key("k")).expect("live");
+    world.settle();
+    world.assert_settled();
+    assert_eq!(read(&world, a).iter().map(|version| version.dot).collect::<Vec<_>>(), [after]);
+}
