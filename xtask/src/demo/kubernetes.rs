@@ -71,7 +71,7 @@ fn play(plan: &Plan, side: Side, kube: &Kube) -> Result<Outcome> {
     let screen = Screen::new(side, plan.restarts, PODS);
     screen.phase("starting");
     kube.fresh()?;
-    let mut pods = Pods::watch(&mut kube.command(&["get", "pods", "--selector=app=arena"]))?;
+    let mut pods = Pods::watch(kube.command(&["get", "pods", "--selector=app=arena"]))?;
     kube.apply(&servers(side, kube)?)?;
     pods.wait(LIMIT, |index| index.ready() == PODS).context("the servers do not get ready")?;
     kube.apply(&crowd(plan, side, kube)?)?;

@@ -16,6 +16,12 @@ const POLL: Duration = Duration::from_millis(50);
 /// A watch that runs until this value is dropped.
 pub(crate) struct Pods {
     index: Arc<Mutex<Index>>,
+    command: Command,
+    watch: Watch,
+}
+
+/// One run of kubectl.
+struct Watch {
     kubectl: Child,
     reader: Option<JoinHandle<()>>,
 }
@@ -96,31 +102,22 @@ struct Terminated {
 
 impl Pods {
     /// Starts the watch: `kubectl get pods` with everything but the output flags.
-    pub(crate) fn watch(kubectl: &mut Command) -> Result<Self> {
-        let mut kubectl = kubectl
-            .args(["--watch", "--output-watch-events", "--output=json"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot watch pods")?;
-        let events = kubectl.stdout.take().context("the watch has no output")?;
+    pub(crate) fn watch(mut command: Command) -> Result<Self> {
+        command.args(["--watch", "--output-watch-events", "--output=json"]);
+        command.stdin(Stdio::null()).stdout(Stdio::piped());
         let index = Arc::new(Mutex::new(Index::default()));
-        let written = index.clone();
-        let reader = std::thread::spawn(move || {
-            let events = serde_json::Deserializer::from_reader(BufReader::new(events));
-            for event in events.into_iter::<Event>().map_while(Result::ok) {
-                lock(&written).apply(event);
-            }
-        });
-        Ok(Self { index, kubectl, reader: Some(reader) })
+        let watch = Watch::start(&mut command, &index)?;
+        Ok(Self { index, command, watch })
     }
 
     /// Looks again and again until `done` holds.
     pub(crate) fn wait(&mut self, limit: Duration, mut done: impl FnMut(&Index) -> bool) -> Result<()> {
         let begun = Instant::now();
         while !done(&lock(&self.index)) {
-            if let Some(status) = self.kubectl.try_wait()? {
-                bail!("the watch of pods has ended ({status})");
+            if self.watch.kubectl.try_wait()?.is_some() {
+                // The API server ends every watch now and then. A new one begins with all pods that are there.
+                lock(&self.index).pods.clear();
+                self.watch = Watch::start(&mut self.command, &self.index)?;
             }
             if begun.elapsed() > limit {
                 bail!("pods are not as they should be after {limit:?}");
@@ -141,7 +138,24 @@ impl Pods {
     }
 }
 
-impl Drop for Pods {
+// === impl Watch ===
+
+impl Watch {
+    fn start(command: &mut Command, index: &Arc<Mutex<Index>>) -> Result<Self> {
+        let mut kubectl = command.spawn().context("cannot watch pods")?;
+        let events = kubectl.stdout.take().context("the watch has no output")?;
+        let index = index.clone();
+        let reader = std::thread::spawn(move || {
+            let events = serde_json::Deserializer::from_reader(BufReader::new(events));
+            for event in events.into_iter::<Event>().map_while(Result::ok) {
+                lock(&index).apply(event);
+            }
+        });
+        Ok(Self { kubectl, reader: Some(reader) })
+    }
+}
+
+impl Drop for Watch {
     fn drop(&mut self) {
         // Its end ends the reader too.
         let _ = self.kubectl.kill();
