@@ -54,6 +54,11 @@ pub(crate) struct Engine {
     departure: Notify,
     /// The highest write acknowledgement level in use.
     ack_level: AtomicU64,
+    /// Whether a peer's message was handled since the last settling.
+    heard: AtomicBool,
+    /// Signalled when one is.
+    unsettled: Notify,
+    was_in_sync: AtomicBool,
     caught_up_at: AtomicU64,
     was_ready: AtomicBool,
     started: Instant,
@@ -88,6 +93,9 @@ impl Engine {
             reports: report::ReportQueue::default(),
             departure: Notify::new(),
             ack_level: AtomicU64::new(0),
+            heard: AtomicBool::new(false),
+            unsettled: Notify::new(),
+            was_in_sync: AtomicBool::new(false),
             caught_up_at: AtomicU64::new(0),
             was_ready: AtomicBool::new(false),
             started: Instant::now(),
@@ -122,8 +130,15 @@ impl Engine {
         Need { acks: self.settings().handoff_acks, level }
     }
 
-    /// What must be done now and then: telling peers what was applied, and noticing that nothing is missing.
-    pub(crate) fn tick(&self) {
+    /// Waits until a peer's message was handled.
+    pub(crate) async fn unsettled(&self) {
+        self.unsettled.notified().await;
+    }
+
+    /// What is due some time after a peer's message: telling the others what was applied, and noticing that nothing is
+    /// missing any more.
+    pub(crate) fn settle(&self) {
+        self.heard.store(false, Ordering::Release);
         for index in 0..self.shards.len() {
             self.with_shard(index, None, Shard::flush_acknowledgements);
         }
@@ -245,6 +260,10 @@ impl Engine {
         message: ShardMessage,
     ) -> Result<(), ProtocolError> {
         let mut result = Ok(());
+        if !self.heard.swap(true, Ordering::AcqRel) {
+            self.note_if_caught_up();
+            self.unsettled.notify_one();
+        }
         self.with_shard(index, Some(peer), |shard| match shard.handle(peer, link, message, wall_millis()) {
             Ok(effects) => effects,
             Err(error) => {

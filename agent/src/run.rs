@@ -9,7 +9,7 @@ use baton_replica::{Budget, ReplicaId, Settings};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 use tracing::{error, info};
 
 use crate::config::{Config, RunArgs, SourceConfig};
@@ -24,8 +24,8 @@ use crate::{admin, http, link, membership};
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
 
-/// How often peers that did not send it hear what was applied here.
-const TICK: Duration = Duration::from_millis(100);
+/// How soon peers that did not send it hear what was applied here.
+const SETTLE: Duration = Duration::from_millis(100);
 
 /// What the kubelet leaves a container that it stops without a hook.
 const STOP_WITHOUT_HOOK: Duration = Duration::from_secs(2);
@@ -129,7 +129,7 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     tokio::spawn(admin::serve(engine.clone(), admin_listener, metrics));
     tokio::spawn(control.serve(Arc::new(Controls { engine: engine.clone(), departure: departure_handle.clone() })));
     tokio::spawn(membership::run(engine.clone(), config.clone()));
-    tokio::spawn(tick(engine));
+    tokio::spawn(settle(engine));
     tokio::spawn(stop_on_signal(departure_handle)?);
     Ok(departure.run(&config.termination_log).await)
 }
@@ -149,12 +149,12 @@ fn budget(config: &Config) -> Budget {
     Budget { grace: config.grace, handoff_timeout: Settings::default().handoff_timeout, stop_without_hook }
 }
 
-async fn tick(engine: Arc<Engine>) {
-    let mut interval = interval(TICK);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+/// An idle process is not woken at all.
+async fn settle(engine: Arc<Engine>) {
     loop {
-        interval.tick().await;
-        engine.tick();
+        engine.unsettled().await;
+        sleep(SETTLE).await;
+        engine.settle();
     }
 }
 

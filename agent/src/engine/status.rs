@@ -73,12 +73,22 @@ impl Engine {
 
     /// Whether the process has applied what its peers had a moment ago.
     pub(crate) fn in_sync(&self) -> bool {
-        if self.shards.iter().all(|cell| cell.shard.lock().lacks_nothing_known()) {
-            self.caught_up_at.store(self.uptime_millis().max(1), Ordering::Relaxed);
+        let now_in_sync = self.shards.iter().all(|cell| cell.shard.lock().lacks_nothing_known());
+        self.was_in_sync.store(now_in_sync, Ordering::Relaxed);
+        if self.note_if_caught_up() {
             return true;
         }
         let caught_up_at = self.caught_up_at.load(Ordering::Relaxed);
         caught_up_at > 0 && self.uptime_millis() - caught_up_at <= IN_SYNC_MILLIS
+    }
+
+    /// Nothing has come since the process was in sync, so it is now.
+    pub(super) fn note_if_caught_up(&self) -> bool {
+        let caught_up = self.was_in_sync.load(Ordering::Relaxed);
+        if caught_up {
+            self.caught_up_at.store(self.uptime_millis().max(1), Ordering::Relaxed);
+        }
+        caught_up
     }
 
     /// Whether traffic should come to this pod: being in sync gates the first time; afterwards only having to take the
