@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 #[x_kube(
     validation = Rule::new("(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)")
         .message("selector must not be empty: name at least one label, for example matchLabels: {app: web}"),
-    validation = Rule::new("!has(self.matchLabels) || self.matchLabels.all(key, size(key) > 0)")
-        .message("selector.matchLabels must not have an empty label name"),
+    validation = Rule::new("!has(self.matchLabels) || self.matchLabels.all(key, key.matches('^([a-z0-9][-a-z0-9.]*/)?([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$'))")
+        .message("selector.matchLabels has a name that no label can have: letters, digits, '-', '_' and '.', with a domain and '/' before it if you like, for example app or example.com/app"),
 )]
 pub struct Selector {
     /// Labels that a pod must have with exactly these values.

@@ -96,6 +96,15 @@ impl ApiError {
         }
     }
 
+    /// Whether somebody should read of it: an API server that does not answer is said once for all calls, and
+    /// in a namespace that is being deleted nothing new can be.
+    pub fn is_news(&self) -> bool {
+        match self {
+            Self::Kube(kube::Error::Api(status)) => !status.message.contains("being terminated"),
+            Self::Kube(_) | Self::Silent => false,
+        }
+    }
+
     /// Whether the object is not there.
     pub fn is_not_found(&self) -> bool {
         self.status() == Some(404)

@@ -8,6 +8,8 @@ mod service;
 mod session;
 
 #[cfg(test)]
+mod stream_tests;
+#[cfg(test)]
 mod tests;
 
 pub use attendance::{Attendance, Seat};

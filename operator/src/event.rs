@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{ObjectReference, Pod};
 use kube::Resource;
 use kube::runtime::events::{self, EventType, Recorder};
 
-use crate::api::ApiServer;
+use crate::api::{ApiError, ApiServer};
 use crate::handoff::Receipt;
 use crate::index::GroupFacts;
 
@@ -93,7 +93,8 @@ impl Announcer {
         };
         let pod = event.pod.as_ref().map(|(name, uid)| pod_reference(group, name, uid));
         for reference in std::iter::once(group_reference(group)).chain(pod) {
-            if let Err(error) = self.api.call(self.recorder.publish(&published, &reference)).await {
+            let result = self.api.call(self.recorder.publish(&published, &reference)).await;
+            if let Some(error) = result.err().filter(ApiError::is_news) {
                 tracing::warn!(group = %group.key, reason = event.reason, note = event.note, error = %error, "An event could not be published");
             }
         }

@@ -5,8 +5,10 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
+use std::time::Instant;
 
 use baton_crds::{HandoffGroup, Membership};
+use baton_telemetry::Repeat;
 use futures_util::StreamExt;
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{Namespace, Pod};
@@ -109,19 +111,21 @@ async fn follow<K, F>(
     listed: watch::Sender<BTreeSet<&'static str>>,
 ) {
     let mut list = Vec::new();
+    let mut failures = Repeat::new();
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => {
                 api.answered();
+                failures.worked();
                 kind.take(event, &mut list, &index, &listed);
             }
-            Err(error) => note(&api, kind.name, &error),
+            Err(error) => note(&api, kind.name, &error, &mut failures),
         }
     }
 }
 
 /// Tells an API server that refuses from one that does not answer.
-fn note(api: &ApiServer, kind: &'static str, error: &watcher::Error) {
+fn note(api: &ApiServer, kind: &'static str, error: &watcher::Error, failures: &mut Repeat) {
     let status = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))
@@ -129,9 +133,13 @@ fn note(api: &ApiServer, kind: &'static str, error: &watcher::Error) {
         watcher::Error::WatchError(status) => Some(status),
         _ => None,
     };
-    match status {
-        Some(status) => tracing::warn!(kind, code = status.code, error = status.message, "A watch was refused"),
-        None => api.failed(error),
+    let Some(status) = status else { return api.failed(error) };
+    // The API server has forgotten what the watch last saw; the list is taken anew.
+    if status.code == 410 {
+        return tracing::debug!(kind, "A watch starts over");
+    }
+    if let Some(count) = failures.failed(&status.message, Instant::now()) {
+        tracing::warn!(kind, code = status.code, error = status.message, count, "A watch was refused");
     }
 }
 

@@ -89,7 +89,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         announcer,
         metrics: metrics.clone(),
     };
-    let service = DirectoryService { index, attendance, api, metrics, stop: stop.clone() };
+    let service = DirectoryService { index, attendance, api, metrics, refusals: Arc::default(), stop: stop.clone() };
     let served = tokio::spawn(serve_directory(directory, service, groups, listed, stop.clone()));
 
     signalled().await?;

@@ -1,8 +1,9 @@
 //! The task that keeps the webhook's certificate: makes it, renews it, and has the API server trust it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use baton_telemetry::Repeat;
 use k8s_openapi::jiff::Timestamp;
 
 use super::store::{Kept, Store};
@@ -59,11 +60,18 @@ impl Custodian {
 
     /// Runs until it is dropped.
     pub async fn run(mut self) {
+        let mut failures = Repeat::new();
         loop {
             let wait = match self.look().await {
-                Ok(()) => LOOK,
+                Ok(()) => {
+                    failures.worked();
+                    LOOK
+                }
                 Err(error) => {
-                    tracing::warn!(error = %error, "The webhook's certificate could not be looked after");
+                    let count = error.is_news().then(|| failures.failed(&error.to_string(), Instant::now())).flatten();
+                    if let Some(count) = count {
+                        tracing::warn!(error = %error, count, "The webhook's certificate could not be looked after");
+                    }
                     RETRY
                 }
             };
@@ -101,5 +109,17 @@ impl Custodian {
         tracing::info!(?renewal, "A certificate is made for the webhook");
         self.store.write(&self.api, kept.as_ref(), &bundle).await?;
         Ok(bundle)
+    }
+}
+
+// === impl LookError ===
+
+impl LookError {
+    /// Whether somebody should read of it, as [`ApiError::is_news`] says.
+    fn is_news(&self) -> bool {
+        match self {
+            Self::Api(error) => error.is_news(),
+            Self::Bundle(_) | Self::Serve(_) => true,
+        }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use baton_telemetry::Repeat;
 use baton_wire::directory as wire;
 use baton_wire::directory::directory_server::Directory;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +32,8 @@ pub struct DirectoryService {
     pub api: ApiServer,
     /// Counts pushes and refusals.
     pub metrics: Metrics,
+    /// What agents were last refused for: they ask again and again.
+    pub refusals: Arc<Mutex<Repeat>>,
     /// Ends all streams when the operator stops, so that agents turn to another one at once.
     pub stop: CancellationToken,
 }

@@ -73,7 +73,10 @@ impl Session {
         let Introduction { key, replica, release, attendee } = introduction;
         let service = &self.service;
         if let Err(rejection) = hello::check(&service.index, &service.api, &key, &attendee).await {
-            tracing::info!(reason = rejection.message, retry = rejection.retry, "An agent was refused");
+            let count = service.refusals.lock().failed(&rejection.message, Instant::now());
+            if let Some(count) = count {
+                tracing::info!(reason = rejection.message, retry = rejection.retry, count, "An agent was refused");
+            }
             service.metrics.refused(rejection.retry);
             let refusal = wire::Refusal { retry: rejection.retry, message: rejection.message };
             let notice = wire::Notice { body: Some(NoticeBody::Refusal(refusal)) };

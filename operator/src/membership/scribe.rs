@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use baton_telemetry::Repeat;
 use futures_util::StreamExt;
 use futures_util::stream;
 use k8s_openapi::api::core::v1::Pod;
@@ -45,6 +46,7 @@ impl Scribe {
         let mut check = PodCheck::default();
         let mut silence = None;
         let mut pause = PAUSE.0;
+        let mut failures = Repeat::new();
         loop {
             changes.mark_unchanged();
             let view = self.view.borrow_and_update().clone();
@@ -60,8 +62,9 @@ impl Scribe {
             silence = since;
 
             if let Some(draft) = draft {
-                if self.write(&view, draft).await {
+                if self.write(&view, draft, &mut failures).await {
                     pause = PAUSE.0;
+                    failures.worked();
                 } else {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(PAUSE.1);
@@ -84,7 +87,7 @@ impl Scribe {
     }
 
     /// Writes a draft; whether it, or something newer, is in the index now.
-    async fn write(&self, view: &GroupView, draft: Draft) -> bool {
+    async fn write(&self, view: &GroupView, draft: Draft, failures: &mut Repeat) -> bool {
         let group = &view.group;
         let result = store::write(&self.api, group, view.listing.as_deref(), &draft).await;
         self.metrics.wrote_membership(result.is_ok());
@@ -99,7 +102,10 @@ impl Scribe {
             }
             Err(error) if error.is_conflict() || error.is_not_found() => self.refresh(view, &error).await,
             Err(error) => {
-                tracing::warn!(group = %group.key, error = %error, "A membership could not be written");
+                let count = error.is_news().then(|| failures.failed(&error.to_string(), Instant::now())).flatten();
+                if let Some(count) = count {
+                    tracing::warn!(group = %group.key, error = %error, count, "A membership could not be written");
+                }
                 false
             }
         }

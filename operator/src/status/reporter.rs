@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use baton_crds::membership::MemberRow;
 use baton_crds::status::LastHandoff;
 use baton_crds::{HandoffGroup, HandoffGroupStatus};
+use baton_telemetry::Repeat;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
@@ -68,6 +69,7 @@ struct Memory {
     conflicts: BTreeMap<String, String>,
     written: Option<Instant>,
     failed: bool,
+    failures: Repeat,
 }
 
 // === impl Reporter ===
@@ -192,12 +194,16 @@ impl Reporter {
                 memory.status = status;
                 memory.started_empty = None;
                 memory.failed = false;
+                memory.failures.worked();
                 None
             }
             // The group was deleted.
             Err(error) if error.is_not_found() => None,
             Err(error) => {
-                tracing::warn!(group = %view.group.key, error = %error, "A status could not be written");
+                let news = error.is_news().then(|| memory.failures.failed(&error.to_string(), Instant::now()));
+                if let Some(count) = news.flatten() {
+                    tracing::warn!(group = %view.group.key, error = %error, count, "A status could not be written");
+                }
                 memory.failed = true;
                 Some(RETRY)
             }

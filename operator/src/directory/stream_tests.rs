@@ -1,0 +1,256 @@
+//! The directory over a real connection, with an API server that cannot be reached.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use baton_crds::membership::MemberPhase::{Active, Joining, Leaving};
+use baton_crds::membership::ReplicaId;
+use baton_wire::directory as wire;
+use baton_wire::directory::directory_client::DirectoryClient;
+use baton_wire::directory::directory_server::DirectoryServer;
+use baton_wire::directory::notice::Body as NoticeBody;
+use baton_wire::directory::report::Body as ReportBody;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::{Code, Streaming};
+
+use super::{Attendance, DirectoryService};
+use crate::api::ApiServer;
+use crate::fixture::{group, listing, pod, row};
+use crate::index::{GroupKey, Life, SharedIndex};
+
+const SOON: Duration = Duration::from_secs(5);
+
+/// A directory on a port of its own.
+struct Directory {
+    index: SharedIndex,
+    attendance: Arc<Attendance>,
+    address: String,
+}
+
+/// An agent's end of a stream.
+struct Agent {
+    reports: mpsc::Sender<wire::Report>,
+    notices: Streaming<wire::Notice>,
+}
+
+impl Directory {
+    async fn start() -> Self {
+        let unreachable = |_: hyper::Request<kube::client::Body>| async {
+            Err::<hyper::Response<kube::client::Body>, _>(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))
+        };
+        let client = kube::Client::new(tower::service_fn(unreachable), "default");
+        let service = DirectoryService {
+            index: SharedIndex::default(),
+            attendance: Arc::default(),
+            api: ApiServer::new(client),
+            metrics: Default::default(),
+            refusals: Arc::default(),
+            stop: Default::default(),
+        };
+        let (index, attendance) = (service.index.clone(), service.attendance.clone());
+        index.write().apply_group(group("web", 100));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let server = tonic::transport::Server::builder().add_service(DirectoryServer::new(service));
+        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
+        Self { index, attendance, address }
+    }
+
+    async fn open(&self) -> Agent {
+        let (reports, stream) = mpsc::channel(16);
+        let mut client = DirectoryClient::connect(self.address.clone()).await.expect("a connection");
+        let notices = client.attend(ReceiverStream::new(stream)).await.expect("a stream").into_inner();
+        Agent { reports, notices }
+    }
+
+    async fn hello(&self, replica: u64, pod: &str) -> Agent {
+        let agent = self.open().await;
+        agent.say(ReportBody::Hello(hello(replica, pod))).await;
+        agent
+    }
+
+    fn list(&self, number: u64, rows: Vec<baton_crds::membership::MemberRow>) {
+        self.index.write().apply_listing(&GroupKey::new("shop", "web"), listing(number, None, rows));
+    }
+
+    /// Waits until so many agents attend.
+    async fn attended_by(&self, count: usize) {
+        let wait = async {
+            while self.attendance.len() != count {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(SOON, wait).await.expect("attendance");
+    }
+}
+
+impl Agent {
+    async fn say(&self, body: ReportBody) {
+        self.reports.send(wire::Report { body: Some(body) }).await.expect("an open stream");
+    }
+
+    async fn hear(&mut self) -> NoticeBody {
+        let notice = tokio::time::timeout(SOON, self.notices.message()).await.expect("an answer in time");
+        notice.expect("a notice").expect("an open stream").body.expect("a body")
+    }
+
+    async fn number(&mut self) -> u64 {
+        let NoticeBody::Membership(membership) = self.hear().await else { panic!("a refusal") };
+        membership.version.expect("a version").number
+    }
+
+    async fn refusal(&mut self) -> wire::Refusal {
+        let NoticeBody::Refusal(refusal) = self.hear().await else { panic!("a membership") };
+        refusal
+    }
+
+    async fn end(&mut self) -> Code {
+        tokio::time::timeout(SOON, self.notices.message()).await.expect("an end in time").expect_err("an error").code()
+    }
+}
+
+fn hello(replica: u64, pod: &str) -> wire::Hello {
+    wire::Hello {
+        namespace: "shop".into(),
+        group: "web".into(),
+        pod_name: pod.into(),
+        pod_uid: format!("uid-{pod}"),
+        node: "node-1".into(),
+        replica,
+        address: format!("{pod}:7072"),
+        phase: wire::Phase::Joining.into(),
+        known: None,
+        release: String::new(),
+        members: vec![],
+    }
+}
+
+#[tokio::test]
+async fn an_agent_hears_of_lists_from_the_first_that_names_it() {
+    let directory = Directory::start().await;
+    directory.index.write().apply_pod("shop", pod("a"));
+    directory.list(1, vec![row(9, "z", Active)]);
+    let mut agent = directory.hello(1, "a").await;
+    directory.attended_by(1).await;
+    directory.list(2, vec![row(9, "z", Active)]);
+    directory.list(3, vec![row(9, "z", Active), row(1, "a", Joining)]);
+    assert_eq!(agent.number().await, 3);
+    directory.list(4, vec![row(9, "z", Leaving), row(1, "a", Joining)]);
+    assert_eq!(agent.number().await, 4);
+}
+
+#[tokio::test]
+async fn a_change_of_the_groups_settings_is_told() {
+    let directory = Directory::start().await;
+    directory.index.write().apply_pod("shop", pod("a"));
+    directory.list(1, vec![row(1, "a", Active)]);
+    let mut agent = directory.hello(1, "a").await;
+    assert_eq!(agent.number().await, 1);
+    let mut changed = group("web", 100);
+    changed.spec.handoff.acks = 2;
+    directory.index.write().apply_group(changed);
+    let NoticeBody::Membership(membership) = agent.hear().await else { panic!("a refusal") };
+    assert_eq!(membership.settings.expect("settings").handoff_acks, 2);
+}
+
+#[tokio::test]
+async fn reports_reach_the_attendance_and_the_seat_ends_with_the_stream() {
+    let directory = Directory::start().await;
+    directory.index.write().apply_pod("shop", pod("a"));
+    let agent = directory.hello(1, "a").await;
+    let report = wire::PhaseReport { phase: wire::Phase::Active.into(), in_sync: true, keys: 40, bytes: 400 };
+    agent.say(ReportBody::Phase(report)).await;
+    agent.say(ReportBody::Reachability(wire::Reachability { reached: vec![7] })).await;
+    let key = GroupKey::new("shop", "web");
+    let heard = async {
+        loop {
+            let attendees = directory.attendance.attendees(&key);
+            if let Some(one) = attendees.get(&ReplicaId(1)).filter(|one| !one.reached.is_empty()) {
+                return one.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let one = tokio::time::timeout(SOON, heard).await.expect("reports");
+    assert_eq!((one.phase, one.held_state, one.in_sync, one.keys, one.bytes), (Active, true, true, 40, 400));
+    drop(agent);
+    directory.attended_by(0).await;
+}
+
+#[tokio::test]
+async fn an_agent_that_never_reads_delays_nobody_and_hears_the_newest_in_the_end() {
+    let directory = Directory::start().await;
+    directory.index.write().apply_pod("shop", pod("a"));
+    directory.index.write().apply_pod("shop", pod("b"));
+    let mut slow = directory.hello(1, "a").await;
+    let mut quick = directory.hello(2, "b").await;
+    directory.attended_by(2).await;
+    // Each list is large, so that what the slow one has not read fills every window on its way.
+    let mut rows = vec![row(1, "a", Active), row(2, "b", Active)];
+    rows.extend((10..1_010).map(|replica| row(replica, &format!("gone-{replica}"), Leaving)));
+    const LAST: u64 = 40;
+    for number in 1..=LAST {
+        directory.list(number, rows.clone());
+        while quick.number().await < number {}
+    }
+    let mut heard = 0;
+    let mut last = 0;
+    while last < LAST {
+        last = slow.number().await;
+        heard += 1;
+    }
+    assert!(heard < LAST / 2, "the slow agent was sent {heard} of {LAST} lists");
+}
+
+#[tokio::test]
+async fn a_pod_that_nobody_knows_is_told_to_ask_again() {
+    let directory = Directory::start().await;
+    let refusal = directory.hello(1, "a").await.refusal().await;
+    assert!(refusal.retry && refusal.message.contains("cannot be read"), "{}", refusal.message);
+}
+
+#[tokio::test]
+async fn a_group_that_does_not_exist_is_worth_asking_again() {
+    let directory = Directory::start().await;
+    directory.index.write().delete_group(&GroupKey::new("shop", "web"));
+    assert!(directory.hello(1, "a").await.refusal().await.retry);
+}
+
+#[tokio::test]
+async fn a_pod_that_has_ended_is_refused_for_good() {
+    let directory = Directory::start().await;
+    let mut ended = pod("a");
+    ended.life = Life::Finished;
+    directory.index.write().apply_pod("shop", ended);
+    assert!(!directory.hello(1, "a").await.refusal().await.retry);
+}
+
+#[tokio::test]
+async fn streams_that_make_no_sense_end_with_a_reason() {
+    let directory = Directory::start().await;
+    directory.index.write().apply_pod("shop", pod("a"));
+    let mut early = directory.open().await;
+    early.say(ReportBody::Reachability(wire::Reachability::default())).await;
+    assert_eq!(early.end().await, Code::FailedPrecondition);
+
+    let mut nameless = directory.hello(0, "a").await;
+    assert_eq!(nameless.end().await, Code::InvalidArgument);
+
+    let mut twice = directory.hello(1, "a").await;
+    twice.say(ReportBody::Hello(hello(1, "a"))).await;
+    assert_eq!(twice.end().await, Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn agents_of_a_group_that_is_deleted_are_let_go() {
+    let directory = Directory::start().await;
+    directory.index.write().apply_pod("shop", pod("a"));
+    let mut agent = directory.hello(1, "a").await;
+    directory.attended_by(1).await;
+    directory.index.write().delete_group(&GroupKey::new("shop", "web"));
+    let end = tokio::time::timeout(SOON, agent.notices.message()).await.expect("an end in time");
+    assert!(matches!(end, Ok(None)), "{end:?}");
+    directory.attended_by(0).await;
+}
