@@ -190,7 +190,7 @@ async fn an_agent_that_never_reads_delays_nobody_and_hears_the_newest_in_the_end
     // Each list is large, so that what the slow one has not read fills every window on its way.
     let mut rows = vec![row(1, "a", Active), row(2, "b", Active)];
     rows.extend((10..1_010).map(|replica| row(replica, &format!("gone-{replica}"), Leaving)));
-    const LAST: u64 = 40;
+    const LAST: u64 = 100;
     for number in 1..=LAST {
         directory.list(number, rows.clone());
         while quick.number().await < number {}
