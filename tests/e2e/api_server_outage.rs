@@ -8,6 +8,7 @@ use baton_tests::arena::Arena;
 use baton_tests::cluster::Cluster;
 use baton_tests::scenario::Scenario;
 use baton_tests::stage::Stage;
+use serde_json::json;
 
 pub(crate) const SCENARIO: Scenario =
     Scenario { word: "api-outage", sentence: "an_outage_of_the_api_server_loses_nothing", alone: true, run };
@@ -39,6 +40,14 @@ fn run(stage: &Stage) -> Result<()> {
     stage.cluster.wait_for_operator()?;
     let after = stage.cluster.operator_restarts()?;
     ensure!(after == restarts, "the operator was restarted {} times", after.saturating_sub(restarts));
+
+    // The operator takes up its work on its own: a group of which it has never heard gets its status.
+    let group = json!({
+        "apiVersion": "baton.dev/v1alpha1", "kind": "HandoffGroup", "metadata": {"name": "late"},
+        "spec": {"selector": {"matchLabels": {"app": "late"}}},
+    });
+    stage.cluster.api.apply(&stage.namespace, &group)?;
+    stage.wait_condition("late", "Ready", "False", Some("NoPodsSelected"))?;
 
     let old = stage.rollout(3)?;
     stage.ensure_handed_off(&old)?;

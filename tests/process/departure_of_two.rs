@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use anyhow::Result;
 use baton_tests::group::Group;
+use baton_tests::link::Weather;
 use baton_tests::scene::{self, Failure};
+
+/// Acks of old are under way while both are told to leave.
+const FAR: Weather = Weather { delay: Duration::from_millis(80), bytes_per_second: 1_000_000 };
 
 #[test]
 fn two_of_three_that_leave_at_once_hand_off_to_the_one_that_stays() -> Result<(), Failure> {
     scene::run(|folder| {
-        let mut group = Group::new(folder).with_pods(3)?;
+        let mut group = Group::new(folder).with_weather(FAR).with_pods(3)?;
         group.start_apps("?acks=0");
         group.play(Duration::from_secs(1));
         let mut leaving = [group.pods.remove(0), group.pods.remove(0)];

@@ -13,6 +13,8 @@ mod half_open_peer;
 mod hook;
 mod members_file;
 mod no_survivor;
+mod partition;
 mod rolling_restart;
 mod second_process;
+mod slow_link;
 mod usage;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use crate::agent::{Agent, Farewell, Hook, Options};
 use crate::app::App;
 use crate::ledger::Ledger;
+use crate::link::{Link, Weather};
 use crate::members::Members;
 use crate::{port, wait};
 
@@ -25,7 +26,10 @@ pub struct Group {
     pub members: Members,
     /// The pods, the oldest first.
     pub pods: Vec<Pod>,
+    /// The links to the pods, in the order of their start, if there is weather.
+    pub links: Vec<Link>,
     folder: PathBuf,
+    weather: Option<Weather>,
     flags: Vec<String>,
     grace: u32,
     started: usize,
@@ -59,7 +63,9 @@ impl Group {
             ledger: Arc::default(),
             members: Members::new(folder, "web-1"),
             pods: Vec::new(),
+            links: Vec::new(),
             folder: folder.to_owned(),
+            weather: None,
             flags: Vec::new(),
             grace: GRACE,
             started: 0,
@@ -75,6 +81,12 @@ impl Group {
     /// Every agent gets this grace period, in seconds.
     pub fn with_grace(mut self, grace: u32) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Links of pods that are added from now on go through such a network.
+    pub fn with_weather(mut self, weather: Weather) -> Self {
+        self.weather = Some(weather);
         self
     }
 
@@ -99,7 +111,13 @@ impl Group {
         self.started += 1;
         let name = format!("web-{}", self.started);
         let peer = port::free()?;
-        self.members.add(&name, peer)?;
+        let mut listed = peer;
+        if let Some(weather) = self.weather {
+            let link = Link::start(peer, weather)?;
+            listed = link.port();
+            self.links.push(link);
+        }
+        self.members.add(&name, listed)?;
         let (members, flags) = (self.members.file().to_owned(), self.flags.clone());
         Ok(Options { name, members, peer, grace: self.grace, flags })
     }

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
@@ -36,18 +36,23 @@ enum Line<'a> {
 pub(super) fn units(executables: &Executables, filter: Option<&str>, tally: &mut Tally) {
     for executable in executables.units() {
         let title = format!("Test {}", executable.name);
-        run(&title, &mut command(executable, filter), tally, |_, _, _| {});
+        run(&title, &mut command(executable, filter), tally, |_, _, _, _| {});
     }
     let mut doc = cargo();
     doc.args(["test", "--workspace", "--doc", "--"]).args(filter);
     doc.stderr(Stdio::null());
-    run("Test the documentation", &mut doc, tally, |_, _, _| {});
+    run("Test the documentation", &mut doc, tally, |_, _, _, _| {});
 }
 
 /// Agents as processes.
 pub(super) fn processes(executables: &Executables, filter: Option<&str>, tally: &mut Tally) {
     match executables.suite("process") {
-        Ok(suite) => run("Process-level suite", &mut command(suite, filter), tally, tell),
+        Ok(suite) => {
+            let mut command = command(suite, filter);
+            // Scenarios wait more than they work.
+            command.arg("--test-threads=4");
+            run("Process-level suite", &mut command, tally, tell);
+        }
         Err(error) => tally.failed("Process-level suite", &format!("{error:#}")),
     }
 }
@@ -61,13 +66,13 @@ pub(super) fn command(executable: &Executable, filter: Option<&str>) -> Command 
     command
 }
 
-/// Says of each test how it went, and when.
-pub(super) fn tell(step: &Step, mark: &str, name: &str) {
-    step.note(&format!("{mark:>6}            {name}"));
+/// Says of each test how it went, and when: seconds since the start of its suite.
+pub(super) fn tell(step: &Step, mark: &str, at: Duration, name: &str) {
+    step.note(&format!("{mark:>6}  {:>6.1} s    {name}", at.as_secs_f64()));
 }
 
 /// Runs a test program and counts what it says.
-pub(super) fn run(title: &str, command: &mut Command, tally: &mut Tally, told: impl Fn(&Step, &str, &str)) {
+pub(super) fn run(title: &str, command: &mut Command, tally: &mut Tally, told: impl Fn(&Step, &str, Duration, &str)) {
     let begun = Instant::now();
     let mut report = Report::default();
     let outcome = step::run(title, |step| {
@@ -89,7 +94,13 @@ pub(super) fn run(title: &str, command: &mut Command, tally: &mut Tally, told: i
     }
 }
 
-fn follow(command: &mut Command, step: &Step, report: &mut Report, told: impl Fn(&Step, &str, &str)) -> Result<()> {
+fn follow(
+    command: &mut Command,
+    step: &Step,
+    report: &mut Report,
+    told: impl Fn(&Step, &str, Duration, &str),
+) -> Result<()> {
+    let begun = Instant::now();
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -102,11 +113,11 @@ fn follow(command: &mut Command, step: &Step, report: &mut Report, told: impl Fn
         match read(&line) {
             Line::Passed(name) => {
                 step.advance(name);
-                told(step, "ok", name);
+                told(step, "ok", begun.elapsed(), name);
             }
             Line::Failed(name) => {
                 step.advance(name);
-                told(step, "FAILED", name);
+                told(step, "FAILED", begun.elapsed(), name);
             }
             Line::Ignored | Line::Result | Line::Other => {}
         }
