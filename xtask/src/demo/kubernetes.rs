@@ -59,7 +59,7 @@ fn clean_up(target: &Target, access: &Access, there: bool, installed: bool) -> R
     if !there {
         return step::run("Remove the cluster", |_| target.down());
     }
-    step::run("Remove the servers", |_| {
+    step::run("Remove the servers, whose last pods find no survivor", |_| {
         for side in Side::ALL {
             Kube::new(access, namespace(side)).delete()?;
         }

@@ -116,6 +116,7 @@ impl Pods {
         while !done(&lock(&self.index)) {
             if self.watch.kubectl.try_wait()?.is_some() {
                 // The API server ends every watch now and then. A new one begins with all pods that are there.
+                self.watch.end();
                 lock(&self.index).pods.clear();
                 self.watch = Watch::start(&mut self.command, &self.index)?;
             }
@@ -153,16 +154,21 @@ impl Watch {
         });
         Ok(Self { kubectl, reader: Some(reader) })
     }
-}
 
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // Its end ends the reader too.
+    /// After this, nothing of it reaches the index any more.
+    fn end(&mut self) {
+        // The end of kubectl ends the reader too.
         let _ = self.kubectl.kill();
         let _ = self.kubectl.wait();
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
