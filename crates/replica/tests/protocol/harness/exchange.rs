@@ -87,6 +87,11 @@ impl World {
                 let node = self.node(to);
                 node.hear(from, phase);
                 node.link_up(from, link);
+                // The hello may be old: a session begins by saying the phase of now.
+                let now = Envelope::Phase(node.phase);
+                if let Some(wire) = self.network.wire(from, to) {
+                    wire.push(from, now);
+                }
             }
             Envelope::Phase(phase) => self.node(to).hear(from, phase),
             Envelope::Shard(message) => self.hand_over(from, to, message),
