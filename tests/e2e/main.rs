@@ -5,10 +5,12 @@
 
 mod all_pods;
 mod api_server_outage;
+mod app_crash;
 mod crash;
 mod deletion;
 mod deployment_first;
 mod failed_handoff;
+mod force_deletion;
 mod in_place_restart;
 mod injection;
 mod lone_pod;
@@ -35,7 +37,7 @@ use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 const BESIDE: usize = 4;
 
 /// The longest first, and those that run alone last.
-const SCENARIOS: [Scenario; 18] = [
+const SCENARIOS: [Scenario; 20] = [
     failed_handoff::SCALE_TO_ZERO,
     rollout::SCENARIO,
     lone_pod::SCENARIO,
@@ -46,6 +48,8 @@ const SCENARIOS: [Scenario; 18] = [
     lost_membership::SCENARIO,
     all_pods::SCENARIO,
     crash::SCENARIO,
+    force_deletion::SCENARIO,
+    app_crash::SCENARIO,
     deletion::SCENARIO,
     misfit::SCENARIO,
     injection::SCENARIO,

@@ -136,16 +136,23 @@ impl Cluster {
     }
 }
 
-/// Kills the process of a pod's agent as the kernel would: the nodes are network namespaces of this machine.
-pub fn kill_agent(pod_uid: &str) -> Result<()> {
-    let wanted = format!("BATON_POD_UID={pod_uid}");
+/// Kills a process of a pod as the kernel would: `/baton-agent run`, `/arena`. Nodes are network namespaces of this
+/// machine, and the control group of a process names its pod.
+pub fn kill(pod_uid: &str, words: &[&str]) -> Result<()> {
     let is_it = |pid: &i32| {
         let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
-        let runs = read("cmdline").split(|byte| *byte == 0).take(2).eq([&b"/baton-agent"[..], b"run"]);
-        runs && read("environ").split(|byte| *byte == 0).any(|pair| pair == wanted.as_bytes())
+        let runs =
+            read("cmdline").split(|byte| *byte == 0).take(words.len()).eq(words.iter().map(|word| word.as_bytes()));
+        runs && String::from_utf8_lossy(&read("cgroup")).contains(pod_uid)
     };
     let entries = std::fs::read_dir("/proc")?.flatten();
     let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let pid = pids.find(is_it).and_then(Pid::from_raw).context("the agent's process is not on this machine")?;
-    kill_process(pid, Signal::KILL).context("cannot kill the agent")
+    let pid = pids.find(is_it).and_then(Pid::from_raw);
+    let pid = pid.with_context(|| format!("pod {pod_uid} runs no {words:?} on this machine"))?;
+    kill_process(pid, Signal::KILL).with_context(|| format!("cannot kill {words:?}"))
+}
+
+/// Kills a pod's agent.
+pub fn kill_agent(pod_uid: &str) -> Result<()> {
+    kill(pod_uid, &["/baton-agent", "run"])
 }
