@@ -101,9 +101,13 @@ impl Bundle {
         }
     }
 
-    /// All CAs that clients must trust.
-    pub fn trusted(&self) -> String {
-        format!("{}{}", self.ca, self.ca_before)
+    /// All CAs that clients must trust, with one that is in use besides.
+    pub fn trusted_beside(&self, in_use: Option<&str>) -> String {
+        let trusted = format!("{}{}", self.ca, self.ca_before);
+        match in_use.filter(|ca| !trusted.contains(ca)) {
+            Some(ca) => trusted + ca,
+            None => trusted,
+        }
     }
 
     fn with_leaf(&self, names: &[String], now: Timestamp) -> Result<Self, BundleError> {
@@ -186,6 +190,16 @@ mod tests {
     }
 
     #[test]
+    fn a_ca_that_is_in_use_is_trusted_beside_a_strange_bundle() {
+        let now = Timestamp::now();
+        let bundle = |_| Bundle::new(&names(), now).expect("a bundle");
+        let [strange, served] = [0, 1].map(bundle);
+        assert_eq!(strange.trusted_beside(Some(&served.ca)), format!("{}{}", strange.ca, served.ca));
+        assert_eq!(served.trusted_beside(Some(&served.ca)), served.ca);
+        assert_eq!(strange.trusted_beside(None), strange.ca);
+    }
+
+    #[test]
     fn a_new_leaf_keeps_the_ca_and_a_new_ca_keeps_the_old_one_trusted() {
         let now = Timestamp::now();
         let first = Bundle::new(&names(), now).expect("a bundle");
@@ -194,7 +208,9 @@ mod tests {
         assert_eq!(second.renewal(&names(), now + days(20)), Renewal::None);
 
         let third = second.renewed(Renewal::Authority, &names(), now + days(280)).expect("a CA");
-        assert!(third.trusted().contains(&first.ca) && third.trusted().contains(&third.ca) && third.ca != first.ca);
+        let trusted = third.trusted_beside(Some(&first.ca));
+        assert_eq!(trusted, format!("{}{}", third.ca, first.ca));
+        assert_ne!(third.ca, first.ca);
         assert_eq!(third.renewal(&names(), now + days(280)), Renewal::None);
     }
 }

@@ -82,11 +82,13 @@ impl Custodian {
     async fn look(&mut self) -> Result<(), LookError> {
         let kept = self.store.read(&self.api).await?;
         let bundle = self.current(kept).await?;
-        let news = self.store.trust(&self.api, &bundle.trusted()).await?;
+        // What is served until then stays trusted, whatever the Secret holds by now.
+        let served = self.served.as_ref().map(|served| served.ca.as_str());
+        let news = self.store.trust(&self.api, &bundle.trusted_beside(served)).await?;
         if self.served.as_ref() == Some(&bundle) {
             return Ok(());
         }
-        // A leaf of a CA that the API server does not trust yet would refuse pods for a moment.
+        // A leaf of a CA that the API server does not trust yet would have pods refused for a moment.
         if news && self.served.is_some() {
             tokio::time::sleep(SPREAD).await;
         }
@@ -96,17 +98,20 @@ impl Custodian {
         Ok(())
     }
 
-    /// The bundle to serve with: the one that is kept, renewed if it is time.
+    /// The bundle to serve with: the one that is kept, renewed if it is time. If the Secret is lost, what is
+    /// served is kept again.
     async fn current(&self, kept: Option<Kept>) -> Result<Bundle, LookError> {
         let now = Timestamp::now();
         let found = kept.as_ref().and_then(|kept| kept.bundle.clone());
+        let lost = found.is_none();
+        let found = found.or_else(|| self.served.clone());
         let renewal = found.as_ref().map_or(Renewal::Authority, |bundle| bundle.renewal(&self.names, now));
         let bundle = match found {
-            Some(bundle) if renewal == Renewal::None => return Ok(bundle),
+            Some(bundle) if renewal == Renewal::None && !lost => return Ok(bundle),
             Some(bundle) => bundle.renewed(renewal, &self.names, now)?,
             None => Bundle::new(&self.names, now)?,
         };
-        tracing::info!(?renewal, "A certificate is made for the webhook");
+        tracing::info!(?renewal, lost, "A certificate is kept for the webhook");
         self.store.write(&self.api, kept.as_ref(), &bundle).await?;
         Ok(bundle)
     }
