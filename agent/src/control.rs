@@ -46,3 +46,6 @@ enum Answer {
     /// The request was not understood.
     Refused(String),
 }
+
+#[cfg(test)]
+mod tests;

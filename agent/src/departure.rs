@@ -17,6 +17,7 @@ use tracing::{error, info, warn};
 
 use crate::control::DepartureReport;
 use crate::engine::Engine;
+use crate::metric::Metrics;
 
 /// Hooks and signals waiting at once; the kubelet calls one, a person perhaps a second.
 const MAX_COMMANDS: usize = 16;
@@ -41,6 +42,7 @@ enum Command {
 /// The departure of this process.
 pub(crate) struct Departure {
     engine: Arc<Engine>,
+    metrics: Arc<Metrics>,
     life: Lifecycle,
     commands: mpsc::Receiver<Command>,
     hooks: Vec<oneshot::Sender<DepartureReport>>,
@@ -68,10 +70,10 @@ impl DepartureHandle {
 
 impl Departure {
     /// A process that has just started.
-    pub(crate) fn new(engine: Arc<Engine>, budget: Budget) -> (DepartureHandle, Self) {
+    pub(crate) fn new(engine: Arc<Engine>, metrics: Arc<Metrics>, budget: Budget) -> (DepartureHandle, Self) {
         let (sender, commands) = mpsc::channel(MAX_COMMANDS);
         let life = Lifecycle::new(budget);
-        let departure = Self { engine, life, commands, hooks: Vec::new(), watermark: None };
+        let departure = Self { engine, metrics, life, commands, hooks: Vec::new(), watermark: None };
         (DepartureHandle { commands: sender }, departure)
     }
 
@@ -209,6 +211,7 @@ impl Departure {
                 info!(keys, hold_millis, tail_millis, message, "Handoff report")
             }
         }
+        self.metrics.handed_off(stage, outcome);
         self.engine.reports().push(receipt::for_operator(&self.engine, stage, &receipt));
         receipt
     }

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
+use baton_replica::Outcome;
+use baton_wire::directory::handoff_report::Stage;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::engine::{Engine, WriteFailure};
-use label::{RequestLabels, WriteLabels};
+use label::{HandoffLabels, RequestLabels, WriteLabels};
 use snapshot::Snapshot;
 
 pub(crate) use label::Operation;
@@ -29,6 +31,7 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     writes: Family<WriteLabels, Counter>,
     write_seconds: Histogram,
+    handoffs: Family<HandoffLabels, Counter>,
 }
 
 // === impl Metrics ===
@@ -45,8 +48,10 @@ impl Metrics {
         own.register("writes", "Writes of the app by what came of them", writes.clone());
         let help = "Time from a write's arrival to its answer, acknowledgements included";
         own.register("write_seconds", help, write_seconds.clone());
+        let handoffs = Family::default();
+        own.register("handoffs", "Holds of the preStop hook and ends of the process, by outcome", handoffs.clone());
         own.register_collector(Box::new(Snapshot::new(engine)));
-        Arc::new(Self { registry: Arc::new(registry), requests, writes, write_seconds })
+        Arc::new(Self { registry: Arc::new(registry), requests, writes, write_seconds, handoffs })
     }
 
     /// What is scraped.
@@ -64,6 +69,13 @@ impl Metrics {
         self.writes.get_or_create(&WriteLabels::new(operation, failure)).inc();
         if failure.is_none() {
             self.write_seconds.observe(took.as_secs_f64());
+        }
+    }
+
+    /// A step of the departure ended.
+    pub(crate) fn handed_off(&self, stage: Stage, outcome: Outcome) {
+        if let Some(labels) = HandoffLabels::new(stage, outcome) {
+            self.handoffs.get_or_create(&labels).inc();
         }
     }
 }

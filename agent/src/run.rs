@@ -119,12 +119,12 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     let socket = config.run_dir.control_socket();
     let control = ControlServer::bind(&socket)
         .with_context(|| format!("cannot bind the control socket {}; set --run-dir", socket.display()))?;
-    let (departure_handle, departure) = Departure::new(engine.clone(), budget(&config));
+    let metrics = Metrics::new(engine.clone());
+    let (departure_handle, departure) = Departure::new(engine.clone(), metrics.clone(), budget(&config));
     info!(%replica, group = engine.identity().group, pod = config.pod.name, "Starting");
 
     tokio::spawn(link::serve(engine.clone(), peer_listener));
     tokio::spawn(link::dial(engine.clone()));
-    let metrics = Metrics::new(engine.clone());
     tokio::spawn(http::serve(engine.clone(), http_listener, metrics.clone()));
     tokio::spawn(admin::serve(engine.clone(), admin_listener, metrics));
     tokio::spawn(control.serve(Arc::new(Controls { engine: engine.clone(), departure: departure_handle.clone() })));

@@ -1,5 +1,6 @@
 //! The calling end of the control socket: the commands `drain` and `status`.
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,7 +22,7 @@ const SILENCE: Duration = Duration::from_secs(5);
 
 /// Why there is no result; what the agent does is unknown.
 #[derive(Debug, thiserror::Error)]
-enum CallError {
+pub(super) enum CallError {
     #[error("no agent answers at {path}: {reason}")]
     Unreachable { path: String, reason: String },
     #[error("the agent went away before it had answered: {0}")]
@@ -41,7 +42,7 @@ pub(crate) async fn drain(args: &DrainArgs) -> ExitCode {
         Err(error) => return failure("drain", &error),
     };
     print_json(&report);
-    eprintln!("baton-agent drain: {}", text::sentence(&report));
+    say("drain", &text::sentence(&report));
     exit_code(&report)
 }
 
@@ -55,13 +56,13 @@ pub(crate) async fn status(args: &StatusArgs) -> ExitCode {
     };
     match args.output {
         Output::Json => print_json(&report),
-        Output::Text => print!("{}", text::status(&report)),
+        Output::Text => print(&text::status(&report)),
     }
     ExitCode::SUCCESS
 }
 
 /// Asks, and returns the last line of the answer.
-async fn call(path: &Path, request: Request) -> Result<Answer, CallError> {
+pub(super) async fn call(path: &Path, request: Request) -> Result<Answer, CallError> {
     let unreachable = |reason: String| CallError::Unreachable { path: path.display().to_string(), reason };
     let late = |_| unreachable(format!("no answer within {} s", FIRST_ANSWER.as_secs()));
     let open = async {
@@ -101,13 +102,23 @@ fn exit_code(report: &DepartureReport) -> ExitCode {
 }
 
 fn failure(command: &str, error: &CallError) -> ExitCode {
-    eprintln!("baton-agent {command}: {error}");
+    say(command, &error.to_string());
     ExitCode::FAILURE
 }
 
 fn print_json(value: &impl serde::Serialize) {
     match serde_json::to_string(value) {
-        Ok(json) => println!("{json}"),
-        Err(error) => eprintln!("baton-agent: cannot print the answer: {error}"),
+        Ok(json) => print(&format!("{json}\n")),
+        Err(error) => say("answer", &error.to_string()),
     }
+}
+
+/// What the exit code says must not depend on whether somebody reads the words: the macros of the standard library
+/// would panic on a closed pipe.
+fn print(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn say(command: &str, text: &str) {
+    let _ = writeln!(std::io::stderr(), "baton-agent {command}: {text}");
 }

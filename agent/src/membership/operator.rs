@@ -102,7 +102,7 @@ impl Attendance {
             Err(error) => return StreamEnd::Connect(causes(&error)),
         };
         match Session::open(engine.clone(), channel, self.hello(engine)).await {
-            Ok(mut session) => session.run(served).await,
+            Ok(session) => session.run(served).await,
             Err(end) => end,
         }
     }
@@ -147,3 +147,6 @@ fn causes(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! Labels: each a small, fixed set.
 
 use axum::http::{Method, StatusCode};
-use baton_replica::WriteError;
+use baton_replica::{Outcome, WriteError};
+use baton_wire::directory::handoff_report::Stage;
 use prometheus_client::encoding::EncodeLabelSet;
 
 use crate::engine::{LimitError, WriteFailure};
@@ -26,6 +27,13 @@ pub(super) struct RequestLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct WriteLabels {
     operation: &'static str,
+    outcome: &'static str,
+}
+
+/// One kind of handoff.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct HandoffLabels {
+    stage: &'static str,
     outcome: &'static str,
 }
 
@@ -70,5 +78,24 @@ impl WriteLabels {
             Some(WriteFailure::Unacknowledged { .. }) => "unacknowledged",
         };
         Self { operation: operation.name(), outcome }
+    }
+}
+
+// === impl HandoffLabels ===
+
+impl HandoffLabels {
+    /// `None` for a stage that has no outcome.
+    pub(super) const fn new(stage: Stage, outcome: Outcome) -> Option<Self> {
+        let stage = match stage {
+            Stage::Unspecified | Stage::Started => return None,
+            Stage::Hook => "hook",
+            Stage::Sealed => "end",
+        };
+        let outcome = match outcome {
+            Outcome::Acknowledged => "acknowledged",
+            Outcome::Failed => "failed",
+            Outcome::Nothing => "nothing",
+        };
+        Some(Self { stage, outcome })
     }
 }

@@ -1,5 +1,6 @@
 //! One stream with the operator: reports go out, lists come in.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,12 @@ const NUMBERS: Duration = Duration::from_secs(10);
 /// What the transport needs to put a report that it has taken on the wire.
 const FLUSH: Duration = Duration::from_millis(10);
 
+/// How long a receipt is in doubt: a connection that is dead is found out within two keep-alives.
+const DOUBT: Duration = Duration::from_secs(10);
+
+/// Receipts in doubt at once, as many as wait to be sent at most.
+const MAX_DOUBTFUL: usize = 64;
+
 /// An open stream.
 pub(super) struct Session {
     engine: Arc<Engine>,
@@ -44,6 +51,7 @@ pub(super) struct Session {
     phase: watch::Receiver<baton_replica::Phase>,
     told: Option<(PhaseReport, Instant)>,
     malformed: Repeat,
+    doubtful: VecDeque<(HandoffReport, Instant)>,
 }
 
 /// What happened.
@@ -67,11 +75,22 @@ impl Session {
         let answer = answer.map_err(|_| StreamEnd::Stuck)?;
         let notices = answer.map_err(|status| StreamEnd::Status(causes(&status)))?.into_inner();
         let phase = engine.phase();
-        Ok(Self { engine, outbox, notices, phase, told: None, malformed: Repeat::new() })
+        Ok(Self { engine, outbox, notices, phase, told: None, malformed: Repeat::new(), doubtful: VecDeque::new() })
     }
 
     /// Runs the stream to its end. `served` is set once a list has arrived.
-    pub(super) async fn run(&mut self, served: &mut bool) -> StreamEnd {
+    ///
+    /// Receipts that the operator may not have got go back to the queue; one that it has got twice tells it nothing
+    /// new.
+    pub(super) async fn run(mut self, served: &mut bool) -> StreamEnd {
+        let end = self.converse(served).await;
+        for (receipt, _) in self.doubtful.drain(..).filter(|(_, sent)| sent.elapsed() < DOUBT) {
+            self.engine.reports().push(receipt);
+        }
+        end
+    }
+
+    async fn converse(&mut self, served: &mut bool) -> StreamEnd {
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -165,6 +184,10 @@ impl Session {
         room.map_err(|_| StreamEnd::Ended)?;
         sleep(FLUSH).await;
         self.engine.reports().sent(&receipt);
+        if self.doubtful.len() == MAX_DOUBTFUL {
+            self.doubtful.pop_front();
+        }
+        self.doubtful.push_back((receipt, Instant::now()));
         Ok(())
     }
 
