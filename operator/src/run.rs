@@ -66,6 +66,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         metrics: metrics.clone(),
         image: args.agent_image.as_str().into(),
         operator: args.directory_url().into(),
+        garbage: Arc::default(),
     };
     let acceptor = TlsAcceptor::from(Arc::new(resolver.server_config().context("set up TLS")?));
     tokio::spawn(tls::serve(listen(args.webhook).await?, acceptor, injector::router(injector)));

@@ -1,6 +1,7 @@
 //! The HTTP side of the webhook, and the decision what happens to a pod.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -9,8 +10,10 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::post;
 use baton_crds::{HandoffGroup, label};
+use baton_telemetry::Repeat;
 use kube::Api;
 use kube::api::ListParams;
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::review::{self, Answer, Request};
@@ -35,6 +38,8 @@ pub struct Injector {
     pub image: Arc<str>,
     /// Where agents reach the directory.
     pub operator: Arc<str>,
+    /// Calls that made no sense.
+    pub garbage: Arc<Mutex<Repeat>>,
 }
 
 /// The webhook's one path.
@@ -47,7 +52,10 @@ async fn handle(State(injector): State<Injector>, body: Bytes) -> Response {
         Ok(request) => request,
         Err(error) => {
             injector.metrics.admitted(Admission::Garbage);
-            tracing::warn!(%error, "The webhook was called with something else than a request to admit a pod");
+            // Whoever sends garbage must not fill the log with it.
+            if let Some(count) = injector.garbage.lock().failed("garbage", Instant::now()) {
+                tracing::warn!(%error, count, "The webhook was called with something else than a request to admit a pod");
+            }
             return refuse(StatusCode::BAD_REQUEST, "bad_review", &error.to_string());
         }
     };
