@@ -1,5 +1,7 @@
 //! The API over real connections.
 
+mod group;
+
 use std::sync::Arc;
 
 use baton_replica::ReplicaId;
@@ -30,13 +32,16 @@ struct Answer {
 impl Api {
     /// An agent that waits for the state.
     async fn joining() -> Self {
+        Self::joining_with(DefaultLimits { max_value_bytes: 64, max_bytes: 256, max_entries: 3 }).await
+    }
+
+    async fn joining_with(limits: DefaultLimits) -> Self {
         let identity = Identity {
             replica: ReplicaId::new(7).expect("not zero"),
             group: "default/test".into(),
             pod_name: "a".into(),
             pod_uid: String::new(),
         };
-        let limits = DefaultLimits { max_value_bytes: 64, max_bytes: 256, max_entries: 3 };
         let engine = Engine::new(identity, 4, limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
@@ -47,6 +52,12 @@ impl Api {
     /// An agent that serves.
     async fn active() -> Self {
         let api = Self::joining().await;
+        api.engine.start_empty();
+        api
+    }
+
+    async fn active_with(limits: DefaultLimits) -> Self {
+        let api = Self::joining_with(limits).await;
         api.engine.start_empty();
         api
     }

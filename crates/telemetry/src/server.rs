@@ -67,3 +67,79 @@ pub async fn serve_http(listener: TcpListener, router: Router, limits: ServerLim
 fn refuse(stream: &TcpStream) {
     let _ = stream.try_write(FULL);
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    const ASK: &[u8] = b"GET / HTTP/1.1\r\nhost: h\r\n\r\n";
+
+    async fn serve(connections: usize, idle: Duration) -> std::net::SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let router = Router::new().route("/", get(async || "hi")).route("/panic", get(fails));
+        tokio::spawn(serve_http(listener, router, ServerLimits { connections, idle }));
+        address
+    }
+
+    async fn fails() -> &'static str {
+        panic!("as the test asks")
+    }
+
+    async fn send(address: std::net::SocketAddr, bytes: &[u8]) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.expect("connects");
+        stream.write_all(bytes).await.expect("sends");
+        stream
+    }
+
+    /// Reads to the end; a reset connection has ended too.
+    async fn rest(mut stream: TcpStream) -> String {
+        let mut text = Vec::new();
+        let _ = stream.read_to_end(&mut text).await;
+        String::from_utf8_lossy(&text).into_owned()
+    }
+
+    #[tokio::test]
+    async fn a_connection_too_many_is_told_why_and_a_later_one_is_served() {
+        let address = serve(1, Duration::from_secs(30)).await;
+        let mut first = send(address, ASK).await;
+        let mut answer = [0; 12];
+        first.read_exact(&mut answer).await.expect("an answer");
+        let refused = rest(send(address, b"").await).await;
+        assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("too_many_connections"), "{refused}");
+        let (head, body) = refused.split_once("\r\n\r\n").expect("a head");
+        assert!(head.contains(&format!("content-length: {}", body.len())), "{refused}");
+        drop(first);
+        let mut last = String::new();
+        for _ in 0..50 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            last = rest(send(address, b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n").await).await;
+            if last.ends_with("hi") {
+                return;
+            }
+        }
+        panic!("{last}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_says_nothing_is_closed() {
+        let address = serve(8, Duration::from_millis(100)).await;
+        let silent = send(address, b"GET / HT").await;
+        let answer = tokio::time::timeout(Duration::from_secs(5), rest(silent)).await.expect("in time");
+        assert!(!answer.contains("200"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_its_connection_only() {
+        let address = serve(8, Duration::from_secs(30)).await;
+        let answer = rest(send(address, b"GET /panic HTTP/1.1\r\n\r\n").await).await;
+        assert_eq!(answer, "");
+        let mut next = send(address, ASK).await;
+        let mut answer = [0; 12];
+        next.read_exact(&mut answer).await.expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 200");
+    }
+}
