@@ -18,7 +18,7 @@ fn run(stage: &Stage) -> Result<()> {
         ("no selector", json!({}), "selector"),
         ("an empty selector", json!({"selector": {}}), "selector must not be empty"),
         ("a selector of nothing", json!({"selector": {"matchLabels": {}}}), "selector must not be empty"),
-        ("an empty label name", json!({"selector": {"matchLabels": {"": "x"}}}), "empty label name"),
+        ("an empty label name", json!({"selector": {"matchLabels": {"": "x"}}}), "a name that no label can have"),
         ("a bad label value", json!({"selector": {"matchLabels": {"app": "-web-"}}}), "spec.selector.matchLabels.app"),
         ("an unknown operator", json!({"selector": expression("Near", json!(["x"]))}), "supported values"),
         ("In without values", json!({"selector": expression("In", json!([]))}), "need at least one value"),

@@ -110,7 +110,7 @@ impl Ledger {
             if departure.told.is_some() || !late {
                 continue;
             }
-            let receipt = departure.hook.take().unwrap_or_else(|| unknown(row));
+            let receipt = departure.hook.take().map_or_else(|| unknown(row), unfinished);
             departure.told = Some(receipt.outcome);
             happenings.push(Happening::Concluded(receipt));
         }
@@ -145,6 +145,19 @@ impl Ledger {
 fn succeeded(rows: &[MemberRow], row: &MemberRow) -> bool {
     let mut others = rows.iter().filter(|other| other.pod_uid == row.pod_uid && other.replica != row.replica);
     others.any(|other| other.phase != MemberPhase::Gone)
+}
+
+/// The hook's success was said before the last writes: an agent that was killed after it proves nothing about those.
+fn unfinished(hook: Receipt) -> Receipt {
+    match hook.outcome {
+        HandoffOutcome::Failed | HandoffOutcome::Unknown => hook,
+        HandoffOutcome::Acknowledged | HandoffOutcome::NothingToHandOff => Receipt {
+            outcome: HandoffOutcome::Unknown,
+            message: "all was covered when its hook returned, but the agent ended without a word on later writes"
+                .into(),
+            ..hook
+        },
+    }
 }
 
 fn unknown(row: &MemberRow) -> Receipt {

@@ -82,13 +82,13 @@ fn a_member_that_ended_without_a_receipt_is_unknown_after_a_while() {
 }
 
 #[test]
-fn a_hook_that_succeeded_stands_for_an_agent_that_was_killed_in_its_tail() {
+fn a_hook_that_succeeded_is_no_success_of_an_agent_that_was_killed_in_its_tail() {
     let now = Instant::now();
     let mut ledger = ledger(now);
     ledger.note(receipt(1, Stage::Hook, Acknowledged), now);
     let gone = [row(1, "a", Gone)];
     ledger.look(&gone, now);
-    assert_eq!(outcomes(&ledger.overdue(&gone, now + Duration::from_secs(15))), [Some(Acknowledged)]);
+    assert_eq!(outcomes(&ledger.overdue(&gone, now + Duration::from_secs(15))), [Some(Unknown)]);
 }
 
 #[test]
