@@ -8,12 +8,14 @@ mod list;
 mod probe;
 mod table;
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use baton_telemetry::Repeat;
-use tokio::io::AsyncReadExt;
+use tokio::task::spawn_blocking;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
@@ -69,11 +71,14 @@ pub(super) async fn run(engine: Arc<Engine>, path: PathBuf, start_empty_after: D
 impl Source {
     /// Reads the file; `Some` if it is new and good. A bad file is logged, and the last good list stays.
     async fn read(&mut self, table: &Table) -> Option<List> {
-        let text = match read(&self.path).await {
+        let path = self.path.clone();
+        // One trip to a thread that may block, instead of one for each system call.
+        let text = match spawn_blocking(move || read(&path)).await.unwrap_or_else(|error| Err(error.into())) {
             Ok(text) => text,
             Err(error) => return self.fail(&error.into()),
         };
         if text == self.text {
+            self.failure.worked();
             return None;
         }
         match List::parse(&text).and_then(|list| list.newer_than(table.number())) {
@@ -102,9 +107,9 @@ impl Source {
     }
 }
 
-async fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    tokio::fs::File::open(path).await?.take(MAX_FILE_BYTES + 1).read_to_end(&mut text).await?;
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MAX_FILE_BYTES {
         return Err(std::io::Error::other(format!("it has more than {MAX_FILE_BYTES} bytes")));
     }
