@@ -12,10 +12,7 @@ use std::time::Duration;
 use baton_telemetry::LogFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::engine::DefaultLimits;
-
-/// The greatest `--max-value-bytes`: a value travels in one frame of a peer link, and frames have a bound.
-const MAX_VALUE_BYTES: u64 = 4 * 1024 * 1024;
+use crate::engine::{DefaultLimits, MAX_VALUE_BYTES};
 
 /// The greatest `--shards`: each shard has a clock and a log of its own on every replica.
 const MAX_SHARDS: i64 = 1024;

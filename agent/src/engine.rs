@@ -21,7 +21,7 @@ use baton_replica::{
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
-pub(crate) use limit::{DefaultLimits, LimitError};
+pub(crate) use limit::{DefaultLimits, LimitError, MAX_VALUE_BYTES};
 pub(crate) use link_handle::{LinkHandle, Links};
 pub(crate) use status::{MemberStatus, Status};
 pub(crate) use write::{Stored, WriteFailure};
@@ -106,9 +106,9 @@ impl Engine {
         &self.identity
     }
 
-    /// Bounds of maps that have none of their own.
-    pub(crate) const fn limits(&self) -> &DefaultLimits {
-        &self.limits
+    /// The greatest value that a key's map takes.
+    pub(crate) fn max_value_bytes(&self, key: &Key) -> u64 {
+        self.limits.value_bytes(&self.settings(), key)
     }
 
     pub(crate) const fn shard_count(&self) -> usize {

@@ -62,8 +62,8 @@ pub struct HandoffGroupSpec {
 #[x_kube(
     validation = Rule::new("!has(self.maxBytes) || self.maxBytes >= 1024").message("maps: maxBytes must be at least 1024"),
     validation = Rule::new("!has(self.maxEntries) || self.maxEntries >= 1").message("maps: maxEntries must be at least 1"),
-    validation = Rule::new("!has(self.maxValueBytes) || (self.maxValueBytes >= 1 && self.maxValueBytes <= 16777216)")
-        .message("maps: maxValueBytes must be between 1 and 16777216 (16 MiB): one value is sent in one message"),
+    validation = Rule::new("!has(self.maxValueBytes) || (self.maxValueBytes >= 1 && self.maxValueBytes <= 4194304)")
+        .message("maps: maxValueBytes must be between 1 and 4194304 (4 MiB): one value is sent in one message"),
     validation = Rule::new("!has(self.maxBytes) || !has(self.maxValueBytes) || self.maxValueBytes <= self.maxBytes")
         .message("maps: maxValueBytes must not exceed maxBytes"),
     validation = Rule::new("self.name.matches('^[a-z0-9]([-a-z0-9_.]*[a-z0-9])?$')")

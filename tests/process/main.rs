@@ -11,6 +11,7 @@ mod frozen_peer;
 mod garbage;
 mod half_open_peer;
 mod hook;
+mod hook_again;
 mod members_file;
 mod no_survivor;
 mod partition;

@@ -65,8 +65,14 @@ pub(super) fn leave_for_kubelet(receipt: &DepartureReport, path: &Path) -> std::
 fn sentence(stage: Stage, outcome: Outcome, survivors: &[String], keys: u64, missing: u64) -> String {
     match (stage, outcome) {
         (Stage::Started, _) => format!("Handing off {keys} keys"),
+        (_, Outcome::Acknowledged) if survivors.is_empty() => {
+            format!("Everything ({keys} keys) is acknowledged, each shard by another survivor")
+        }
         (_, Outcome::Acknowledged) => format!("Everything ({keys} keys) is acknowledged by {}", survivors.join(", ")),
         (_, Outcome::Nothing) => "There was nothing to hand off".to_owned(),
+        (_, Outcome::Failed) if missing == 0 => {
+            "Fewer survivors than the group asks for have acknowledged everything".to_owned()
+        }
         (_, Outcome::Failed) => {
             format!("{missing} keys hold writes that no single survivor has acknowledged; they are lost with this pod")
         }

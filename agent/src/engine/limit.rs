@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use baton_replica::{Key, MapLimits, MapName, Settings, Usage, Value};
 use parking_lot::RwLock;
 
+/// The greatest value there can be: a value travels in one frame of a peer link, and frames have a bound.
+pub(crate) const MAX_VALUE_BYTES: u64 = 4 * 1024 * 1024;
+
 /// Bounds of maps that have none of their own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DefaultLimits {
@@ -44,6 +47,11 @@ struct MapUsage {
 // === impl DefaultLimits ===
 
 impl DefaultLimits {
+    /// The greatest value that a key's map takes: what the group says of the map, else the agent's own bound.
+    pub(crate) fn value_bytes(&self, settings: &Settings, key: &Key) -> u64 {
+        own_limits(settings, key.map()).max_value_bytes.unwrap_or(self.max_value_bytes).min(MAX_VALUE_BYTES)
+    }
+
     /// Checks a write of a value. `replaced` is the size of what it replaces, if the key has a value.
     pub(crate) fn check(
         &self,
@@ -55,7 +63,7 @@ impl DefaultLimits {
     ) -> Result<(), LimitError> {
         let own = own_limits(settings, key.map());
         let size = value.body.len() as u64;
-        let limit = own.max_value_bytes.unwrap_or(self.max_value_bytes).min(self.max_value_bytes);
+        let limit = self.value_bytes(settings, key);
         if size > limit {
             return Err(LimitError::Value { size, limit });
         }

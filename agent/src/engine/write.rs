@@ -98,7 +98,6 @@ impl Engine {
         let level = acks.unwrap_or(AckLevel::Count(settings.write_acks));
         let (members, leaving) = self.inspect(index, |shard| (shard.members_that_count(), shard.is_leaving()));
         let asked = level.count(members);
-        self.ack_level.fetch_max(u64::from(asked), Ordering::Relaxed);
         if members == 0 && settings.accept_when_alone {
             return Ok(0);
         }
@@ -108,8 +107,10 @@ impl Engine {
         Ok(if leaving { asked.max(1) } else { asked })
     }
 
+    /// A write that was made waits for its acknowledgements; what is handed off later must have as many.
     async fn acknowledged(&self, index: usize, written: Written, wanted: u32) -> Result<Stored, WriteFailure> {
         let Written { dot, existed } = written;
+        self.ack_level.fetch_max(u64::from(wanted), Ordering::Relaxed);
         let tag = Tag::of_dot(dot);
         let acks = self.wait_for_acks(index, dot, wanted).await;
         if acks < wanted {

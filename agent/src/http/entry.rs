@@ -45,7 +45,7 @@ pub(super) async fn put(State(api): Shared, uri: Uri, headers: HeaderMap, body: 
     let acks = Query::of(&uri, &["acks"])?.acks()?;
     let preconditions = Preconditions::of(&headers)?;
     let content_type = content_type(&headers)?;
-    let body = api.bodies.read(&headers, body, api.engine.limits().max_value_bytes).await?;
+    let body = api.bodies.read(&headers, body, api.engine.max_value_bytes(&key)).await?;
     let write = Write { key, change: Change::Put(Value { content_type, body }), acks };
     let stored = write.run(&api, &preconditions).await?.ok_or_else(ApiError::not_found)?;
     let status = if stored.existed { StatusCode::OK } else { StatusCode::CREATED };

@@ -81,7 +81,8 @@ impl Source {
             self.failure.worked();
             return None;
         }
-        match List::parse(&text).and_then(|list| list.newer_than(table.number())) {
+        let checked = List::parse(&text).and_then(|list| list.newer_than(table.number()));
+        match checked.and_then(|list| table.check(list)) {
             Ok(list) => {
                 self.text = text;
                 self.failure.worked();

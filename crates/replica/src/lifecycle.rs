@@ -100,8 +100,16 @@ pub struct Lifecycle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hook {
     NotCalled,
-    Held { since: u64 },
-    Returned { since: u64, at: u64, outcome: Outcome },
+    /// Until the watermark is taken, what is covered is that of an earlier call.
+    Held {
+        since: u64,
+        marked: bool,
+    },
+    Returned {
+        since: u64,
+        at: u64,
+        outcome: Outcome,
+    },
 }
 
 // === impl Budget ===
@@ -185,16 +193,13 @@ impl Lifecycle {
         self.begin(now);
     }
 
-    /// The preStop hook was called; calling it again joins the first call.
+    /// The preStop hook was called. A call while one is held is the same operation; a later one holds anew, for what is
+    /// known by then and with a time of its own: it may be the kubelet's after a person's.
     pub fn hook(&mut self, now: u64) {
         self.begin(now);
-        match self.hook {
-            Hook::NotCalled => {
-                self.hook = Hook::Held { since: now };
-                self.actions.push_back(Action::TakeWatermark);
-            }
-            Hook::Held { .. } => {}
-            Hook::Returned { outcome, .. } => self.actions.push_back(Action::ReturnHook(outcome)),
+        if matches!(self.hook, Hook::NotCalled | Hook::Returned { .. }) {
+            self.hook = Hook::Held { since: now, marked: false };
+            self.actions.push_back(Action::TakeWatermark);
         }
     }
 
@@ -211,7 +216,7 @@ impl Lifecycle {
 
     /// How far the watermark, and everything, is handed off.
     pub fn progress(&mut self, watermark: Progress, everything: Progress, now: u64) {
-        let held = matches!(self.hook, Hook::Held { .. });
+        let held = matches!(self.hook, Hook::Held { marked: true, .. });
         if watermark != Progress::Uncovered && held {
             self.return_hook(watermark.into(), now);
         }
@@ -241,7 +246,11 @@ impl Lifecycle {
     /// The next thing to do.
     pub fn poll_action(&mut self) -> Option<Action> {
         let action = self.actions.pop_front();
-        self.sealed |= action == Some(Action::Seal);
+        match (action, &mut self.hook) {
+            (Some(Action::Seal), _) => self.sealed = true,
+            (Some(Action::TakeWatermark), Hook::Held { marked, .. }) => *marked = true,
+            _ => {}
+        }
         action
     }
 
@@ -268,7 +277,7 @@ impl Lifecycle {
     }
 
     fn return_hook(&mut self, outcome: Outcome, now: u64) {
-        let Hook::Held { since } = self.hook else {
+        let Hook::Held { since, .. } = self.hook else {
             return;
         };
         self.hook = Hook::Returned { since, at: now, outcome };
@@ -283,20 +292,22 @@ impl Lifecycle {
         self.actions.push_back(Action::Exit(outcome));
     }
 
+    /// Counted from the hook's own start: the list may have said long before that the pod leaves, as it does of a pod
+    /// that was relabelled out of its group. Not before the watermark is taken: what is covered must be looked at once.
     fn hook_deadline(&self) -> Option<u64> {
-        let Hook::Held { .. } = self.hook else {
+        let Hook::Held { since, marked: true } = self.hook else {
             return None;
         };
-        Some(self.began? + millis(self.budget.hold()))
+        Some(since + millis(self.budget.hold()))
     }
 
     fn stop_deadline(&self) -> Option<u64> {
         let stopped = self.stopped.filter(|_| self.ended.is_none())?;
         let end = match self.hook {
             Hook::NotCalled => stopped + millis(self.budget.stop_without_hook.max(MIN_STOP)),
-            Hook::Held { .. } | Hook::Returned { .. } => {
+            Hook::Held { since, .. } | Hook::Returned { since, .. } => {
                 let grace = self.budget.grace.saturating_sub((self.budget.grace / 10).min(MAX_NOTICE));
-                (stopped + millis(MIN_STOP)).max(self.began? + millis(grace))
+                (stopped + millis(MIN_STOP)).max(since + millis(grace))
             }
         };
         Some(end - millis(EXIT_MARGIN))
@@ -308,115 +319,4 @@ fn millis(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn active(grace: u64) -> Lifecycle {
-        let grace = Duration::from_secs(grace);
-        let stop_without_hook = Duration::from_secs(2);
-        let mut life = Lifecycle::new(Budget { grace, handoff_timeout: Duration::from_secs(20), stop_without_hook });
-        life.bootstrapped();
-        life
-    }
-
-    fn actions(life: &mut Lifecycle) -> Vec<Action> {
-        std::iter::from_fn(|| life.poll_action()).collect()
-    }
-
-    #[test]
-    fn the_hook_returns_when_its_watermark_is_covered_and_not_before() {
-        let mut life = active(30);
-        life.hook(1_000);
-        assert_eq!(actions(&mut life), [Action::AnnounceLeaving, Action::TakeWatermark]);
-        life.progress(Progress::Uncovered, Progress::Uncovered, 1_010);
-        assert_eq!(actions(&mut life), []);
-        life.progress(Progress::Covered, Progress::Uncovered, 1_020);
-        assert_eq!(actions(&mut life), [Action::ReturnHook(Outcome::Acknowledged)]);
-        assert_eq!((life.phase(), life.held_millis()), (Phase::Draining, Some(20)));
-    }
-
-    #[test]
-    fn a_hook_that_is_never_covered_fails_at_its_deadline_and_leaves_the_reserve() {
-        let mut life = active(30);
-        life.hook(0);
-        actions(&mut life);
-        life.tick(19_999);
-        assert_eq!(actions(&mut life), []);
-        assert_eq!(life.next_deadline(), Some(20_000));
-        life.tick(20_000);
-        assert_eq!(actions(&mut life), [Action::ReturnHook(Outcome::Failed)]);
-    }
-
-    #[test]
-    fn a_short_grace_period_keeps_half_of_it_for_the_tail() {
-        let budget = |grace| active(grace).budget;
-        assert_eq!(budget(4).hold(), Duration::from_secs(2));
-        assert_eq!(budget(15).hold(), Duration::from_secs(10));
-        assert_eq!(budget(30).hold(), Duration::from_secs(20));
-    }
-
-    #[test]
-    fn a_sealed_replica_exits_with_success_only_when_everything_is_covered() {
-        let mut life = active(30);
-        life.hook(0);
-        life.progress(Progress::Covered, Progress::Covered, 5);
-        assert_eq!(life.phase(), Phase::Tail);
-        life.stop(1_000);
-        actions(&mut life);
-        life.progress(Progress::Covered, Progress::Uncovered, 1_100);
-        assert_eq!(actions(&mut life), []);
-        life.tick(26_699);
-        assert_eq!(actions(&mut life), []);
-        life.tick(26_700);
-        assert_eq!(actions(&mut life), [Action::Exit(Outcome::Failed)]);
-        life.progress(Progress::Covered, Progress::Covered, 26_800);
-        assert_eq!(actions(&mut life), [], "a failure that was said is not taken back");
-    }
-
-    #[test]
-    fn coverage_from_before_the_seal_ends_nothing() {
-        let mut life = active(30);
-        life.hook(0);
-        life.progress(Progress::Covered, Progress::Covered, 5);
-        life.stop(1_000);
-        life.progress(Progress::Covered, Progress::Covered, 1_001);
-        let before_seal = actions(&mut life);
-        assert_eq!(before_seal.last(), Some(&Action::Seal), "a write may come in before the shards are sealed");
-        life.progress(Progress::Covered, Progress::Covered, 1_002);
-        assert_eq!(actions(&mut life), [Action::Exit(Outcome::Acknowledged)]);
-    }
-
-    #[test]
-    fn a_stop_late_in_the_grace_period_still_has_two_seconds() {
-        let mut life = active(30);
-        life.hook(0);
-        life.stop(40_000);
-        assert_eq!(life.next_deadline(), Some(20_000), "the hook is still held and overdue");
-        life.tick(40_000);
-        assert_eq!(life.next_deadline(), Some(41_700));
-    }
-
-    #[test]
-    fn a_second_call_of_the_hook_is_the_same_operation() {
-        let mut life = active(30);
-        life.hook(0);
-        life.hook(10);
-        assert_eq!(actions(&mut life), [Action::AnnounceLeaving, Action::TakeWatermark]);
-        life.progress(Progress::Covered, Progress::Covered, 20);
-        life.hook(30);
-        let answer = Action::ReturnHook(Outcome::Acknowledged);
-        assert_eq!(actions(&mut life), [answer, answer]);
-    }
-
-    #[test]
-    fn a_replica_that_holds_nothing_leaves_at_once() {
-        let mut life = Lifecycle::new(active(30).budget);
-        life.hook(0);
-        life.progress(Progress::Nothing, Progress::Nothing, 0);
-        life.stop(1);
-        let mut all = actions(&mut life);
-        life.progress(Progress::Nothing, Progress::Nothing, 1);
-        all.extend(actions(&mut life));
-        assert!(all.contains(&Action::ReturnHook(Outcome::Nothing)) && all.contains(&Action::Exit(Outcome::Nothing)));
-    }
-}
+mod tests;

@@ -38,9 +38,18 @@ pub(super) enum FileError {
     NoName,
     #[error("gives {name:?} the address {address:?}, which is not host:port")]
     Address { name: String, address: String },
+    #[error("lists nobody; to end the group, stop its agents")]
+    Empty,
+    #[error("does not list {name:?}, which is this agent; give its row \"leaving\": true to make it leave")]
+    WithoutMe { name: String },
+    #[error("has the number {0}; choose one that leaves room for greater ones")]
+    Huge(u64),
     #[error("has the number {number}, but {known} was there before; each change needs a greater number")]
     Number { number: u64, known: u64 },
 }
+
+/// The greatest number taken: a slip of the keyboard must not leave a group without a next one.
+const MAX_NUMBER: u64 = 1 << 53;
 
 #[derive(Deserialize)]
 struct Text {
@@ -56,6 +65,12 @@ impl List {
     /// Checks a file's text. Fields that this release does not know are passed over.
     pub(super) fn parse(text: &[u8]) -> Result<Self, FileError> {
         let Text { number, first, members: slots } = serde_json::from_slice(text)?;
+        if slots.is_empty() {
+            return Err(FileError::Empty);
+        }
+        if number > MAX_NUMBER {
+            return Err(FileError::Huge(number));
+        }
         for (at, slot) in slots.iter().enumerate() {
             let Slot { name, address, .. } = slot;
             if name.is_empty() {
@@ -80,6 +95,14 @@ impl List {
             Some(known) if self.number <= known => Err(FileError::Number { number: self.number, known }),
             _ => Ok(self),
         }
+    }
+
+    /// Refuses a list that drops an agent which it had listed before: a slip would make it leave for good.
+    pub(super) fn keeping(self, listed: bool, name: &str) -> Result<Self, FileError> {
+        if listed && self.slot(name).is_none() {
+            return Err(FileError::WithoutMe { name: name.to_owned() });
+        }
+        Ok(self)
     }
 
     /// The slot of a name.
@@ -118,6 +141,8 @@ mod tests {
         refused(r#"{"number":3,"members":[{"name":"a","addr"#, "rename it");
         refused(r#"{"members":[]}"#, "number");
         refused(r#"{"number":"3","members":[]}"#, "expected u64");
+        refused(r#"{"number":3,"members":[]}"#, "lists nobody");
+        refused(r#"{"number":18446744073709551615,"members":[{"name":"a","address":"h:1"}]}"#, "leaves room");
         refused(r#"{"number":1,"members":[{"name":"a"}]}"#, "address");
         refused(r#"{"number":1,"members":[{"name":"","address":"h:1"}]}"#, "without a name");
         for address in ["", "h", "h:", "h:0", "h:70000", ":1", "a b:1"] {
@@ -126,6 +151,13 @@ mod tests {
         }
         refused(r#"{"number":1,"members":[{"name":"a","address":"h:1"},{"name":"a","address":"h:2"}]}"#, "twice");
         refused(r#"{"number":1,"members":[{"name":"a","address":"h:1"},{"name":"b","address":"h:1"}]}"#, "twice");
+    }
+
+    #[test]
+    fn an_agent_that_was_listed_is_not_dropped_by_a_slip() {
+        let list = || List { number: 3, first: None, slots: Vec::new() };
+        assert!(list().keeping(true, "a").is_err_and(|error| error.to_string().contains("leaving")));
+        assert!(list().keeping(false, "a").is_ok(), "it waits to be listed");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use baton_replica::{Member, MemberPhase, Membership, MembershipVersion, ReplicaId, Settings};
 
 use crate::membership::file::first::{Witness, may_start_empty};
-use crate::membership::file::list::{List, Slot};
+use crate::membership::file::list::{FileError, List, Slot};
 use crate::membership::file::probe::Identified;
 
 /// How soon a process that did not answer is asked again.
@@ -75,6 +75,11 @@ impl Table {
     /// Whether there is a file, and it has never listed this process.
     pub(super) fn waits_to_be_listed(&self) -> bool {
         self.list.is_some() && !self.listed
+    }
+
+    /// Refuses a file that drops this process.
+    pub(super) fn check(&self, list: List) -> Result<List, FileError> {
+        list.keeping(self.listed, &self.own_name)
     }
 
     /// Takes a newer file.
@@ -166,10 +171,10 @@ impl Table {
         self.others.iter().map(row)
     }
 
-    /// A phase, raised to Leaving if the file says so or no longer lists the process.
+    /// A phase, raised to Leaving if the file says so. A process that the file no longer lists is Gone once it has ended.
     fn told(&self, name: &str, address: &str, phase: MemberPhase) -> MemberPhase {
         let slot = self.list.as_ref().and_then(|(list, _)| list.slot(name)).filter(|slot| slot.address == address);
-        let leaves = slot.is_none_or(|slot| slot.leaving);
+        let leaves = slot.is_some_and(|slot| slot.leaving);
         if leaves { phase.max(MemberPhase::Leaving) } else { phase }
     }
 
