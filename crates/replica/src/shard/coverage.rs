@@ -19,8 +19,8 @@ pub enum AckLevel {
 pub struct Need {
     /// What the group asks for; never reduced.
     pub acks: u32,
-    /// The highest level in use for writes, as far as survivors can be reached for it: otherwise redundancy would fall
-    /// by one with each leaver.
+    /// The highest level in use for writes, as far as there are survivors for it: otherwise redundancy would fall by
+    /// one with each leaver.
     pub level: u32,
 }
 
@@ -59,8 +59,8 @@ impl AckLevel {
 // === impl Need ===
 
 impl Need {
-    fn count(self, reached: usize) -> usize {
-        let level = (self.level as usize).min(reached);
+    fn count(self, survivors: usize) -> usize {
+        let level = (self.level as usize).min(survivors);
         level.max(self.acks as usize)
     }
 }
@@ -97,18 +97,16 @@ impl Shard {
         if clock.is_empty() {
             return Coverage { covered: true, survivors };
         }
-        // What is asked for beyond `acks` is asked of survivors that can be reached: a frozen one must not fail the rest.
-        let linked = |id: &ReplicaId| self.peers.get(id).is_some_and(|peer| peer.link.is_some());
-        let reached: Vec<ReplicaId> = self.roster.survivors().filter(linked).collect();
-        let count = need.count(reached.len());
+        let count = need.count(survivors.len());
         let enough = survivors.iter().filter(|survivor| survivor.covers).count() >= count.max(1);
-        let others = reached.len().saturating_sub(1);
+        let others = survivors.len().saturating_sub(1);
         let vouched = |origin: ReplicaId| {
             let own = VersionVector::from_iter([(origin, clock.get(origin))]);
-            let others_with = reached.iter().filter(|id| **id != origin && acked(**id, &own));
-            others == 0 || others_with.count() >= count.clamp(1, others)
+            let others_with = survivors.iter().filter(|survivor| survivor.replica != origin);
+            others == 0
+                || others_with.filter(|survivor| acked(survivor.replica, &own)).count() >= count.clamp(1, others)
         };
-        let live_origins = reached.iter().copied().filter(|origin| clock.get(*origin) > 0);
+        let live_origins = survivors.iter().map(|survivor| survivor.replica).filter(|origin| clock.get(*origin) > 0);
         let covered = enough && live_origins.into_iter().all(vouched);
         Coverage { covered, survivors }
     }
