@@ -22,7 +22,7 @@ use proptest::test_runner::RngSeed;
 
 /// So many cases, the same in every run; a failure becomes a named test and not a line in a file.
 pub(crate) fn config(cases: u32) -> ProptestConfig {
-    let (failure_persistence, rng_seed, max_shrink_iters) = (None, RngSeed::Fixed(1), 10_000);
+    let (failure_persistence, rng_seed, max_shrink_iters) = (None, RngSeed::Fixed(1), 2_000);
     ProptestConfig { cases, failure_persistence, rng_seed, max_shrink_iters, ..ProptestConfig::default() }
 }
 

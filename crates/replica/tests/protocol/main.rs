@@ -11,6 +11,7 @@ mod convergence;
 mod deletion;
 mod departure;
 mod handoff;
+mod input;
 mod join;
 mod liveness;
 mod seeds;

@@ -1,6 +1,6 @@
 //! Deletes and overwrites: what they leave behind, and what comes too late to undo them.
 
-use baton_replica::ShardMessage;
+use baton_replica::{Entry, ShardMessage};
 
 use crate::harness::{World, key, live_state, roomy, tight};
 
@@ -48,7 +48,7 @@ fn a_late_copy_of_a_range_does_not_bring_a_key_back() {
     world.delete(b, &key("k"));
     world.exchange(a, b);
     for at in 0..8 {
-        world.replay(at);
+        world.replay(at, None);
     }
     world.settle();
     world.assert_settled();
@@ -71,6 +71,42 @@ fn a_range_over_a_gap_claims_nothing() {
     world.settle();
     world.assert_settled();
     assert_eq!(world.names(b), ["k1", "k2"]);
+}
+
+/// The window of a dead origin served again from its start, by a peer who remembers no reason for what is gone.
+#[test]
+fn a_version_that_was_seen_before_is_not_taken_again_without_its_tombstone() {
+    let (mut world, [a, b]) = World::group(tight(64));
+    world.put(a, &key("k"));
+    assert!(world.exchange_until(a, b, |message| matches!(message, ShardMessage::Range(_))));
+    let Some(ShardMessage::Range(alive)) = world.network.peek(a, b).cloned() else { unreachable!("just seen") };
+    let (link, now) = (world.network.link(a, b).expect("up"), world.now);
+    let mut forgotten = alive.clone();
+    forgotten.items[0].entry = Entry::default();
+    world.node(b).handle(a, link, ShardMessage::Range(forgotten), now).expect("whole");
+    world.node(b).handle(a, link, ShardMessage::Range(alive), now).expect("whole");
+    assert_eq!(world.names(b), Vec::<String>::new());
+}
+
+/// A chunk without a key whose version its sender has seen: it was deleted, and the tombstone is forgotten already.
+#[test]
+fn a_version_that_the_sender_of_a_chunk_has_seen_and_lost_is_deleted() {
+    let (mut world, [a, b]) = World::group(tight(2));
+    world.put(b, &key("gone"));
+    world.settle();
+    world.part(a, b);
+    for number in 0..6 {
+        world.put(a, &key(&format!("k{number}")));
+    }
+    world.connect(a, b);
+    let is_first = |message: &ShardMessage| matches!(message, ShardMessage::Chunk(chunk) if chunk.index == 0);
+    assert!(world.exchange_until(a, b, is_first));
+    let Some(ShardMessage::Chunk(mut chunk)) = world.network.peek(a, b).cloned() else { unreachable!("just seen") };
+    assert_eq!(chunk.items[0].key, key("gone"));
+    chunk.items.clear();
+    let (link, now) = (world.network.link(a, b).expect("up"), world.now);
+    world.node(b).handle(a, link, ShardMessage::Chunk(chunk), now).expect("whole");
+    assert_eq!(world.names(b), Vec::<String>::new());
 }
 
 /// Add wins over a concurrent delete, and a delete leaves what it has not observed.

@@ -99,12 +99,17 @@ impl World {
         true
     }
 
-    /// Delivers an earlier range again, after all that came since.
-    pub(crate) fn replay(&mut self, at: usize) {
-        let Some((to, link, from, range)) = self.delivered.get(at % self.delivered.len().max(1)).cloned() else {
+    /// Delivers an earlier range again, after all that came since: to whom it went, or to somebody else, who may have a gap
+    /// below it.
+    pub(crate) fn replay(&mut self, at: usize, to: Option<ReplicaId>) {
+        let Some((first, from, range)) = self.delivered.get(at % self.delivered.len().max(1)).cloned() else {
             return;
         };
-        if self.nodes.get(&to).is_some_and(|node| node.links.get(&from) == Some(&link)) {
+        let linked = |to: &ReplicaId| self.nodes.get(to).is_some_and(|node| node.links.contains_key(&from));
+        let Some(to) = to.into_iter().chain([first]).find(linked) else {
+            return;
+        };
+        if self.network.link(from, to) == self.nodes[&to].links.get(&from).copied() {
             self.hand_over(from, to, ShardMessage::Range(range));
         }
     }
@@ -152,7 +157,7 @@ impl World {
         self.note_acknowledgements(to);
         if let Some(range) = range {
             self.delivered.truncate(KEPT - 1);
-            self.delivered.push_front((to, link, from, range));
+            self.delivered.push_front((to, from, range));
         }
     }
 

@@ -33,7 +33,7 @@ pub(crate) enum Step {
     Terminate { at: u8 },
     Seal { at: u8 },
     Exit { at: u8 },
-    Replay { at: u8 },
+    Replay { at: u8, to: u8 },
     Tick { seconds: u8 },
 }
 
@@ -117,7 +117,7 @@ fn step(chances: Chances) -> impl Strategy<Value = Step> {
         5 => (some(), some()).prop_map(|(a, b)| Step::Connect { a, b }),
         cut => (some(), any::<bool>()).prop_map(|(at, noticed)| Step::Cut { at, noticed }),
         2 => some().prop_map(|at| Step::Notice { at }),
-        replay => some().prop_map(|at| Step::Replay { at }),
+        replay => (some(), some()).prop_map(|(at, to)| Step::Replay { at, to }),
     ];
     let members = prop_oneof![
         spawn => Just(Step::Spawn),
@@ -209,7 +209,7 @@ impl World {
                     world.exit(leaver);
                 }
             }),
-            Step::Replay { at } => self.replay(at.into()),
+            Step::Replay { at, to } => self.replay(at.into(), Some(self.pick(to))),
             Step::Tick { seconds } => self.now += u64::from(seconds) * 1_000,
         }
     }

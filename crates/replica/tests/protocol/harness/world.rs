@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use baton_replica::{
-    Condition, Dot, Key, Limits, LinkId, MapName, MemberPhase, Need, Range, ReplicaId, Shard, Value, VersionVector,
+    Condition, Dot, Key, Limits, MapName, MemberPhase, Need, Range, ReplicaId, Shard, Value, VersionVector,
 };
 use bytes::Bytes;
 
@@ -29,8 +29,8 @@ pub(crate) struct World {
     pub(crate) exited: Vec<(ReplicaId, VersionVector)>,
     /// The most acknowledgements that each write was ever said to have.
     pub(crate) acknowledged: BTreeMap<Dot, u32>,
-    /// Ranges that were delivered, to be delivered again: to, link, from.
-    pub(super) delivered: VecDeque<(ReplicaId, LinkId, ReplicaId, Range)>,
+    /// Ranges that were delivered, to whom and from whom, to be delivered again.
+    pub(super) delivered: VecDeque<(ReplicaId, ReplicaId, Range)>,
     limits: Vec<Limits>,
     spawned: u64,
 }

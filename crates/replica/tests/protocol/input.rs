@@ -1,0 +1,194 @@
+//! Invariant: nothing that a peer sends can crash a replica or make it claim what it was not given, whatever the peer is.
+
+use baton_replica::{
+    Applied, Chunk, ChunkItem, Dot, Entry, Hlc, Key, LinkId, MemberPhase, ProtocolError, Range, RangeItem, ReplicaId,
+    Roster, Shard, ShardMessage, Value, Version, VersionVector,
+};
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use crate::harness::{World, key, list, roomy, tight};
+
+const ME: u64 = 1;
+const PEER: u64 = 2;
+
+fn id(number: u64) -> ReplicaId {
+    ReplicaId::new(number).expect("not zero")
+}
+
+/// Counters at the edges and in between.
+fn counter() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => 0..6_u64, 1 => (u64::MAX - 3)..=u64::MAX]
+}
+
+fn origin() -> impl Strategy<Value = ReplicaId> {
+    (ME..=4).prop_map(id)
+}
+
+fn clock() -> impl Strategy<Value = VersionVector> {
+    prop::collection::vec((origin(), counter()), 0..4).prop_map(|entries| entries.into_iter().collect())
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let version = (origin(), counter(), any::<u64>()).prop_map(|(replica, counter, hlc)| Version {
+        dot: Dot { replica, counter },
+        hlc: Hlc::from_bits(hlc),
+        writer: replica,
+        value: Value { content_type: "".into(), body: Bytes::from_static(b"v") },
+    });
+    (prop::collection::vec(version, 0..3), clock()).prop_map(|(versions, context)| Entry::new(versions, context))
+}
+
+fn some_key() -> impl Strategy<Value = Key> {
+    (0..4_u8).prop_map(|number| key(&format!("k{number}")))
+}
+
+fn message() -> impl Strategy<Value = ShardMessage> {
+    let slots = prop::collection::vec(counter(), 0..4);
+    let item = (some_key(), slots, entry()).prop_map(|(key, slots, entry)| RangeItem { key, slots, entry });
+    let range = (origin(), counter(), counter(), prop::collection::vec(item, 0..4))
+        .prop_map(|(origin, from, to, items)| ShardMessage::Range(Range { origin, from, to, items }));
+    // Well-formed ranges come often, or nothing else would ever be claimed.
+    let whole =
+        (origin(), counter(), prop::collection::vec((some_key(), entry()), 0..4)).prop_map(|(origin, from, items)| {
+            let slots = (1..).map(|step| from.saturating_add(step));
+            let items =
+                items.into_iter().zip(slots).map(|((key, entry), slot)| RangeItem { key, slots: vec![slot], entry });
+            let items: Vec<RangeItem> = items.collect();
+            ShardMessage::Range(Range { origin, from, to: from.saturating_add(items.len() as u64), items })
+        });
+    let bound = || prop::option::of(some_key());
+    let items = prop::collection::vec((some_key(), entry()), 0..4);
+    let chunk = (0..3_u32, 0..3_u32, clock(), bound(), bound(), items).prop_map(
+        |(transfer, index, clock, after, through, items)| {
+            let items = items.into_iter().map(|(key, entry)| ChunkItem { key, entry }).collect();
+            ShardMessage::Chunk(Chunk { transfer, index, clock, after, through, items })
+        },
+    );
+    let applied = (clock(), any::<[bool; 4]>()).prop_map(|(clock, [full, answers_range, heard_leaving, leaving])| {
+        ShardMessage::Applied(Applied { clock, full, answers_range, heard_leaving, leaving })
+    });
+    prop_oneof![
+        2 => range,
+        4 => whole,
+        3 => chunk,
+        4 => applied,
+        2 => (origin(), counter()).prop_map(|(origin, from)| ShardMessage::Pull { origin, from }),
+        2 => origin().prop_map(|origin| ShardMessage::Behind { origin }),
+        1 => any::<u32>().prop_map(|transfer| ShardMessage::Fetch { transfer }),
+        1 => (any::<u32>(), any::<u32>()).prop_map(|(transfer, index)| ShardMessage::ChunkSeen { transfer, index }),
+    ]
+}
+
+/// A replica with three peers that are up, which has the state or waits for it, and may be leaving.
+fn replica(live: bool, leaving: bool) -> Shard {
+    let mut roster = Roster::new(id(ME));
+    roster.take(&list(1, &[2, 3, 4].map(|peer| (id(peer), MemberPhase::Active))));
+    if leaving {
+        roster.leave();
+    }
+    let mut shard = Shard::new(0, roster, tight(4));
+    if live {
+        let _ = shard.start_empty();
+        let value = Value { content_type: "".into(), body: Bytes::from_static(b"mine") };
+        shard.put(&key("k0"), value, &baton_replica::Condition::Always, 0).expect("live");
+    }
+    for peer in 2..=4 {
+        let _ = shard.link_up(id(peer), LinkId(1));
+    }
+    shard
+}
+
+proptest! {
+    #![proptest_config(crate::harness::config(768))]
+
+    #[test]
+    fn no_message_crashes_a_replica(
+        live in any::<bool>(),
+        leaving in any::<bool>(),
+        messages in prop::collection::vec((2..=4_u64, message()), 1..12),
+    ) {
+        let mut shard = replica(live, leaving);
+        for (from, message) in messages {
+            let before = shard.clock().clone();
+            let range = if let ShardMessage::Range(range) = &message { Some((range.origin, range.to)) } else { None };
+            let _ = shard.handle(id(from), LinkId(1), message, 1_000);
+            prop_assert!(shard.clock().covers_all(&before), "a clock went back");
+            if let Some((origin, to)) = range {
+                let moved = shard.clock().above(&before);
+                prop_assert!(moved.iter().all(|moved| moved == (origin, to)), "more was claimed than the range said");
+            }
+            prop_assert_eq!(shard.clock().get(id(ME)), u64::from(live), "a peer made this replica's writes");
+            for peer in 2..=4 {
+                // A transfer that is being served sends four chunks at most before it waits; the rest is a few answers.
+                let sent = std::iter::from_fn(|| shard.poll_transmit(id(peer), LinkId(1))).take(100).count();
+                prop_assert!(sent < 100, "a message made the replica talk for ever");
+            }
+        }
+        let _ = (shard.coverage(&shard.clock().clone(), baton_replica::Need { acks: 1, level: 1 }), shard.keys_not_covered());
+    }
+}
+
+/// chitchat#144: numbers at the end of their range overflowed in arithmetic that trusted the peer.
+#[test]
+fn the_greatest_counters_are_refused_or_answered_with_nothing() {
+    let mut shard = replica(true, false);
+    let pull = ShardMessage::Pull { origin: id(ME), from: u64::MAX };
+    shard.handle(id(PEER), LinkId(1), pull, 0).expect("a question");
+    while shard.poll_transmit(id(PEER), LinkId(1)).is_some() {}
+    for (from, to) in [(u64::MAX, u64::MAX), (u64::MAX - 1, u64::MAX), (u64::MAX, 0)] {
+        let slots = if from < to { vec![to] } else { Vec::new() };
+        let item = RangeItem { key: key("k"), slots, entry: Entry::default() };
+        let range = Range { origin: id(3), from, to, items: vec![item] };
+        let _ = shard.handle(id(PEER), LinkId(1), ShardMessage::Range(range), 0);
+        assert_eq!(shard.clock().get(id(3)), 0);
+    }
+}
+
+/// A range that carries less than it claims is the loss itself: it must not be joined by halves either.
+#[test]
+fn a_torn_range_has_no_effect() {
+    let carried = |slots: &[&[u64]]| {
+        let items = slots.iter().enumerate();
+        let items = items.map(|(at, slots)| RangeItem {
+            key: key(&format!("k{at}")),
+            slots: slots.to_vec(),
+            entry: Entry::new(Vec::new(), VersionVector::from_iter([(id(3), 1)])),
+        });
+        items.collect::<Vec<_>>()
+    };
+    let torn: [(u64, &[&[u64]]); 5] = [(2, &[&[1]]), (2, &[&[1], &[1]]), (2, &[&[1], &[3]]), (2, &[&[0, 1]]), (1, &[])];
+    for (to, slots) in torn {
+        let mut shard = replica(true, false);
+        let range = Range { origin: id(3), from: 0, to, items: carried(slots) };
+        let refused = shard.handle(id(PEER), LinkId(1), ShardMessage::Range(range), 0);
+        assert!(matches!(refused, Err(ProtocolError::TornRange { .. })), "{slots:?} up to {to}");
+        assert_eq!((shard.remembered_keys(), shard.clock().get(id(3))), (1, 0));
+    }
+}
+
+/// riak_kv#679: a replica that lost its memory reused its counters, and its new writes were taken for old ones.
+#[test]
+fn writes_of_this_replica_that_it_has_not_made_are_refused() {
+    let future = VersionVector::from_iter([(id(ME), 2)]);
+    let applied = Applied { clock: future, full: true, answers_range: false, heard_leaving: false, leaving: false };
+    let refused = replica(true, false).handle(id(PEER), LinkId(1), ShardMessage::Applied(applied), 0);
+    assert_eq!(refused, Err(ProtocolError::FutureOfMine { claimed: 2, made: 1 }));
+}
+
+/// What was on its way on an earlier link was applied after a newer one was up.
+#[test]
+fn a_message_of_an_earlier_link_is_refused() {
+    let (mut world, [a, b]) = World::group(roomy());
+    let earlier = world.network.link(a, b).expect("up");
+    world.part(a, b);
+    world.connect(a, b);
+    world.exchange(a, b);
+    let pull = ShardMessage::Pull { origin: a, from: 0 };
+    assert_eq!(world.node(b).shard.handle(a, earlier, pull, 0), Err(ProtocolError::NotLinked(a)));
+    assert_eq!(world.node(b).shard.poll_transmit(a, earlier), None);
+    let _ = world.node(b).shard.link_down(a, earlier);
+    world.put(a, &key("k"));
+    world.exchange(a, b);
+    assert_eq!(world.names(b), ["k"], "the end of an earlier link ends nothing");
+}
