@@ -22,9 +22,12 @@ fn a_joiner_takes_no_operation_before_it_holds_the_state() {
     let refused = world.node(joiner).shard.put(&key("k0"), value, &Condition::Absent, 0);
     assert_eq!(refused, Err(WriteError::Joining));
     assert_eq!(world.node(joiner).shard.delete(&key("k0"), &Condition::Always), Err(WriteError::Joining));
+    world.push(source);
+    assert_eq!(world.shard(source).members_that_count(), 0, "no write waits for a joiner");
     world.connect(source, joiner);
     world.exchange(source, joiner);
     assert_eq!(world.names(joiner).len(), 5);
+    assert_eq!(world.shard(source).members_that_count(), 1);
 }
 
 /// A lone pod and its replacement waited for each other: nobody served a joiner but Active members.

@@ -180,6 +180,46 @@ fn a_group_that_asks_for_two_holders_is_not_content_with_one() {
     assert!(world.is_covered(leaver));
 }
 
+/// Pekko's WriteMajority counted members that were exiting.
+#[test]
+fn a_leaving_member_acknowledges_no_write() {
+    let (mut world, leaver, writer) = pair();
+    world.leave(leaver);
+    world.exchange(leaver, writer);
+    let dot = world.put(writer, &key("k2")).expect("live");
+    world.exchange(leaver, writer);
+    assert!(world.shard(leaver).clock().covers(dot));
+    assert_eq!((world.shard(writer).acknowledgements(dot), world.shard(writer).members_that_count()), (0, 0));
+}
+
+/// A giver that leaves says so with each acknowledgement: the notice of its departure may come by a slower way.
+#[test]
+fn what_a_leaver_acknowledges_does_not_count_before_its_departure_is_heard_of() {
+    let (mut world, a, b) = pair();
+    world.leave_silently(b);
+    world.leave(a);
+    world.exchange(a, b);
+    assert_eq!(world.shard(a).members_that_count(), 1, "nobody has told a of b's departure");
+    assert!(!world.is_covered(a));
+}
+
+/// Writes taken in after the last look at the coverage: the target moved, and what came then was left behind.
+#[test]
+fn a_sealed_member_takes_nothing_in_and_acknowledges_nothing_more() {
+    let (mut world, leaver, writer) = pair();
+    world.leave(leaver);
+    world.seal(leaver);
+    world.exchange(leaver, writer);
+    let before = world.shard(leaver).clock().clone();
+    assert!(world.is_covered(leaver));
+    let dot = world.put(writer, &key("k2")).expect("live");
+    world.exchange(leaver, writer);
+    assert_eq!(world.shard(leaver).clock(), &before);
+    assert!(world.put(leaver, &key("k3")).is_none());
+    assert_eq!(world.shard(writer).acknowledgements(dot), 0);
+    assert!(world.exit(leaver));
+}
+
 /// Two tasks gave a shard their views of the members in the wrong order, and it forgot that it leaves.
 #[test]
 fn a_view_of_the_members_that_arrives_late_undoes_nothing() {

@@ -10,7 +10,7 @@ use crate::harness::{Chances, Schedule, run, schedules};
 use crate::{acknowledgement, convergence, deletion, handoff};
 
 /// Seeds of a plain run; `BATON_SEEDS` asks for more.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 300;
 
 /// Steps of a schedule.
 const STEPS: usize = 240;

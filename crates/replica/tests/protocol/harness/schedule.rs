@@ -29,7 +29,7 @@ pub(crate) enum Step {
     Spawn,
     Crash { at: u8 },
     Bury,
-    Leave { at: u8 },
+    Leave { at: u8, silent: bool },
     Terminate { at: u8 },
     Seal { at: u8 },
     Exit { at: u8 },
@@ -122,7 +122,7 @@ fn step(chances: Chances) -> impl Strategy<Value = Step> {
     let members = prop_oneof![
         spawn => Just(Step::Spawn),
         crash => some().prop_map(|at| Step::Crash { at }),
-        leave => some().prop_map(|at| Step::Leave { at }),
+        leave => (some(), any::<bool>()).prop_map(|(at, silent)| Step::Leave { at, silent }),
         leave.div_ceil(2) => some().prop_map(|at| Step::Terminate { at }),
         leave => some().prop_map(|at| Step::Seal { at }),
         leave * 2 => some().prop_map(|at| Step::Exit { at }),
@@ -201,7 +201,8 @@ impl World {
                 }
             }
             Step::Bury => drop(self.operator.bury()),
-            Step::Leave { at } => self.leave(self.pick(at)),
+            Step::Leave { at, silent: true } => self.leave_silently(self.pick(at)),
+            Step::Leave { at, silent: false } => self.leave(self.pick(at)),
             Step::Terminate { at } => self.terminate(self.pick(at)),
             Step::Seal { at } => self.for_a_leaver(at, Self::seal),
             Step::Exit { at } => self.for_a_leaver(at, |world, leaver| {

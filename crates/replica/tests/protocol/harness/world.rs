@@ -142,13 +142,19 @@ impl World {
 
     /// The process leaves: its hook was called.
     pub(crate) fn leave(&mut self, replica: ReplicaId) {
-        let node = self.node(replica);
-        if node.phase == MemberPhase::Leaving {
-            return;
+        if self.nodes[&replica].phase != MemberPhase::Leaving {
+            self.leave_silently(replica);
+            self.announce(replica);
         }
-        node.leave();
-        self.operator.report(replica, MemberPhase::Leaving);
-        self.announce(replica);
+    }
+
+    /// The process leaves, and its peers hear of it from the operator only.
+    pub(crate) fn leave_silently(&mut self, replica: ReplicaId) {
+        let node = self.node(replica);
+        if node.phase != MemberPhase::Leaving {
+            node.leave();
+            self.operator.report(replica, MemberPhase::Leaving);
+        }
     }
 
     /// The operator sees a pod terminate; its process hears of it when the list reaches it.
