@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use backon::ExponentialBuilder;
 use baton_crds::{HandoffGroup, Membership};
 use baton_telemetry::Repeat;
 use futures_util::StreamExt;
@@ -25,6 +26,12 @@ use crate::index::{GroupFacts, GroupKey, Index, Listing, OptIn, PodFacts, Replic
 
 /// How long one watch call lasts. A connection that died silently is noticed 5 s after that.
 const WATCH_SECONDS: u32 = 30;
+
+/// The pauses before a watch that failed is tried again. Each is up to twice as long by chance. No more, since an operator
+/// without its watches sees no pod come or go: five small requests in some seconds are no burden on an API server that has
+/// just come back.
+const FIRST_PAUSE: Duration = Duration::from_millis(800);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// The annotation of a ReplicaSet with the revision of its Deployment.
 const REVISION: &str = "deployment.kubernetes.io/revision";
@@ -98,9 +105,14 @@ impl Feed {
         K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
         F: Send + 'static,
     {
-        let events = watcher::watcher(api, config()).default_backoff();
+        let events = watcher::watcher(api, config()).backoff(backoff());
         follow(events.boxed(), kind, self.index.clone(), self.api.clone(), self.listed.clone())
     }
+}
+
+fn backoff() -> watcher::ExponentialBackoff {
+    let pauses = ExponentialBuilder::new().with_min_delay(FIRST_PAUSE).with_max_delay(MAX_PAUSE).with_factor(2.0);
+    pauses.with_jitter().without_max_times().into()
 }
 
 async fn follow<K, F>(
