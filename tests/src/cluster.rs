@@ -1,5 +1,6 @@
 //! The cluster under test, as `cargo xtask cluster up` makes it, with Baton installed.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -27,6 +28,7 @@ pub struct Cluster {
     kubectl: PathBuf,
     kubeconfig: PathBuf,
     manifests: Vec<Value>,
+    _lock: File,
 }
 
 // === impl Cluster ===
@@ -42,10 +44,11 @@ impl Cluster {
             );
         };
         let (kubectl, kubeconfig) = (PathBuf::from(kubectl), PathBuf::from(kubeconfig));
+        let lock = lock(&kubeconfig)?;
         let mut proxy = Command::new(&kubectl);
         proxy.env("KUBECONFIG", &kubeconfig);
         let api = Arc::new(Api::connect(proxy, folder)?);
-        let mut cluster = Self { api, kubectl, kubeconfig, manifests: Vec::new() };
+        let mut cluster = Self { api, kubectl, kubeconfig, manifests: Vec::new(), _lock: lock };
         cluster.manifests = cluster.read_manifests()?;
         cluster.wait_for_operator().context("Baton is not installed, or does not work")?;
         Ok(cluster)
@@ -134,6 +137,17 @@ impl Cluster {
         let objects = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
         objects.collect::<Result<_, _>>().context("kubectl printed no JSON")
     }
+}
+
+/// Two suites on one cluster would take each other's operator away.
+fn lock(kubeconfig: &Path) -> Result<File> {
+    let path = kubeconfig.with_extension("e2e-lock");
+    let file = File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    if file.try_lock().is_err() {
+        eprintln!("Waiting for another end-to-end suite on this cluster to end.");
+        file.lock()?;
+    }
+    Ok(file)
 }
 
 /// Kills a process of a pod as the kernel would: `/baton-agent run`, `/arena`. Nodes are network namespaces of this
