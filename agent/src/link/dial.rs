@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use baton_replica::{Member, MemberPhase, ReplicaId};
 use baton_wire::peer::peer_client::PeerClient;
@@ -87,11 +87,11 @@ async fn keep_dialling(engine: Arc<Engine>, peer: ReplicaId, address: String) {
             failing = false;
             continue;
         }
+        let began = Instant::now();
         match dial(&engine, peer, &address).await {
-            Ok(()) => {
-                backoff = FIRST_BACKOFF;
-                failing = false;
-            }
+            // A link that ends at once was refused, and would be again.
+            Ok(()) if began.elapsed() >= SILENCE => backoff = FIRST_BACKOFF,
+            Ok(()) => {}
             Err(error) => {
                 if !std::mem::replace(&mut failing, true) {
                     debug!(%peer, %address, %error, "Cannot reach a peer; trying on");
