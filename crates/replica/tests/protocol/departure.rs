@@ -111,6 +111,32 @@ fn a_survivor_counts_again_when_its_link_is_back() {
     assert!(world.is_covered(leaver));
 }
 
+/// Redis with WAIT: each write was confirmed by somebody, and nobody who was left had them all.
+#[test]
+fn two_survivors_with_a_half_each_cover_nothing() {
+    let (mut world, [leaver, dead, left, right]) = World::group(roomy());
+    for (a, b) in [(dead, left), (left, right), (leaver, left)] {
+        world.part(a, b);
+    }
+    world.need = Need { acks: 1, level: 0 };
+    world.put(dead, &key("of the dead"));
+    world.exchange(dead, leaver);
+    world.exchange(dead, right);
+    world.crash(dead);
+    world.leave(leaver);
+    world.exchange(leaver, right);
+    let own = world.put(leaver, &key("its own")).expect("live");
+    world.connect(leaver, left);
+    let of_the_dead = |message: &ShardMessage| matches!(message, ShardMessage::Range(range) if range.items[0].key == key("of the dead"));
+    assert!(world.exchange_until(leaver, left, of_the_dead));
+    world.pump(left, leaver, 4);
+    while world.deliver(left, leaver) {}
+    assert!(world.shard(left).clock().covers(own) && world.shard(leaver).acknowledgements(own) == 1);
+    assert!(!world.is_covered(leaver));
+    world.exchange(leaver, left);
+    assert!(world.is_covered(leaver));
+}
+
 /// Redundancy fell by one with each leaver: the last other holder of a write left it with its origin alone.
 #[test]
 fn an_origin_does_not_vouch_alone_for_its_own_writes() {

@@ -16,25 +16,70 @@ const KEYS: u8 = 4;
 /// One step. Numbers choose among what is there.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
-    Put { at: u8, key: u8 },
-    Delete { at: u8, key: u8 },
-    Pump { at: u8, count: u8 },
-    Deliver { at: u8 },
-    Exchange { at: u8 },
-    Flush { at: u8 },
-    Connect { a: u8, b: u8 },
-    Cut { at: u8, noticed: bool },
-    Notice { at: u8 },
-    Push { at: u8 },
+    Put {
+        at: u8,
+        key: u8,
+    },
+    Delete {
+        at: u8,
+        key: u8,
+    },
+    Pump {
+        at: u8,
+        count: u8,
+    },
+    Deliver {
+        at: u8,
+    },
+    Exchange {
+        at: u8,
+    },
+    Flush {
+        at: u8,
+    },
+    Connect {
+        a: u8,
+        b: u8,
+    },
+    Cut {
+        at: u8,
+        noticed: bool,
+    },
+    Notice {
+        at: u8,
+    },
+    Push {
+        at: u8,
+    },
     Spawn,
-    Crash { at: u8 },
+    Crash {
+        at: u8,
+    },
     Bury,
-    Leave { at: u8, silent: bool },
-    Terminate { at: u8 },
-    Seal { at: u8 },
-    Exit { at: u8 },
-    Replay { at: u8, to: u8 },
-    Tick { seconds: u8 },
+    Leave {
+        at: u8,
+        silent: bool,
+    },
+    Terminate {
+        at: u8,
+    },
+    Seal {
+        at: u8,
+    },
+    Exit {
+        at: u8,
+    },
+    /// Leaves, seals and ends at once, if it believes that it may.
+    Depart {
+        at: u8,
+    },
+    Replay {
+        at: u8,
+        to: u8,
+    },
+    Tick {
+        seconds: u8,
+    },
 }
 
 /// A whole run.
@@ -126,9 +171,10 @@ fn step(chances: Chances) -> impl Strategy<Value = Step> {
         leave.div_ceil(2) => some().prop_map(|at| Step::Terminate { at }),
         leave => some().prop_map(|at| Step::Seal { at }),
         leave * 2 => some().prop_map(|at| Step::Exit { at }),
+        leave => some().prop_map(|at| Step::Depart { at }),
         1 => Just(Step::Bury),
     ];
-    let (written, moved) = (put + delete, spawn + crash + leave * 4 + 1);
+    let (written, moved) = (put + delete, spawn + crash + leave * 5 + 1);
     // What a step shrinks to comes first.
     let tick = (0..3_u8).prop_map(|seconds| Step::Tick { seconds });
     prop_oneof![1 => tick, written => writes, 40 => talk, 9 + cut + replay => links, moved => members]
@@ -205,13 +251,21 @@ impl World {
             Step::Leave { at, silent: false } => self.leave(self.pick(at)),
             Step::Terminate { at } => self.terminate(self.pick(at)),
             Step::Seal { at } => self.for_a_leaver(at, Self::seal),
-            Step::Exit { at } => self.for_a_leaver(at, |world, leaver| {
-                if world.can_spare(leaver) {
-                    world.exit(leaver);
-                }
-            }),
+            Step::Exit { at } => self.for_a_leaver(at, Self::exit_if_spared),
+            Step::Depart { at } => {
+                let replica = self.pick(at);
+                self.leave_silently(replica);
+                self.seal(replica);
+                self.exit_if_spared(replica);
+            }
             Step::Replay { at, to } => self.replay(at.into(), Some(self.pick(to))),
             Step::Tick { seconds } => self.now += u64::from(seconds) * 1_000,
+        }
+    }
+
+    fn exit_if_spared(&mut self, replica: ReplicaId) {
+        if self.can_spare(replica) {
+            self.exit(replica);
         }
     }
 

@@ -98,6 +98,7 @@ pub(super) fn ranges_of(donor: &mut Shard) -> Vec<Range> {
             });
             let range = range.expect("the window reaches back to the start");
             assert_eq!((range.origin, range.from), (origin, from));
+            assert!(range.to > from, "the donor does not send what it has");
             from = range.to;
             ranges.push(range);
         }
