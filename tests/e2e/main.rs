@@ -89,5 +89,7 @@ fn run(arguments: &Arguments) -> Result<Conclusion> {
             scenario.perform(&cluster).map_err(|error| Failed::from(format!("{:?}", Failure::from(error))))
         })
     };
-    Ok(libtest_mimic::run(arguments, SCENARIOS.iter().map(trial).collect()))
+    let conclusion = libtest_mimic::run(arguments, SCENARIOS.iter().map(trial).collect());
+    cluster.api.close();
+    Ok(conclusion)
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -23,7 +24,7 @@ pub struct Api {
     base: String,
     http: Http,
     streams: Agent,
-    _proxy: Process,
+    proxy: Mutex<Process>,
 }
 
 // === impl Api ===
@@ -40,7 +41,13 @@ impl Api {
             Ok(format!("http://{}", address.context("it does not say where")?.trim()))
         })?;
         let streams = Agent::config_builder().proxy(None).build().into();
-        Ok(Self { base, http: Http::new(TIMEOUT), streams, _proxy: proxy })
+        Ok(Self { base, http: Http::new(TIMEOUT), streams, proxy: Mutex::new(proxy) })
+    }
+
+    /// Ends the proxy. Threads that still watch may outlive the suite's last scenario, and nobody waits for them.
+    pub fn close(&self) {
+        // It may have ended already.
+        let _ = self.proxy.lock().unwrap_or_else(PoisonError::into_inner).kill();
     }
 
     /// Sends a request and returns whatever the server answers.
