@@ -37,10 +37,10 @@ impl Drop for Server {
     }
 }
 
-/// Plays for two seconds; a fifth of all moves are departures.
+/// Plays for two seconds. Some leave, which takes them a while; of fifty, many still play at the end.
 fn load(server: &Server, record: &Path) {
     let done = Command::new(ARENA)
-        .args(["load", "--url", &server.url, "--players=10", "--rate=100", "--leave=0.2", "--duration=2", "--report"])
+        .args(["load", "--url", &server.url, "--players=50", "--rate=500", "--leave=0.05", "--duration=2", "--report"])
         .arg(record)
         .output()
         .expect("the load runs");
