@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::mutant::{Mutant, active};
 use crate::{Dot, Hlc, ReplicaId, VersionVector};
 
 /// What a client stored: bytes and what they are.
@@ -79,6 +80,9 @@ impl Entry {
     /// Replaces all that is observed by one new version.
     pub(crate) fn put(&mut self, version: Version) {
         self.supersede_observed();
+        if active(Mutant::PutDropsContext) {
+            self.context = VersionVector::new();
+        }
         self.versions.push(version);
     }
 
@@ -86,7 +90,12 @@ impl Entry {
     /// that has seen the delete but not what it deleted could bring the key back.
     pub(crate) fn delete(&mut self, dot: Dot) {
         self.supersede_observed();
-        self.context.raise(dot.replica, dot.counter);
+        if active(Mutant::DeleteDropsContext) {
+            self.context = VersionVector::new();
+        }
+        if !active(Mutant::DeleteWithoutOwnDot) {
+            self.context.raise(dot.replica, dot.counter);
+        }
     }
 
     /// The join rule. `covers` says which dots the local replica has seen; `absent` is, in a full-state join, the
@@ -102,7 +111,9 @@ impl Entry {
         });
         for their in theirs {
             let held = self.versions.iter().any(|mine| mine.dot == their.dot);
-            if !held && !covers.covers(their.dot) && !self.context.covers(their.dot) {
+            let covered = covers.covers(their.dot) && !active(Mutant::JoinPastClock);
+            let superseded = self.context.covers(their.dot) && !active(Mutant::JoinPastContext);
+            if !held && !covered && !superseded {
                 self.versions.push(their);
             }
         }

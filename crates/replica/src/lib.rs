@@ -16,6 +16,7 @@ mod lifecycle;
 mod log;
 mod membership;
 mod message;
+mod mutant;
 mod roster;
 mod shard;
 mod store;
@@ -29,6 +30,8 @@ pub use key::{Key, KeyError, MAX_KEY_BYTES, MapName, MapNameError};
 pub use lifecycle::{Action, Budget, Lifecycle, Outcome, Phase, Progress};
 pub use membership::{MapLimits, Member, MemberPhase, Membership, MembershipVersion, Settings};
 pub use message::{Applied, Chunk, ChunkItem, Range, RangeItem, ShardMessage};
+#[cfg(feature = "mutants")]
+pub use mutant::{Mutant, with as with_mutant};
 pub use roster::{Peer, Roster};
 pub use shard::{
     AckLevel, Condition, Coverage, Effects, Limits, LinkId, Listed, Need, ProtocolError, Read, Shard, Survivor, Wake,

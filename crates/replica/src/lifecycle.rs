@@ -10,6 +10,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::mutant::{Mutant, active};
+
 /// The kubelet stops a container at once when its grace is used up, but never gives SIGTERM less than this.
 const MIN_STOP: Duration = Duration::from_secs(2);
 
@@ -216,11 +218,13 @@ impl Lifecycle {
 
     /// How far the watermark, and everything, is handed off.
     pub fn progress(&mut self, watermark: Progress, everything: Progress, now: u64) {
-        let held = matches!(self.hook, Hook::Held { marked: true, .. });
+        let early = active(Mutant::HookBeforeWatermark);
+        let held = matches!(self.hook, Hook::Held { marked, .. } if marked || early);
         if watermark != Progress::Uncovered && held {
             self.return_hook(watermark.into(), now);
         }
-        if everything != Progress::Uncovered && self.sealed {
+        let sealed = self.sealed || active(Mutant::ExitBeforeSeal);
+        if everything != Progress::Uncovered && sealed {
             self.exit(everything.into(), now);
         }
         if everything != Progress::Uncovered && self.phase == Phase::Draining {
@@ -230,11 +234,12 @@ impl Lifecycle {
 
     /// Acts on deadlines that have passed.
     pub fn tick(&mut self, now: u64) {
+        let late = if active(Mutant::DeadlineIsSuccess) { Outcome::Acknowledged } else { Outcome::Failed };
         if self.hook_deadline().is_some_and(|deadline| now >= deadline) {
-            self.return_hook(Outcome::Failed, now);
+            self.return_hook(late, now);
         }
         if self.stop_deadline().is_some_and(|deadline| now >= deadline) {
-            self.exit(Outcome::Failed, now);
+            self.exit(late, now);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::mutant::{Mutant, active};
 use crate::{MemberPhase, Membership, ReplicaId};
 
 /// One other member.
@@ -90,7 +91,10 @@ impl Roster {
 
     /// Members that are Active and not leaving: whose acknowledgement counts.
     pub fn survivors(&self) -> impl Iterator<Item = ReplicaId> + '_ {
-        self.members().filter(|(_, peer)| peer.phase == MemberPhase::Active).map(|(id, _)| id)
+        let stays = |phase| {
+            phase == MemberPhase::Active || (phase == MemberPhase::Leaving && active(Mutant::LeavingPeerCounted))
+        };
+        self.members().filter(move |(_, peer)| stays(peer.phase)).map(|(id, _)| id)
     }
 
     /// Linked members that hold the state, those that stay first.

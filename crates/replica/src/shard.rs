@@ -185,6 +185,10 @@ impl Shard {
         matches!(self.stage, Stage::Joining | Stage::Sealed { held_state: false })
     }
 
+    const fn is_sealed(&self) -> bool {
+        matches!(self.stage, Stage::Sealed { .. })
+    }
+
     /// Whether this replica leaves.
     pub const fn is_leaving(&self) -> bool {
         self.roster.leaving()

@@ -1,5 +1,6 @@
 //! How a shard gets what it lacks: the whole state when it joins, single origins when their replica cannot send.
 
+use crate::mutant::{Mutant, active};
 use crate::shard::{Effects, Shard, Stage, Wake};
 use crate::{MemberPhase, ReplicaId};
 
@@ -44,7 +45,7 @@ impl Shard {
     /// Asks for origins that cannot send their writes themselves, from linked peers that have more of them. Says whether
     /// there is anything to ask for.
     pub(super) fn want_pulls(&mut self) -> bool {
-        if !matches!(self.stage, Stage::Live) {
+        if !matches!(self.stage, Stage::Live) || active(Mutant::GapsOfTheDeadStay) {
             return false;
         }
         let me = self.me();

@@ -1,5 +1,6 @@
 //! Who has acknowledged what: for single writes, and for the handoff of everything.
 
+use crate::mutant::{Mutant, active};
 use crate::shard::Shard;
 use crate::{Dot, ReplicaId, VersionVector};
 
@@ -60,7 +61,7 @@ impl AckLevel {
 
 impl Need {
     fn count(self, survivors: usize) -> usize {
-        let level = (self.level as usize).min(survivors);
+        let level = if active(Mutant::HandoffForgetsLevel) { 0 } else { (self.level as usize).min(survivors) };
         level.max(self.acks as usize)
     }
 }
@@ -88,9 +89,12 @@ impl Shard {
     /// replica leaves and while they were not leaving themselves; and no origin vouches alone for its own writes while
     /// there is another survivor.
     pub fn coverage(&self, clock: &VersionVector, need: Need) -> Coverage {
+        let own = VersionVector::from_iter([(self.me(), clock.get(self.me()))]);
+        let clock = if active(Mutant::HandoffOfOwnWrites) { &own } else { clock };
         // A giver whose link is down may have crashed: its acknowledgement is void until it is heard of again.
         let acked = |id: ReplicaId, clock: &VersionVector| {
-            self.peers.get(&id).is_some_and(|peer| peer.link.is_some() && peer.counted.covers_all(clock))
+            let up = |link: bool| link || active(Mutant::UnlinkedGiverCounted);
+            self.peers.get(&id).is_some_and(|peer| up(peer.link.is_some()) && peer.counted.covers_all(clock))
         };
         let survivors: Vec<Survivor> =
             self.roster.survivors().map(|replica| Survivor { replica, covers: acked(replica, clock) }).collect();
@@ -107,7 +111,7 @@ impl Shard {
                 || others_with.filter(|survivor| acked(survivor.replica, &own)).count() >= count.clamp(1, others)
         };
         let live_origins = survivors.iter().map(|survivor| survivor.replica).filter(|origin| clock.get(*origin) > 0);
-        let covered = enough && live_origins.into_iter().all(vouched);
+        let covered = enough && (live_origins.into_iter().all(vouched) || active(Mutant::OriginCoversItself));
         Coverage { covered, survivors }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::mutant::{Mutant, active};
 use crate::shard::{ProtocolError, Shard};
 use crate::{Entry, Key, Range, RangeItem, ReplicaId, VersionVector};
 
@@ -33,6 +34,12 @@ impl Shard {
             slots.push(counter);
             to = counter;
         }
+        if active(Mutant::LogCompacted) {
+            let here = |dot: crate::Dot| dot.replica == origin && dot.counter > from && dot.counter <= to;
+            let later = |entry: &Entry| !entry.versions().iter().any(|version| here(version.dot));
+            let dropped = items.values_mut().map(|(_, entry)| entry).filter(|entry| later(entry));
+            dropped.for_each(|entry| *entry = Entry::default());
+        }
         let items = items.into_iter().map(|(key, (slots, entry))| RangeItem { key: key.clone(), slots, entry });
         Some(Range { origin, from, to, items: items.collect() })
     }
@@ -49,14 +56,15 @@ impl Shard {
             self.join_entry(&key, entry, None, now);
         }
         let known = self.clock.get(origin);
-        if known < from || to <= known {
+        let gap = known < from && !active(Mutant::ClaimOverGap);
+        if gap || to <= known {
             return Ok(false);
         }
         slots.sort_unstable_by_key(|(counter, _)| *counter);
         for (counter, key) in slots.into_iter().filter(|(counter, _)| *counter > known) {
             self.log.push(origin, counter, key);
         }
-        self.clock.raise(origin, to);
+        self.clock.raise(origin, to + u64::from(active(Mutant::RangeClaimsOneMore)));
         Ok(true)
     }
 

@@ -1,5 +1,6 @@
 //! What a message does.
 
+use crate::mutant::{Mutant, active};
 use crate::shard::link::{Flight, Link, Owed};
 use crate::shard::{Effects, LinkId, ProtocolError, Shard, Stage, Wake};
 use crate::{Applied, Range, ReplicaId, ShardMessage, VersionVector};
@@ -64,7 +65,8 @@ impl Shard {
         let before = peer.acked.get(me);
         peer.acked.join(&applied.clock);
         // The giver may have heard of the departure, from the operator, before this replica itself did.
-        let counts = applied.heard_leaving && !applied.leaving;
+        let heard = applied.heard_leaving || active(Mutant::OldAckCounted);
+        let counts = heard && (!applied.leaving || active(Mutant::LeaversCountEachOther));
         if counts {
             peer.counted.join(&applied.clock);
         }
@@ -91,7 +93,8 @@ impl Shard {
         if let Some(link) = self.link(from) {
             link.asking.remove(&origin);
         }
-        if !matches!(self.stage, Stage::Live) {
+        let takes = matches!(self.stage, Stage::Live) || (self.is_sealed() && active(Mutant::SealTakesData));
+        if !takes {
             return Ok(Effects::default());
         }
         self.refuse_future(&VersionVector::from_iter([(origin, range.to)]))?;

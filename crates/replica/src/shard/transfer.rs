@@ -3,6 +3,7 @@
 //! The sender fixes its clock at the start and streams the shard in key order. The receiver joins each chunk and takes
 //! the clock with the last chunk only: a transfer that stops in the middle leaves joined entries and no claim.
 
+use crate::mutant::{Mutant, active};
 use crate::shard::range::weight;
 use crate::shard::{Effects, ProtocolError, Shard, Stage, Wake};
 use crate::{Chunk, ChunkItem, Entry, Key, ReplicaId, ShardMessage, VersionVector};
@@ -57,6 +58,9 @@ impl Shard {
     /// The link to a peer changed: a transfer on it is over. Peers repeat what they had to say of their windows when
     /// they hear this replica's whole clock again.
     pub(super) fn forget_transfer_from(&mut self, peer: ReplicaId) {
+        if active(Mutant::TransferOutlivesLink) {
+            return;
+        }
         if self.incoming.take_if(|incoming| incoming.from == peer).is_some() {
             self.announce_everything();
         }
@@ -142,6 +146,9 @@ impl Shard {
         let last = chunk.is_last();
         let clock = chunk.clock.clone();
         self.join_chunk(chunk, now);
+        if active(Mutant::ClockWithFirstChunk) {
+            self.claim(&clock);
+        }
         if let Some(link) = self.link(from) {
             link.chunk_seen = Some((transfer, index));
         }
@@ -155,20 +162,17 @@ impl Shard {
         absent.retain(|key| !sent(key));
         let absent = absent.into_iter().map(|key| ChunkItem { key, entry: Entry::default() });
         let absent: Vec<ChunkItem> = absent.collect();
+        let clock = if active(Mutant::AbsentIsDeleted) { self.clock.clone() } else { clock };
+        let absent_in = Some(&clock).filter(|_| !active(Mutant::AbsentIsKept));
         for ChunkItem { key, entry } in items.into_iter().chain(absent) {
-            self.join_entry(&key, entry, Some(&clock), now);
+            self.join_entry(&key, entry, absent_in, now);
         }
     }
 
     /// The whole shard has arrived: its clock may be claimed now, and not before.
     fn end_incoming(&mut self, clock: &VersionVector) -> Effects {
         self.incoming = None;
-        for (origin, counter) in clock.iter() {
-            if counter > self.clock.get(origin) {
-                self.log.restart(origin, counter);
-                self.clock.raise(origin, counter);
-            }
-        }
+        self.claim(clock);
         let bootstrapped = self.is_joining();
         if bootstrapped {
             self.stage = Stage::Live;
@@ -176,5 +180,17 @@ impl Shard {
         self.announce_everything();
         self.want_pulls();
         Effects { wake: Wake::All, acknowledged: false, bootstrapped }
+    }
+
+    /// Everything below the clock is here now, without slots.
+    fn claim(&mut self, clock: &VersionVector) {
+        for (origin, counter) in clock.iter() {
+            if counter > self.clock.get(origin) {
+                if !active(Mutant::LogOverTransfer) {
+                    self.log.restart(origin, counter);
+                }
+                self.clock.raise(origin, counter);
+            }
+        }
     }
 }

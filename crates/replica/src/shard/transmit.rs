@@ -1,5 +1,6 @@
 //! What there is to send. All of it is derived from state, so nothing queues up behind a slow peer.
 
+use crate::mutant::{Mutant, active};
 use crate::shard::link::{Flight, Owed};
 use crate::shard::{LinkId, Shard, Stage};
 use crate::{Applied, ReplicaId, ShardMessage};
@@ -75,6 +76,10 @@ impl Shard {
             return None;
         }
         let range = self.make_range(me, from);
+        if let (Some(range), true) = (&range, active(Mutant::AckBySending)) {
+            let sent = range.to;
+            self.peers.get_mut(&peer)?.acked.raise(me, sent);
+        }
         let link = self.link(peer)?;
         match range {
             Some(range) => {

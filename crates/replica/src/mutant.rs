@@ -1,0 +1,126 @@
+//! Wrong protocols on purpose: each mutant breaks one rule, and the simulation must notice.
+//!
+//! Without the feature `mutants` no rule can be broken: [`active`] is a constant. With it, one mutant at a time is at
+//! work in a thread, between the beginning and the end of [`with`].
+
+macro_rules! mutants {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// One broken rule.
+        #[cfg_attr(not(feature = "mutants"), expect(unreachable_pub, reason = "seen from outside with the feature"))]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Mutant {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        #[cfg(feature = "mutants")]
+        impl Mutant {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// What it does, in a sentence.
+            pub const fn sentence(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($doc,)+).trim_ascii(),)+
+                }
+            }
+        }
+    };
+}
+
+mutants! {
+    /// The clock of a full-state transfer is joined with the first chunk.
+    ClockWithFirstChunk,
+    /// A range leaves out keys that were written again later.
+    LogCompacted,
+    /// A sender takes what it sent as acknowledged.
+    AckBySending,
+    /// A range is claimed although something is missing below it.
+    ClaimOverGap,
+    /// A range claims one dot more than it carries.
+    RangeClaimsOneMore,
+    /// A put forgets what it has superseded.
+    PutDropsContext,
+    /// A delete forgets what it has superseded.
+    DeleteDropsContext,
+    /// A delete leaves its own dot out of the context.
+    DeleteWithoutOwnDot,
+    /// An arriving version is added though the clock covers it: it was deleted.
+    JoinPastClock,
+    /// An arriving version is added though the entry's context covers it: it was superseded.
+    JoinPastContext,
+    /// A chunk deletes what the sender has never seen.
+    AbsentIsDeleted,
+    /// What a full-state transfer leaves out is kept though the sender has seen it deleted.
+    AbsentIsKept,
+    /// After a full-state transfer the log pretends to reach below it.
+    LogOverTransfer,
+    /// A transfer whose link is gone is waited for.
+    TransferOutlivesLink,
+    /// Members that are leaving count as survivors.
+    LeavingPeerCounted,
+    /// Two leavers count each other's acknowledgements.
+    LeaversCountEachOther,
+    /// Acknowledgements from before the departure was heard of count for it.
+    OldAckCounted,
+    /// An origin counts as cover for its own dots.
+    OriginCoversItself,
+    /// A survivor whose link is down counts for a handoff.
+    UnlinkedGiverCounted,
+    /// A handoff is content with fewer holders than the writes had asked for.
+    HandoffForgetsLevel,
+    /// A handoff looks at the leaver's own writes only.
+    HandoffOfOwnWrites,
+    /// A sealed replica goes on applying and acknowledging.
+    SealTakesData,
+    /// A stopped process ends on what was covered before it was sealed.
+    ExitBeforeSeal,
+    /// A hook returns on what an earlier one had waited for.
+    HookBeforeWatermark,
+    /// A departure whose time is up is reported as acknowledged.
+    DeadlineIsSuccess,
+    /// The writes of a replica that is gone are asked of nobody.
+    GapsOfTheDeadStay,
+}
+
+/// Whether this mutant is at work in this thread.
+#[cfg(feature = "mutants")]
+pub(crate) fn active(mutant: Mutant) -> bool {
+    switch::ACTIVE.get() == Some(mutant)
+}
+
+/// Whether a rule is broken: none is.
+#[cfg(not(feature = "mutants"))]
+pub(crate) const fn active(_: Mutant) -> bool {
+    false
+}
+
+#[cfg(feature = "mutants")]
+pub use switch::with;
+
+#[cfg(feature = "mutants")]
+mod switch {
+    use std::cell::Cell;
+
+    use super::Mutant;
+
+    thread_local! {
+        pub(super) static ACTIVE: Cell<Option<Mutant>> = const { Cell::new(None) };
+    }
+
+    /// Runs something in this thread while a mutant, or none, is at work.
+    pub fn with<R>(mutant: Option<Mutant>, run: impl FnOnce() -> R) -> R {
+        let restore = Restore(ACTIVE.replace(mutant));
+        let result = run();
+        drop(restore);
+        result
+    }
+
+    /// Puts back what was at work before, after a panic too.
+    struct Restore(Option<Mutant>);
+
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ACTIVE.set(self.0);
+        }
+    }
+}
