@@ -303,16 +303,16 @@ impl Lifecycle {
         let Hook::Held { since, marked: true } = self.hook else {
             return None;
         };
-        Some(since + millis(self.budget.hold()))
+        Some(since.saturating_add(millis(self.budget.hold())))
     }
 
     fn stop_deadline(&self) -> Option<u64> {
         let stopped = self.stopped.filter(|_| self.ended.is_none())?;
         let end = match self.hook {
-            Hook::NotCalled => stopped + millis(self.budget.stop_without_hook.max(MIN_STOP)),
+            Hook::NotCalled => stopped.saturating_add(millis(self.budget.stop_without_hook.max(MIN_STOP))),
             Hook::Held { since, .. } | Hook::Returned { since, .. } => {
                 let grace = self.budget.grace.saturating_sub((self.budget.grace / 10).min(MAX_NOTICE));
-                (stopped + millis(MIN_STOP)).max(since + millis(grace))
+                (stopped + millis(MIN_STOP)).max(since.saturating_add(millis(grace)))
             }
         };
         Some(end - millis(EXIT_MARGIN))

@@ -145,3 +145,19 @@ fn a_replica_that_holds_nothing_leaves_at_once() {
     all.extend(actions(&mut life));
     assert!(all.contains(&Action::ReturnHook(Outcome::Nothing)) && all.contains(&Action::Exit(Outcome::Nothing)));
 }
+
+/// Found by fuzzing: a list with the greatest number of seconds made the deadline wrap, and the hook return at once.
+#[test]
+fn a_grace_period_without_end_holds_the_hook_until_it_is_covered() {
+    let mut life = active(30);
+    life.set_handoff_timeout(Duration::from_millis(u64::MAX));
+    life.terminating(Some(Duration::from_secs(u64::MAX)), 1_000);
+    life.hook(1_000);
+    actions(&mut life);
+    life.tick(1_000_000);
+    assert_eq!((actions(&mut life), life.next_deadline()), (vec![], Some(u64::MAX)));
+    life.stop(1_000_000);
+    actions(&mut life);
+    life.tick(2_000_000);
+    assert_eq!(actions(&mut life), []);
+}

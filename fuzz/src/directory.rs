@@ -1,0 +1,68 @@
+//! What an operator and an agent say to each other: reports one way, notices the other.
+
+use baton_wire::convert::phase_from_wire;
+use baton_wire::directory as wire;
+use prost::Message;
+
+use crate::membership;
+use crate::meter::Meter;
+
+/// Takes the bytes first for a notice, then for a report.
+pub fn run(bytes: &[u8]) {
+    let mut meter = Meter::new();
+    meter.bounded(bytes.len(), || {
+        let Ok(notice) = wire::Notice::decode(bytes) else { return };
+        if let Some(wire::notice::Body::Membership(list)) = notice.body {
+            membership::take(list);
+        }
+    });
+    meter.bounded(0, || {
+        let Ok(report) = wire::Report::decode(bytes) else { return };
+        let again = wire::Report::decode(report.encode_to_vec().as_slice());
+        assert_eq!(again.as_ref(), Ok(&report), "a report that is passed on is another report");
+        match report.body {
+            Some(wire::report::Body::Hello(hello)) => drop(phase_from_wire(hello.phase)),
+            Some(wire::report::Body::Phase(report)) => drop(phase_from_wire(report.phase)),
+            Some(wire::report::Body::Reachability(_) | wire::report::Body::Handoff(_)) | None => {}
+        }
+    });
+}
+
+/// One of each report and notice.
+pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    use wire::{notice, report};
+    let notice = |body| wire::Notice { body: Some(body) }.encode_to_vec();
+    let report = |body| wire::Report { body: Some(body) }.encode_to_vec();
+    let hello = wire::Hello {
+        namespace: "games".into(),
+        group: "arena".into(),
+        pod_name: "game-1".into(),
+        replica: 1,
+        phase: wire::Phase::Active.into(),
+        members: membership::usual().members,
+        ..Default::default()
+    };
+    let phase = wire::PhaseReport { phase: wire::Phase::Active.into(), in_sync: true, keys: 40, bytes: u64::MAX };
+    let reached = wire::Reachability { reached: vec![1, 2, u64::MAX] };
+    vec![
+        ("membership", notice(notice::Body::Membership(membership::usual()))),
+        ("refusal", notice(notice::Body::Refusal(wire::Refusal { retry: true, message: "no pod".into() }))),
+        ("hello", report(report::Body::Hello(hello))),
+        ("phase", report(report::Body::Phase(phase))),
+        ("reachability", report(report::Body::Reachability(reached))),
+        ("receipt", report(report::Body::Handoff(receipt()))),
+    ]
+}
+
+/// A receipt as a leaving agent gives it.
+pub(crate) fn receipt() -> wire::HandoffReport {
+    wire::HandoffReport {
+        replica: 2,
+        pod_name: "game-2".into(),
+        stage: wire::handoff_report::Stage::Sealed.into(),
+        outcome: wire::Outcome::Acknowledged.into(),
+        keys: 40,
+        survivors: vec!["game-1".into(), "game-3".into()],
+        ..Default::default()
+    }
+}

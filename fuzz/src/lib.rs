@@ -1,0 +1,35 @@
+//! What a hostile peer can send, as functions of bytes.
+//!
+//! Each target takes any bytes, decodes them as an agent does, feeds what comes of it to the state machine that it is
+//! meant for, and panics if that panics or takes more memory than [`meter`] states. libFuzzer drives the same functions
+//! that the tests of this package drive over the committed seeds and thousands of their mutations.
+
+pub mod corpus;
+pub mod directory;
+pub mod frame;
+pub mod key;
+pub mod membership;
+pub mod meter;
+pub mod mutation;
+mod replica;
+pub mod shard;
+
+/// One target.
+#[derive(Clone, Copy, Debug)]
+pub struct Target {
+    /// Its name, and that of its folder of seeds.
+    pub name: &'static str,
+    /// Handles one input.
+    pub run: fn(&[u8]),
+    /// Makes its seeds, by name.
+    pub seeds: fn() -> Vec<(&'static str, Vec<u8>)>,
+}
+
+/// All targets.
+pub const TARGETS: [Target; 5] = [
+    Target { name: "directory", run: directory::run, seeds: directory::seeds },
+    Target { name: "frame", run: frame::run, seeds: frame::seeds },
+    Target { name: "key", run: key::run, seeds: key::seeds },
+    Target { name: "membership", run: membership::run, seeds: membership::seeds },
+    Target { name: "shard", run: shard::run, seeds: shard::seeds },
+];

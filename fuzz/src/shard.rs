@@ -1,0 +1,104 @@
+//! Messages about one shard that are well-formed more often than bytes are: a script of what peers say and what else
+//! happens, so that a run gets far into the state machine.
+
+mod said;
+
+use arbitrary::{Arbitrary, Unstructured};
+use baton_replica::{MemberPhase, ReplicaId};
+use baton_wire::peer::ShardFrame;
+use prost::Message;
+
+pub(crate) use said::conversation;
+
+use crate::meter::Meter;
+use crate::mutation;
+use crate::replica::{PEERS, Replica, Situation, peer};
+use said::{Course, Said};
+
+/// What happens, from the start.
+#[derive(Arbitrary, Debug)]
+struct Script {
+    situation: Situation,
+    steps: Vec<Step>,
+}
+
+#[derive(Arbitrary, Debug)]
+enum Step {
+    Hear { peer: u8, said: Said },
+    Write { key: u8 },
+    Delete { key: u8 },
+    Relink { peer: u8 },
+    List { phases: [Stage; PEERS as usize] },
+    Leave,
+    Seal,
+}
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Stage {
+    Joining,
+    Active,
+    Leaving,
+    Gone,
+}
+
+/// Takes the bytes for a script.
+pub fn run(bytes: &[u8]) {
+    let Ok(script) = Script::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+    let mut replica = Replica::new(script.situation);
+    let mut course = Course::default();
+    let mut meter = Meter::new();
+    for step in &script.steps {
+        match step {
+            Step::Hear { peer: from, said } => {
+                let frame = ShardFrame { shard: 0, body: Some(said.body(&replica, &mut course)) };
+                let bytes = frame.encode_to_vec();
+                drop(frame);
+                // Chunks of the transfer under way come from where it was asked for.
+                let source = replica.fetch().filter(|_| said.is_of_course()).map(|fetch| fetch.peer);
+                hear(&mut replica, source.unwrap_or(peer(*from)), &bytes, &mut meter);
+            }
+            other => meter.bounded(1, || happen(&mut replica, other)),
+        }
+    }
+    let coverage = replica.shard().coverage(replica.shard().clock(), baton_replica::Need { acks: 1, level: 1 });
+    let _ = (coverage, replica.shard().keys_not_covered());
+}
+
+fn hear(replica: &mut Replica, from: ReplicaId, bytes: &[u8], meter: &mut Meter) {
+    let came = meter.came() + bytes.len();
+    meter.bounded(bytes.len(), || {
+        let frame = ShardFrame::decode(bytes).expect("what was encoded");
+        replica.hear(from, frame.body.expect("a body"), came);
+    });
+}
+
+fn happen(replica: &mut Replica, step: &Step) {
+    match step {
+        Step::Hear { .. } => {}
+        Step::Write { key } => replica.put(*key),
+        Step::Delete { key } => replica.delete(*key),
+        Step::Relink { peer: number } => replica.relink(peer(*number)),
+        Step::List { phases } => replica.list(phases.map(Stage::phase)),
+        Step::Leave => replica.leave(),
+        Step::Seal => replica.seal(),
+    }
+}
+
+/// Scripts of random bytes: no other encoding is stable.
+pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
+    let names = ["random-1", "random-2", "random-3", "random-4", "random-5", "random-6", "random-7", "random-8"];
+    (1..).zip(names).map(|(seed, name)| (name, mutation::noise(seed, 1024))).collect()
+}
+
+// === impl Stage ===
+
+impl Stage {
+    const fn phase(self) -> MemberPhase {
+        match self {
+            Self::Joining => MemberPhase::Joining,
+            Self::Active => MemberPhase::Active,
+            Self::Leaving => MemberPhase::Leaving,
+            Self::Gone => MemberPhase::Gone,
+        }
+    }
+}
