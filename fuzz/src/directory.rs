@@ -28,6 +28,11 @@ pub fn run(bytes: &[u8]) {
     });
 }
 
+/// The notice and the report.
+pub fn show(bytes: &[u8]) -> String {
+    format!("{:#?}\n{:#?}", wire::Notice::decode(bytes), wire::Report::decode(bytes))
+}
+
 /// One of each report and notice.
 pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     use wire::{notice, report};

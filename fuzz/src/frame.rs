@@ -16,19 +16,32 @@ const SITUATIONS: [Situation; 4] = [Situation::Joining, Situation::Live, Situati
 
 /// Takes the replica's situation and then frames: from whom, how long, and the frame.
 pub fn run(bytes: &[u8]) {
-    let mut rest = Bytes::copy_from_slice(bytes);
-    if rest.is_empty() {
-        return;
-    }
-    let mut replica = Replica::new(SITUATIONS[usize::from(rest.get_u8()) % SITUATIONS.len()]);
+    let (situation, frames) = parts(bytes);
+    let mut replica = Replica::new(situation);
     let mut meter = Meter::new();
-    while rest.has_remaining() {
-        let from = peer(rest.get_u8());
-        let Ok(length) = prost::decode_length_delimiter(&mut rest) else { return };
-        let frame = rest.split_to(length.min(rest.len()));
+    for (from, frame) in frames {
         let came = meter.came() + frame.len();
         meter.bounded(frame.len(), || take(&mut replica, from, frame, came));
     }
+}
+
+/// The situation and the frames.
+pub fn show(bytes: &[u8]) -> String {
+    let (situation, frames) = parts(bytes);
+    let shown = frames.into_iter().map(|(from, frame)| format!("{from}: {:#?}\n", Frame::decode(frame)));
+    format!("{situation:?}\n{}", shown.collect::<String>())
+}
+
+fn parts(bytes: &[u8]) -> (Situation, Vec<(ReplicaId, Bytes)>) {
+    let mut rest = Bytes::copy_from_slice(bytes);
+    let situation = if rest.is_empty() { 0 } else { rest.get_u8() };
+    let mut frames = Vec::new();
+    while rest.has_remaining() {
+        let from = peer(rest.get_u8());
+        let Ok(length) = prost::decode_length_delimiter(&mut rest) else { break };
+        frames.push((from, rest.split_to(length.min(rest.len()))));
+    }
+    (SITUATIONS[usize::from(situation) % SITUATIONS.len()], frames)
 }
 
 /// What a session does with a frame.

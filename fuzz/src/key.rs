@@ -13,6 +13,11 @@ pub fn run(bytes: &[u8]) {
     let _ = (key.hash(), format!("{key:?}"));
 }
 
+/// The bytes.
+pub fn show(bytes: &[u8]) -> String {
+    bytes.escape_ascii().to_string()
+}
+
 /// A key, and what is almost one.
 pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let wire = |map: &str, name: &[u8]| [&[map.len() as u8], map.as_bytes(), name].concat();

@@ -21,15 +21,17 @@ pub struct Target {
     pub name: &'static str,
     /// Handles one input.
     pub run: fn(&[u8]),
+    /// Says what an input is.
+    pub show: fn(&[u8]) -> String,
     /// Makes its seeds, by name.
     pub seeds: fn() -> Vec<(&'static str, Vec<u8>)>,
 }
 
 /// All targets.
 pub const TARGETS: [Target; 5] = [
-    Target { name: "directory", run: directory::run, seeds: directory::seeds },
-    Target { name: "frame", run: frame::run, seeds: frame::seeds },
-    Target { name: "key", run: key::run, seeds: key::seeds },
-    Target { name: "membership", run: membership::run, seeds: membership::seeds },
-    Target { name: "shard", run: shard::run, seeds: shard::seeds },
+    Target { name: "directory", run: directory::run, show: directory::show, seeds: directory::seeds },
+    Target { name: "frame", run: frame::run, show: frame::show, seeds: frame::seeds },
+    Target { name: "key", run: key::run, show: key::show, seeds: key::seeds },
+    Target { name: "membership", run: membership::run, show: membership::show, seeds: membership::seeds },
+    Target { name: "shard", run: shard::run, show: shard::show, seeds: shard::seeds },
 ];

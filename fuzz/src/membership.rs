@@ -18,6 +18,11 @@ pub fn run(bytes: &[u8]) {
     });
 }
 
+/// The list.
+pub fn show(bytes: &[u8]) -> String {
+    format!("{:#?}", wire::Membership::decode(bytes))
+}
+
 /// What an agent does with a list that it was sent.
 pub(crate) fn take(list: wire::Membership) {
     let Ok(list) = membership_from_wire(list) else { return };

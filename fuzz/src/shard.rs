@@ -16,7 +16,7 @@ use crate::replica::{PEERS, Replica, Situation, peer};
 use said::{Course, Said};
 
 /// What happens, from the start.
-#[derive(Arbitrary, Debug)]
+#[derive(Debug)]
 struct Script {
     situation: Situation,
     steps: Vec<Step>,
@@ -43,7 +43,7 @@ enum Stage {
 
 /// Takes the bytes for a script.
 pub fn run(bytes: &[u8]) {
-    let Ok(script) = Script::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+    let Ok(script) = script(bytes) else { return };
     let mut replica = Replica::new(script.situation);
     let mut course = Course::default();
     let mut meter = Meter::new();
@@ -62,6 +62,21 @@ pub fn run(bytes: &[u8]) {
     }
     let coverage = replica.shard().coverage(replica.shard().clock(), baton_replica::Need { acks: 1, level: 1 });
     let _ = (coverage, replica.shard().keys_not_covered());
+}
+
+/// The script.
+pub fn show(bytes: &[u8]) -> String {
+    format!("{:#?}", script(bytes))
+}
+
+/// As many steps as there are bytes for: the list that `arbitrary` would make ends at every second step.
+fn script(bytes: &[u8]) -> arbitrary::Result<Script> {
+    let mut rest = Unstructured::new(bytes);
+    let mut script = Script { situation: rest.arbitrary()?, steps: Vec::new() };
+    while !rest.is_empty() {
+        script.steps.push(rest.arbitrary()?);
+    }
+    Ok(script)
 }
 
 fn hear(replica: &mut Replica, from: ReplicaId, bytes: &[u8], meter: &mut Meter) {

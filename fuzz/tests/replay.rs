@@ -11,10 +11,13 @@ use baton_fuzz::{TARGETS, Target};
 /// Some seconds for all targets, without optimisation.
 const MUTATIONS: u64 = 20_000;
 
+/// Each is a script of hundreds of messages.
+const MUTATED_SCRIPTS: u64 = 1_000;
+
 /// Memory is that of the process: one target at a time.
 static ALONE: Mutex<()> = Mutex::new(());
 
-fn replay(name: &str) {
+fn replay(name: &str, mutations: u64) {
     let _alone = ALONE.lock();
     let target = TARGETS.into_iter().find(|target| target.name == name).expect("a target");
     let committed = target.committed().expect("its seeds");
@@ -22,7 +25,7 @@ fn replay(name: &str) {
         handle(target, bytes, &format!("the seed {name}"));
     }
     let seeds: Vec<Vec<u8>> = committed.into_iter().map(|(_, bytes)| bytes).collect();
-    for seed in 0..MUTATIONS {
+    for seed in 0..mutations {
         handle(target, &mutated(&seeds, seed), &format!("mutation {seed}"));
     }
 }
@@ -34,27 +37,27 @@ fn handle(target: Target, bytes: &[u8], which: &str) {
 
 #[test]
 fn any_notice_or_report_is_taken_or_refused() {
-    replay("directory");
+    replay("directory", MUTATIONS);
 }
 
 #[test]
 fn any_frames_are_taken_or_refused() {
-    replay("frame");
+    replay("frame", MUTATIONS);
 }
 
 #[test]
 fn any_key_is_taken_or_refused() {
-    replay("key");
+    replay("key", MUTATIONS);
 }
 
 #[test]
 fn any_member_list_is_taken_or_refused() {
-    replay("membership");
+    replay("membership", MUTATIONS);
 }
 
 #[test]
 fn any_messages_about_a_shard_are_taken_or_refused() {
-    replay("shard");
+    replay("shard", MUTATED_SCRIPTS);
 }
 
 /// Seeds that nobody can make again are bytes that nobody dares to change.

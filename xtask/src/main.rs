@@ -7,6 +7,7 @@ mod cluster;
 mod command;
 mod demo;
 mod elf;
+mod fuzz;
 mod images;
 mod local;
 mod step;
@@ -32,6 +33,8 @@ enum Commands {
     Cluster(cluster::Args),
     /// Show a rollout with Baton and without: nothing lost, and everything
     Demo(demo::Args),
+    /// Feed every decoder of what peers send with hostile bytes, by libFuzzer
+    Fuzz(fuzz::Args),
     /// Build the container images from static binaries
     Images(images::Args),
     /// Run everything that says whether Baton is right; the last line is `N passed, N failed`
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Commands::Cluster(args) => cluster::run(args),
         Commands::Demo(args) => demo::run(&args),
+        Commands::Fuzz(args) => fuzz::run(&args),
         Commands::Images(args) => images::run(&args),
         // Its last line is the totals, also when something failed.
         Commands::Test(args) => return test::run(&args),
