@@ -56,10 +56,11 @@ impl Engine {
         let wanted = self.wanted_acks(index, &settings, acks)?;
         let mut result = Err(WriteFailure::Refused(WriteError::Joining));
         self.with_shard(index, None, |shard| {
-            let replaced =
-                shard.get(key).ok().flatten().map(|read| read.versions.iter().map(|v| v.value.size() as u64).sum());
+            let now = wall_millis();
+            let held = shard.get(key, now).ok().flatten();
+            let replaced = held.map(|read| read.versions.iter().map(|version| version.size() as u64).sum());
             result = match self.limits.check(&settings, &self.usage, key, &value, replaced) {
-                Ok(()) => shard.put(key, value, condition, wall_millis()).map_err(WriteFailure::from),
+                Ok(()) => shard.put(key, value, condition, now).map_err(WriteFailure::from),
                 Err(error) => Err(error.into()),
             };
             effects_of(result.is_ok())
@@ -78,7 +79,7 @@ impl Engine {
         let wanted = self.wanted_acks(index, &self.settings(), acks)?;
         let mut result = Err(WriteError::Joining);
         self.with_shard(index, None, |shard| {
-            result = shard.delete(key, condition);
+            result = shard.delete(key, condition, wall_millis());
             effects_of(matches!(result, Ok(Some(_))))
         });
         match result? {

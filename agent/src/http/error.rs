@@ -110,6 +110,7 @@ impl From<KeyError> for ApiError {
                 let hint = format!("use a key of 1 to {MAX_KEY_BYTES} bytes, counted after percent-decoding");
                 Self::bad("bad_key", error.to_string(), hint)
             }
+            KeyError::Field(_) => Self::bad("bad_field", error.to_string(), "use a shorter field"),
         }
     }
 }

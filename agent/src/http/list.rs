@@ -60,7 +60,7 @@ fn page(listed: &[Listed], limit: usize, values: bool) -> Page {
     let mut bytes = 0;
     let fits = |listed: &&Listed| {
         let full = bytes > PAGE_BYTES;
-        bytes += listed.read.versions.first().map_or(0, |version| version.value.body.len());
+        bytes += listed.read.value.body.len();
         !(full && values)
     };
     let shown: Vec<&Listed> = listed.iter().take(limit).take_while(fits).collect();
@@ -73,7 +73,7 @@ fn page(listed: &[Listed], limit: usize, values: bool) -> Page {
 }
 
 fn row(listed: &Listed, values: bool) -> Option<Row> {
-    let value = &listed.read.versions.first()?.value;
+    let value = &listed.read.value;
     Some(Row {
         key: path::encode(listed.key.name()),
         etag: format!("\"{}\"", listed.read.tag),

@@ -53,7 +53,7 @@ pub(super) async fn get(State(api): Shared, uri: Uri, headers: HeaderMap) -> Res
     if preconditions.unmodified(&read.tag) {
         return Ok((StatusCode::NOT_MODIFIED, etag).into_response());
     }
-    if all { Ok((etag, Json(siblings(&read))).into_response()) } else { winner(read) }
+    if all { Ok((etag, Json(siblings(&read))).into_response()) } else { Ok(winner(read)) }
 }
 
 /// A media type as a header. One that a peer has passed on may be anything.
@@ -61,24 +61,25 @@ pub(super) fn content_type(text: &str) -> HeaderValue {
     if text.is_empty() { OCTETS } else { HeaderValue::from_str(text).unwrap_or(OCTETS) }
 }
 
-fn winner(read: Read) -> Result<Response, ApiError> {
-    let count = read.versions.len();
-    let tag = quoted(&read.tag);
-    let version = read.versions.into_iter().next().ok_or_else(ApiError::not_found)?;
-    let headers = [(ETAG, tag), (CONTENT_TYPE, content_type(&version.value.content_type))];
-    let mut response = (headers, version.value.body).into_response();
+fn winner(read: Read) -> Response {
+    let count = read.versions.iter().filter(|version| !version.is_contribution()).count();
+    let headers = [(ETAG, quoted(&read.tag)), (CONTENT_TYPE, content_type(&read.value.content_type))];
+    let mut response = (headers, read.value.body).into_response();
     if count > 1 {
         response.headers_mut().insert(SIBLINGS, HeaderValue::from(count));
     }
-    Ok(response)
+    response
 }
 
 fn siblings(read: &Read) -> Siblings {
-    let sibling = |version: &Version| Sibling {
-        etag: format!("\"{}\"", Tag::of_dot(version.dot)),
-        content_type: version.value.content_type.to_string(),
-        size: version.value.body.len(),
-        value: STANDARD.encode(&version.value.body),
+    let sibling = |version: &Version| {
+        let value = version.value.as_ref()?;
+        Some(Sibling {
+            etag: format!("\"{}\"", Tag::of_dot(version.dot)),
+            content_type: value.content_type.to_string(),
+            size: value.body.len(),
+            value: STANDARD.encode(&value.body),
+        })
     };
-    Siblings { etag: format!("\"{}\"", read.tag), siblings: read.versions.iter().map(sibling).collect() }
+    Siblings { etag: format!("\"{}\"", read.tag), siblings: read.versions.iter().filter_map(sibling).collect() }
 }

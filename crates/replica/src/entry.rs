@@ -1,56 +1,17 @@
 //! Entries and the one join rule.
 
-use bytes::Bytes;
-
 use crate::mutant::{Mutant, active};
-use crate::{Dot, Hlc, ReplicaId, VersionVector};
-
-/// What a client stored: bytes and what they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Value {
-    /// The media type that the client gave; may be empty.
-    pub content_type: Box<str>,
-    /// The bytes, unchanged.
-    pub body: Bytes,
-}
-
-/// One write that is still alive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// The write's name.
-    pub dot: Dot,
-    /// When it was made.
-    pub hlc: Hlc,
-    /// Who made it; the dot's replica unless the write was issued again by another.
-    pub writer: ReplicaId,
-    /// What was written.
-    pub value: Value,
-}
+use crate::{Dot, Owner, Value, Version, VersionVector};
 
 /// One key: its versions (usually one; concurrent writes stay as siblings; none is a tombstone) and the
 /// dots that they have superseded.
+///
+/// A context covers all lower counters of a replica too. That is right because what supersedes a replica's later write
+/// to a key has seen, and supersedes, its earlier ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
     pub(crate) versions: Vec<Version>,
     pub(crate) context: VersionVector,
-}
-
-// === impl Value ===
-
-impl Value {
-    /// Bytes of memory that the client's data takes.
-    pub fn size(&self) -> usize {
-        self.body.len() + self.content_type.len()
-    }
-}
-
-// === impl Version ===
-
-impl Version {
-    /// The order in which concurrent versions win reads.
-    fn rank(&self) -> (Hlc, ReplicaId, Dot) {
-        (self.hlc, self.writer, self.dot)
-    }
 }
 
 // === impl Entry ===
@@ -74,12 +35,38 @@ impl Entry {
 
     /// The client's bytes in all versions.
     pub fn size(&self) -> usize {
-        self.versions.iter().map(|version| version.value.size()).sum()
+        self.versions.iter().map(Version::size).sum()
+    }
+
+    /// The greatest register among the versions.
+    pub fn owner(&self) -> Option<&Owner> {
+        let owners = self.versions.iter().filter_map(|version| version.owner.as_deref());
+        owners.max_by_key(|owner| owner.rank())
+    }
+
+    /// The counter's value: the integer that was put, and what each replica has added since. `None` if nothing was ever
+    /// added, or if what was put is no integer. A sum beyond 64 bits stays at the end of the range.
+    pub fn counter(&self) -> Option<i64> {
+        if !self.is_counter() {
+            return None;
+        }
+        let base = match self.versions.first().and_then(|winner| winner.value.as_ref()) {
+            Some(value) => value.integer()?,
+            None => 0,
+        };
+        let added: i128 = self.versions.iter().map(|version| i128::from(version.added)).sum();
+        let bound = i128::from(i64::MIN)..=i128::from(i64::MAX);
+        Some((i128::from(base) + added).clamp(*bound.start(), *bound.end()) as i64)
+    }
+
+    /// Whether anything was added since the value was put.
+    pub fn is_counter(&self) -> bool {
+        self.versions.iter().any(|version| version.is_contribution() || version.added != 0)
     }
 
     /// Replaces all that is observed by one new version.
     pub(crate) fn put(&mut self, version: Version) {
-        self.supersede_observed();
+        self.supersede(|_| true);
         if active(Mutant::PutDropsContext) {
             self.context = VersionVector::new();
         }
@@ -89,7 +76,7 @@ impl Entry {
     /// Replaces all that is observed by nothing. The context takes the delete's own dot too: without it, a relay
     /// that has seen the delete but not what it deleted could bring the key back.
     pub(crate) fn delete(&mut self, dot: Dot) {
-        self.supersede_observed();
+        self.supersede(|_| true);
         if active(Mutant::DeleteDropsContext) {
             self.context = VersionVector::new();
         }
@@ -98,23 +85,43 @@ impl Entry {
         }
     }
 
-    /// The join rule. `covers` says which dots the local replica has seen; `absent` is, in a full-state join, the
-    /// clock of the sender: what it covers and does not send was deleted.
+    /// Moves some versions into the context and returns them.
+    pub(crate) fn supersede(&mut self, which: impl Fn(&Version) -> bool) -> Vec<Version> {
+        let gone: Vec<Version> = self.versions.extract_if(.., |version| which(version)).collect();
+        for version in &gone {
+            self.context.raise(version.dot.replica, version.dot.counter);
+        }
+        gone
+    }
+
+    /// Drops what has expired, as a delete by everybody would. A version whose dot would cover an earlier one of the
+    /// same replica that still lives waits for it.
+    pub(crate) fn expire(&mut self, now: u64) {
+        let versions = self.versions.clone();
+        let shields = |dot: Dot| {
+            let earlier = |other: &Version| other.dot.replica == dot.replica && other.dot.counter < dot.counter;
+            versions.iter().any(|other| earlier(other) && !other.has_expired(now))
+        };
+        self.supersede(|version| version.has_expired(now) && !shields(version.dot));
+    }
+
+    /// The join rule. `seen` says which dots the local replica has seen; `absent` says, in a full-state join, which dots
+    /// the sender has seen: what it has seen and does not send was deleted.
     ///
     /// Idempotent, commutative and associative in what it keeps, for any split of a transfer.
-    pub(crate) fn join(&mut self, other: Self, covers: &VersionVector, absent: Option<&VersionVector>) {
+    pub(crate) fn join(&mut self, other: Self, seen: impl Fn(Dot) -> bool, absent: impl Fn(Dot) -> bool) {
         let Self { versions: theirs, context } = other;
         self.versions.retain(|mine| {
             let sent = theirs.iter().any(|their| their.dot == mine.dot);
-            let deleted = context.covers(mine.dot) || absent.is_some_and(|clock| clock.covers(mine.dot));
-            sent || !deleted
+            sent || !(context.covers(mine.dot) || absent(mine.dot))
         });
         for their in theirs {
-            let held = self.versions.iter().any(|mine| mine.dot == their.dot);
-            let covered = covers.covers(their.dot) && !active(Mutant::JoinPastClock);
+            let covered = seen(their.dot) && !active(Mutant::JoinPastClock);
             let superseded = self.context.covers(their.dot) && !active(Mutant::JoinPastContext);
-            if !held && !covered && !superseded {
-                self.versions.push(their);
+            match self.versions.iter_mut().find(|mine| mine.dot == their.dot) {
+                Some(mine) => mine.take_owner(their.owner),
+                None if covered || superseded => {}
+                None => self.versions.push(their),
             }
         }
         sort(&mut self.versions);
@@ -126,19 +133,23 @@ impl Entry {
         self.versions.is_empty() && self.context.is_empty()
     }
 
-    /// All dots of the entry, of its versions and of its context.
+    /// All dots of the entry, of its versions, their owners and its context.
     pub(crate) fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
         let superseded = self.context.iter().map(|(replica, counter)| Dot { replica, counter });
-        self.versions.iter().map(|version| version.dot).chain(superseded)
+        self.versions.iter().flat_map(Version::dots).chain(superseded)
     }
 
-    fn supersede_observed(&mut self) {
-        for version in self.versions.drain(..) {
-            self.context.raise(version.dot.replica, version.dot.counter);
+    /// What a read returns as the key's value.
+    pub fn value(&self) -> Option<Value> {
+        if let Some(count) = self.counter() {
+            return Some(Value { content_type: "text/plain".into(), body: count.to_string().into() });
         }
+        self.versions.first()?.value.clone()
     }
 }
 
 fn sort(versions: &mut [Version]) {
-    versions.sort_unstable_by_key(|version| std::cmp::Reverse(version.rank()));
+    if versions.len() > 1 {
+        versions.sort_unstable_by_key(|version| std::cmp::Reverse(version.rank()));
+    }
 }

@@ -1,5 +1,6 @@
-//! Keys: the name of a map and a byte string within it, as one ordered byte string.
+//! Keys: the name of a map, a byte string within it, and perhaps a field, as one byte string.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Bound;
 
@@ -8,8 +9,17 @@ use bytes::{BufMut, Bytes, BytesMut};
 /// The longest key within a map, in bytes.
 pub const MAX_KEY_BYTES: usize = 1024;
 
+/// The longest field of a key, in bytes.
+pub const MAX_FIELD_BYTES: usize = 1024;
+
 /// The longest name of a map, in bytes; Kubernetes' limit for names.
 const MAX_MAP_BYTES: usize = 63;
+
+/// Before the map's name: its length with the mark of a field, and the length of the key.
+const HEADER_BYTES: usize = 3;
+
+/// Set in the first byte when the key has a field.
+const HAS_FIELD: u8 = 0x80;
 
 /// The name of a map: lower-case letters, digits, `-`, `_` and `.`, at most 63, a letter or digit first and last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,10 +30,12 @@ pub struct MapName(String);
 #[error("a map name has 1 to 63 of a-z, 0-9, '-', '_' and '.', and starts and ends with a letter or digit")]
 pub struct MapNameError;
 
-/// One key of one map: `[length of the map's name][the map's name][the key]`.
+/// One key of one map, or one field of a key:
+/// `[map's length, with a mark if there is a field: 1][key's length: 2][map's name][key][field]`.
 ///
-/// Keys of one map are neighbours and in the order of their bytes.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The order is that of the maps' names, then of the keys' bytes, then of the fields': a key without a field comes
+/// before all of its fields.
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key(Bytes);
 
 /// The bytes are not a key; nothing was read or written.
@@ -32,6 +44,9 @@ pub enum KeyError {
     /// Longer than [`MAX_KEY_BYTES`], or empty.
     #[error("a key has 1 to {MAX_KEY_BYTES} bytes, not {0}")]
     Length(usize),
+    /// Longer than [`MAX_FIELD_BYTES`].
+    #[error("a field has at most {MAX_FIELD_BYTES} bytes, not {0}")]
+    Field(usize),
     /// The map's part is malformed.
     #[error(transparent)]
     Map(#[from] MapNameError),
@@ -70,14 +85,31 @@ impl Key {
         if key.is_empty() || key.len() > MAX_KEY_BYTES {
             return Err(KeyError::Length(key.len()));
         }
-        Ok(Self::compose(map, key))
+        Ok(Self::compose(map, key, None))
+    }
+
+    /// A field of a key; at most [`MAX_FIELD_BYTES`] bytes.
+    pub fn with_field(&self, field: &[u8]) -> Result<Self, KeyError> {
+        if field.len() > MAX_FIELD_BYTES {
+            return Err(KeyError::Field(field.len()));
+        }
+        Ok(Self(assemble(self.map().as_bytes(), self.name(), Some(field))))
     }
 
     /// A key as a peer sent it, copied out of the receive buffer.
     pub fn from_wire(bytes: &[u8]) -> Result<Self, KeyError> {
-        let length = usize::from(*bytes.first().ok_or(MapNameError)?);
-        let map = bytes.get(1..=length).and_then(|map| std::str::from_utf8(map).ok()).ok_or(MapNameError)?;
-        Self::new(&MapName::parse(map)?, &bytes[1 + length..])
+        let (header, rest) = bytes.split_at_checked(HEADER_BYTES).ok_or(MapNameError)?;
+        let map_len = usize::from(header[0] & !HAS_FIELD);
+        let key_len = usize::from(u16::from_be_bytes([header[1], header[2]]));
+        let (map, rest) = rest.split_at_checked(map_len).ok_or(MapNameError)?;
+        let map = MapName::parse(std::str::from_utf8(map).map_err(|_| MapNameError)?)?;
+        let (name, field) = rest.split_at_checked(key_len).ok_or(KeyError::Length(rest.len()))?;
+        let key = Self::new(&map, name)?;
+        match header[0] & HAS_FIELD {
+            0 if field.is_empty() => Ok(key),
+            0 => Err(KeyError::Length(rest.len())),
+            _ => key.with_field(field),
+        }
     }
 
     /// The composed bytes, for the wire.
@@ -87,59 +119,125 @@ impl Key {
 
     /// The map's name.
     pub fn map(&self) -> &str {
-        std::str::from_utf8(&self.0[1..=self.map_len()]).unwrap_or_default()
+        std::str::from_utf8(&self.0[HEADER_BYTES..self.map_end()]).unwrap_or_default()
     }
 
     /// The key within its map.
     pub fn name(&self) -> &[u8] {
-        &self.0[1 + self.map_len()..]
+        &self.0[self.map_end()..self.name_end()]
     }
 
-    /// A hash that is the same on every machine and in every release; it chooses the shard.
+    /// The field, if the entry is one of several under a key.
+    pub fn field(&self) -> Option<&[u8]> {
+        (self.0[0] & HAS_FIELD != 0).then(|| &self.0[self.name_end()..])
+    }
+
+    /// A hash of map and key, the same on every machine and in every release; it chooses the shard. Fields do not count,
+    /// so that all fields of a key are in one shard.
     pub fn hash(&self) -> u64 {
-        xxhash_rust::xxh3::xxh3_64(&self.0)
-    }
-
-    /// Where the keys of a map that start with a prefix begin, after a cursor if there is one.
-    pub(crate) fn lower_bound(map: &MapName, prefix: &[u8], after: Option<&[u8]>) -> Bound<Self> {
-        match after {
-            Some(after) if after >= prefix => Bound::Excluded(Self::compose(map, after)),
-            _ => Bound::Included(Self::compose(map, prefix)),
+        if self.field().is_none() {
+            return xxhash_rust::xxh3::xxh3_64(&self.0);
         }
+        xxhash_rust::xxh3::xxh3_64(&assemble(self.map().as_bytes(), self.name(), None))
     }
 
-    fn compose(map: &MapName, key: &[u8]) -> Self {
-        let map = map.0.as_bytes();
-        let mut bytes = BytesMut::with_capacity(1 + map.len() + key.len());
-        // A map's name has at most 63 bytes, so its length fits.
-        bytes.put_u8(map.len() as u8);
-        bytes.put_slice(map);
-        bytes.put_slice(key);
-        Self(bytes.freeze())
+    /// Where the keys of a map that start with a prefix begin, after all fields of a key if one is given.
+    pub(crate) fn lower_bound(map: &MapName, prefix: &[u8], after: Option<&[u8]>) -> Bound<Self> {
+        let Some(after) = after.filter(|after| *after >= prefix) else {
+            return Bound::Included(Self::compose(map, prefix, None));
+        };
+        // No byte string lies between a name and the same with a zero.
+        let successor = [after, &[0]].concat();
+        Bound::Included(Self::compose(map, &successor, None))
     }
 
-    fn map_len(&self) -> usize {
-        usize::from(self.0[0])
+    fn compose(map: &MapName, key: &[u8], field: Option<&[u8]>) -> Self {
+        Self(assemble(map.0.as_bytes(), key, field))
+    }
+
+    fn map_end(&self) -> usize {
+        HEADER_BYTES + usize::from(self.0[0] & !HAS_FIELD)
+    }
+
+    fn name_end(&self) -> usize {
+        self.map_end() + usize::from(u16::from_be_bytes([self.0[1], self.0[2]]))
+    }
+
+    fn parts(&self) -> (&[u8], &[u8], Option<&[u8]>) {
+        (&self.0[HEADER_BYTES..self.map_end()], self.name(), self.field())
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.map(), self.name().escape_ascii())
+        write!(f, "{}/{}", self.map(), self.name().escape_ascii())?;
+        self.field().map_or(Ok(()), |field| write!(f, "#{}", field.escape_ascii()))
     }
+}
+
+/// The lengths fit: names of maps have at most 63 bytes, keys at most 1,025 with the zero of a bound.
+fn assemble(map: &[u8], key: &[u8], field: Option<&[u8]>) -> Bytes {
+    let tail = field.unwrap_or_default();
+    let mut bytes = BytesMut::with_capacity(HEADER_BYTES + map.len() + key.len() + tail.len());
+    bytes.put_u8(map.len() as u8 | if field.is_some() { HAS_FIELD } else { 0 });
+    bytes.put_u16(key.len() as u16);
+    bytes.put_slice(map);
+    bytes.put_slice(key);
+    bytes.put_slice(tail);
+    bytes.freeze()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn key(name: &[u8]) -> Key {
+        Key::new(&MapName::parse("players").expect("valid"), name).expect("valid")
+    }
+
     #[test]
     fn a_key_from_the_wire_is_the_key_that_was_sent() {
-        let map = MapName::parse("players").expect("valid");
-        let key = Key::new(&map, b"\x00p/1\xff").expect("valid");
-        let back = Key::from_wire(key.as_bytes()).expect("valid");
-        assert_eq!(back, key);
-        assert_eq!((back.map(), back.name()), ("players", b"\x00p/1\xff".as_slice()));
+        for key in [
+            key(b"\x00p/1\xff"),
+            key(b"p").with_field(b"").expect("short"),
+            key(b"p").with_field(b"f\0").expect("short"),
+        ] {
+            let back = Key::from_wire(key.as_bytes()).expect("valid");
+            assert_eq!(back, key);
+            assert_eq!((back.map(), back.name(), back.field()), ("players", key.name(), key.field()));
+        }
+    }
+
+    #[test]
+    fn a_key_comes_before_its_fields_and_those_before_the_next_key() {
+        let in_order = [
+            key(b"a"),
+            key(b"a").with_field(b"").expect("short"),
+            key(b"a").with_field(b"x").expect("short"),
+            key(b"a\0"),
+            key(b"a\0").with_field(b"x").expect("short"),
+            key(b"aa"),
+            key(b"b"),
+        ];
+        assert!(in_order.is_sorted());
+    }
+
+    #[test]
+    fn the_fields_of_a_key_are_in_its_shard() {
+        assert_eq!(key(b"a").with_field(b"x").expect("short").hash(), key(b"a").hash());
+        assert_ne!(key(b"a").hash(), key(b"b").hash());
     }
 
     #[test]
@@ -150,7 +248,10 @@ mod tests {
         let map = MapName::parse("m").expect("valid");
         assert_eq!(Key::new(&map, b""), Err(KeyError::Length(0)));
         assert_eq!(Key::new(&map, &[0; 1025]), Err(KeyError::Length(1025)));
-        for wire in [b"".as_slice(), b"\x05ab", b"\x01m", b"\x00k", b"\x02\xff\xffk"] {
+        assert_eq!(Key::new(&map, b"k").and_then(|key| key.with_field(&[0; 1025])), Err(KeyError::Field(1025)));
+        let wires =
+            [b"".as_slice(), b"\x05\0\x01ab", b"\x01\0\0m", b"\0\0\x01k", b"\x02\0\x01\xff\xffk", b"\x01\0\x01mkf"];
+        for wire in wires {
             assert!(Key::from_wire(wire).is_err(), "{wire:?}");
         }
     }

@@ -21,15 +21,16 @@ mod roster;
 mod shard;
 mod store;
 mod tag;
+mod version;
 mod vv;
 
-pub use entry::{Entry, Value, Version};
+pub use entry::Entry;
 pub use hlc::{Hlc, HlcClock};
 pub use id::{Dot, ParseReplicaIdError, ReplicaId};
-pub use key::{Key, KeyError, MAX_KEY_BYTES, MapName, MapNameError};
+pub use key::{Key, KeyError, MAX_FIELD_BYTES, MAX_KEY_BYTES, MapName, MapNameError};
 pub use lifecycle::{Action, Budget, Lifecycle, Outcome, Phase, Progress};
 pub use membership::{MapLimits, Member, MemberPhase, Membership, MembershipVersion, Settings};
-pub use message::{Applied, Chunk, ChunkItem, Range, RangeItem, ShardMessage};
+pub use message::{Applied, Chunk, ChunkItem, Digest, Range, RangeItem, Settle, ShardMessage};
 #[cfg(feature = "mutants")]
 pub use mutant::{Mutant, with as with_mutant};
 pub use roster::{Peer, Roster};
@@ -37,6 +38,7 @@ pub use shard::{
     AckLevel, Condition, Coverage, Effects, Limits, LinkId, Listed, Need, ProtocolError, Read, Shard, Survivor, Wake,
     WriteError, Written,
 };
-pub use store::Usage;
+pub use store::{Change, State, Sum, Usage};
 pub use tag::{ParseTagError, Tag};
+pub use version::{Owner, Value, Version};
 pub use vv::VersionVector;

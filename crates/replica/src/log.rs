@@ -1,4 +1,4 @@
-//! The log window: per origin, which key each write that is not yet stable touched.
+//! The log window: per origin, which record each write that is not yet stable touched.
 //!
 //! The log is never compacted to the latest write of a key. A range may be claimed only if the receiver got, for
 //! every dot in it, the current entry of that dot's key; a compacted range would claim dots whose keys it left out.
@@ -6,39 +6,60 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::{Key, ReplicaId};
+use crate::ReplicaId;
+use crate::store::RecordId;
 
 /// The windows of all origins.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Log {
     windows: BTreeMap<ReplicaId, Window>,
     slots: usize,
     max_slots: usize,
+    /// Slots that were cut, until their records are told.
+    cut: Vec<(ReplicaId, Slot)>,
 }
 
-/// The slots `(start, start + slots.len()]` of one origin.
-#[derive(Clone, Debug, Default)]
+/// One write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    /// The origin's counter.
+    pub(crate) counter: u64,
+    /// What it touched.
+    pub(crate) record: RecordId,
+    /// The next write belongs to the same batch.
+    pub(crate) continues: bool,
+}
+
+/// The writes `(start, end]` of one origin. Counters without a slot are closed: their replica is gone, and nobody holds
+/// anything of them.
+#[derive(Debug, Default)]
 struct Window {
     start: u64,
-    slots: VecDeque<Key>,
+    end: u64,
+    slots: VecDeque<Slot>,
 }
 
 // === impl Log ===
 
 impl Log {
     pub(crate) const fn new(max_slots: usize) -> Self {
-        Self { windows: BTreeMap::new(), slots: 0, max_slots }
+        Self { windows: BTreeMap::new(), slots: 0, max_slots, cut: Vec::new() }
     }
 
-    /// Adds the slot that follows the window's last; any other is already there or below the window.
-    pub(crate) fn push(&mut self, origin: ReplicaId, counter: u64, key: Key) {
+    /// Adds a slot above the window's end. Counters between are closed.
+    pub(crate) fn push(&mut self, origin: ReplicaId, slot: Slot) {
         let window = self.windows.entry(origin).or_default();
-        if counter != window.end() + 1 {
-            return;
-        }
-        window.slots.push_back(key);
+        debug_assert!(slot.counter > window.end, "slots are added in order");
+        window.end = slot.counter;
+        window.slots.push_back(slot);
         self.slots += 1;
         self.cut_to_size();
+    }
+
+    /// Counters up to here are closed if they have no slot.
+    pub(crate) fn close(&mut self, origin: ReplicaId, through: u64) {
+        let window = self.windows.entry(origin).or_default();
+        window.end = window.end.max(through);
     }
 
     /// The counter above which the window has slots.
@@ -46,12 +67,12 @@ impl Log {
         self.windows.get(&origin).map_or(0, |window| window.start)
     }
 
-    /// The slots of an origin above a counter, in order; none if the counter is outside the window.
-    pub(crate) fn slots(&self, origin: ReplicaId, from: u64) -> impl Iterator<Item = (u64, &Key)> + '_ {
-        let window = self.windows.get(&origin).filter(|window| (window.start..window.end()).contains(&from));
+    /// The slots of an origin above a counter, in order; none if the counter is below the window.
+    pub(crate) fn slots(&self, origin: ReplicaId, from: u64) -> impl Iterator<Item = Slot> + '_ {
+        let window = self.windows.get(&origin).filter(|window| window.start <= from);
         window.into_iter().flat_map(move |window| {
-            let skip = (from - window.start) as usize;
-            (from + 1..).zip(window.slots.range(skip..))
+            let skip = window.slots.partition_point(|slot| slot.counter <= from);
+            window.slots.range(skip..).copied()
         })
     }
 
@@ -60,17 +81,28 @@ impl Log {
         let Some(window) = self.windows.get_mut(&origin) else {
             return;
         };
-        while window.start < through && window.slots.pop_front().is_some() {
-            window.start += 1;
+        while let Some(slot) = window.slots.pop_front_if(|slot| slot.counter <= through) {
             self.slots -= 1;
+            self.cut.push((origin, slot));
         }
+        window.start = window.start.max(through.min(window.end));
     }
 
     /// The window starts here from now on: what is below arrived without slots.
     pub(crate) fn restart(&mut self, origin: ReplicaId, start: u64) {
-        let window = self.windows.entry(origin).or_default();
-        self.slots -= window.slots.len();
-        *window = Window { start, slots: VecDeque::new() };
+        self.cut(origin, u64::MAX);
+        self.windows.insert(origin, Window { start, end: start, slots: VecDeque::new() });
+    }
+
+    /// Forgets an origin.
+    pub(crate) fn remove(&mut self, origin: ReplicaId) {
+        self.cut(origin, u64::MAX);
+        self.windows.remove(&origin);
+    }
+
+    /// A slot that was cut and whose record does not know it yet.
+    pub(crate) fn pop_cut(&mut self) -> Option<(ReplicaId, Slot)> {
+        self.cut.pop()
     }
 
     /// How many slots there are.
@@ -80,20 +112,12 @@ impl Log {
 
     fn cut_to_size(&mut self) {
         while self.slots > self.max_slots {
-            let Some(window) = self.windows.values_mut().max_by_key(|window| window.slots.len()) else {
+            let longest = self.windows.iter().max_by_key(|(_, window)| window.slots.len());
+            let Some((origin, slot)) = longest.and_then(|(origin, window)| Some((*origin, *window.slots.front()?)))
+            else {
                 return;
             };
-            window.slots.pop_front();
-            window.start += 1;
-            self.slots -= 1;
+            self.cut(origin, slot.counter);
         }
-    }
-}
-
-// === impl Window ===
-
-impl Window {
-    fn end(&self) -> u64 {
-        self.start + self.slots.len() as u64
     }
 }

@@ -1,6 +1,6 @@
 //! What two replicas of one shard say to each other.
 
-use crate::{Entry, Key, ReplicaId, VersionVector};
+use crate::{Entry, Key, MembershipVersion, ReplicaId, Sum, VersionVector};
 
 /// A message about one shard. Between two replicas messages travel in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +35,10 @@ pub enum ShardMessage {
         /// Which chunk.
         index: u32,
     },
+    /// What the sender holds of a replica that is gone.
+    Settle(Settle),
+    /// What the sender's state sums up to.
+    Digest(Digest),
 }
 
 /// An acknowledgement: the applied version vector, never a boolean.
@@ -61,8 +65,14 @@ pub struct Range {
     pub from: u64,
     /// Up to this counter.
     pub to: u64,
-    /// Every counter of the range is a slot of exactly one item.
+    /// Every counter of the range is a slot of exactly one item, or closed.
     pub items: Vec<RangeItem>,
+    /// Parts `(from, to]` of the range of which nobody holds anything: their origin was lost before it had sent them.
+    pub closed: Vec<(u64, u64)>,
+    /// Counters whose write belongs to one batch with the next.
+    pub continued: Vec<u64>,
+    /// The highest fencing token that the sender has seen.
+    pub token: u64,
 }
 
 /// A key that a range touched.
@@ -85,12 +95,44 @@ pub struct Chunk {
     pub index: u32,
     /// What the sender had seen when the transfer began.
     pub clock: VersionVector,
+    /// The ids that the sender's member list names, in order: it has seen all that others wrote.
+    pub listed: Vec<ReplicaId>,
+    /// The highest fencing token that the sender has seen.
+    pub token: u64,
     /// The interval is `(after, through]`; `None` is unbounded.
     pub after: Option<Key>,
     /// The interval's last key; `None` in the last chunk only.
     pub through: Option<Key>,
     /// Entries in key order.
     pub items: Vec<ChunkItem>,
+}
+
+/// What one member holds of a replica that is gone, in parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settle {
+    /// Who is gone.
+    pub origin: ReplicaId,
+    /// The set of ids that the sender's member list names; the receiver's must be the same.
+    pub round: u64,
+    /// The sender's clock for the origin.
+    pub seen: u64,
+    /// Whether this is the last part.
+    pub last: bool,
+    /// Entries that hold dots of the origin above that.
+    pub items: Vec<ChunkItem>,
+    /// The highest fencing token that the sender has seen.
+    pub token: u64,
+}
+
+/// What the state of a shard sums up to; comparable only where all else is equal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digest {
+    /// The list that the sender goes by.
+    pub membership: MembershipVersion,
+    /// What it has seen.
+    pub clock: VersionVector,
+    /// The sum over its live versions that do not expire.
+    pub sum: Sum,
 }
 
 /// A key in a chunk.
@@ -105,15 +147,15 @@ pub struct ChunkItem {
 // === impl Range ===
 
 impl Range {
-    /// Whether the range carries exactly what it claims: each counter in `(from, to]` once.
+    /// Whether the range carries exactly what it claims: each counter in `(from, to]` once, as a slot or closed.
     pub fn is_whole(&self) -> bool {
-        let Some(width) = self.to.checked_sub(self.from) else {
-            return false;
-        };
-        let mut slots: Vec<u64> = self.items.iter().flat_map(|item| item.slots.iter().copied()).collect();
-        slots.sort_unstable();
-        let follows = |(at, slot): (usize, &u64)| slot.checked_sub(self.from) == Some(at as u64 + 1);
-        slots.len() as u64 == width && slots.iter().enumerate().all(follows)
+        let slots = self.items.iter().flat_map(|item| item.slots.iter());
+        let slots = slots.filter_map(|slot| Some((slot.checked_sub(1)?, *slot)));
+        let mut parts: Vec<(u64, u64)> = slots.chain(self.closed.iter().copied()).collect();
+        parts.sort_unstable();
+        let follow = |end: u64, part: &(u64, u64)| (part.0 == end && part.1 > end).then_some(part.1);
+        let counted = self.items.iter().map(|item| item.slots.len()).sum::<usize>() + self.closed.len();
+        parts.len() == counted && parts.iter().try_fold(self.from, follow) == Some(self.to)
     }
 }
 

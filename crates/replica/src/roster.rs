@@ -1,9 +1,10 @@
 //! What one replica knows about the other members: the list, what they said of themselves, who is linked.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::mutant::{Mutant, active};
-use crate::{MemberPhase, Membership, ReplicaId};
+use crate::{Member, MemberPhase, Membership, MembershipVersion, ReplicaId};
 
 /// One other member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,11 +15,16 @@ pub struct Peer {
     pub linked: bool,
 }
 
-/// All other members and this replica's own departure.
+/// All other members and this replica's own departure: exactly what the newest list names.
+///
+/// An id that the list does not name is retired: all that it wrote is settled, and counts as seen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roster {
     me: ReplicaId,
     leaving: bool,
+    version: Option<MembershipVersion>,
+    /// Of the newest list, in its order.
+    rows: Arc<Vec<Member>>,
     peers: BTreeMap<ReplicaId, Peer>,
 }
 
@@ -26,8 +32,8 @@ pub struct Roster {
 
 impl Roster {
     /// A roster that knows nobody.
-    pub const fn new(me: ReplicaId) -> Self {
-        Self { me, leaving: false, peers: BTreeMap::new() }
+    pub fn new(me: ReplicaId) -> Self {
+        Self { me, leaving: false, version: None, rows: Arc::default(), peers: BTreeMap::new() }
     }
 
     /// The replica whose roster this is.
@@ -45,9 +51,27 @@ impl Roster {
         self.leaving = true;
     }
 
-    /// Takes a newer list. Phases only go forward, so an old list does no harm; ids that a list does not name stay as
-    /// they were, since only the operator's retirement may forget them.
+    /// The newest list taken.
+    pub const fn version(&self) -> Option<&MembershipVersion> {
+        self.version.as_ref()
+    }
+
+    /// Takes a list, unless a newer one of the same source was taken. Phases only go forward.
+    ///
+    /// A newer list of the same source retires the ids that it does not name any more. One of another source retires
+    /// nobody: it may not know yet who is here.
     pub fn take(&mut self, membership: &Membership) {
+        let known = self.version.as_ref().filter(|known| known.uid == membership.version.uid);
+        if known.is_some_and(|known| known.number > membership.version.number) {
+            return;
+        }
+        if known.is_some() {
+            let named = |id: ReplicaId| membership.member(id).is_some();
+            let rows = self.rows.clone();
+            self.peers.retain(|id, _| named(*id) || rows.iter().all(|row| row.replica != *id));
+        }
+        self.version = Some(membership.version.clone());
+        self.rows = Arc::new(membership.members.clone());
         for member in &membership.members {
             if member.replica != self.me {
                 self.advance(member.replica, member.phase);
@@ -55,13 +79,25 @@ impl Roster {
         }
     }
 
-    /// Takes what another view of the same replica knows. Phases and the departure only go forward, so the order in
-    /// which views arrive does not matter.
+    /// Takes what another view of the same replica knows; an older view changes nothing but phases that it knows to be
+    /// further.
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.leaving |= other.leaving;
-        for (replica, peer) in &other.peers {
-            self.advance(*replica, peer.phase);
-            self.set_linked(*replica, peer.linked);
+        let older = match (&self.version, &other.version) {
+            (Some(mine), Some(theirs)) => theirs < mine,
+            (Some(_), None) => true,
+            (None, _) => false,
+        };
+        if !older {
+            self.version.clone_from(&other.version);
+            self.rows = other.rows.clone();
+            self.peers.retain(|id, _| other.peers.contains_key(id));
+        }
+        for (id, peer) in &other.peers {
+            if !older || self.peers.contains_key(id) {
+                self.advance(*id, peer.phase);
+                self.set_linked(*id, peer.linked);
+            }
         }
     }
 
@@ -84,9 +120,54 @@ impl Roster {
         self.peers.get(&replica).copied()
     }
 
+    /// Whether an id is in use: this replica's own, or a listed one.
+    pub fn lists(&self, replica: ReplicaId) -> bool {
+        replica == self.me || self.peers.contains_key(&replica)
+    }
+
+    /// The ids in use, by id.
+    pub fn listed(&self) -> Vec<ReplicaId> {
+        let mut ids: Vec<ReplicaId> = self.peers.keys().copied().chain([self.me]).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Names the set of listed ids, and which of them are Gone. Settling starts again when it changes.
+    pub fn round(&self) -> u64 {
+        let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
+        for id in self.listed() {
+            let gone = self.peers.get(&id).is_some_and(|peer| peer.phase == MemberPhase::Gone);
+            hash.update(&id.bits().to_le_bytes());
+            hash.update(&[u8::from(gone)]);
+        }
+        hash.digest()
+    }
+
+    /// Whether the newest list has removed this replica: it must take a new id.
+    pub fn is_fenced(&self) -> bool {
+        self.row(self.me).is_some_and(|row| row.phase == MemberPhase::Gone)
+    }
+
+    /// Whether no listed id, Gone or not, came before this replica: the only one who may absorb what retired replicas
+    /// have added to counters. Two at once could both count it.
+    pub fn is_oldest(&self) -> bool {
+        self.rows.first().is_some_and(|row| row.replica == self.me)
+            && self.peers.keys().all(|id| self.row(*id).is_some())
+    }
+
+    /// A row of the newest list.
+    pub fn row(&self, replica: ReplicaId) -> Option<&Member> {
+        self.rows.iter().find(|row| row.replica == replica)
+    }
+
     /// Listed peers that are not Gone, by id.
     pub fn members(&self) -> impl Iterator<Item = (ReplicaId, Peer)> + '_ {
         self.peers.iter().map(|(id, peer)| (*id, *peer)).filter(|(_, peer)| peer.phase != MemberPhase::Gone)
+    }
+
+    /// Listed peers that are Gone and not retired yet, by id.
+    pub fn gone(&self) -> impl Iterator<Item = ReplicaId> + '_ {
+        self.peers.iter().filter(|(_, peer)| peer.phase == MemberPhase::Gone).map(|(id, _)| *id)
     }
 
     /// Members that are Active and not leaving: whose acknowledgement counts.

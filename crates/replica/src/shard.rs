@@ -4,11 +4,14 @@
 //! [`Effects`] name.
 
 mod bootstrap;
+mod compare;
 mod coverage;
 mod link;
 mod range;
 mod read;
 mod receive;
+mod settle;
+mod stability;
 mod transfer;
 mod transmit;
 mod write;
@@ -21,8 +24,10 @@ pub use write::{Condition, WriteError, Written};
 
 use crate::log::Log;
 use crate::store::Store;
-use crate::{HlcClock, ReplicaId, Roster, Usage, VersionVector};
-use link::PeerState;
+use crate::{Change, HlcClock, ReplicaId, Roster, Usage, VersionVector};
+use link::{Owed, PeerState};
+use settle::Settling;
+use stability::Unpurged;
 use transfer::Incoming;
 
 /// Bounds of one shard.
@@ -83,6 +88,12 @@ pub enum ProtocolError {
     /// A message on a link that is not, or no longer, the one to this replica.
     #[error("the link to {0} has been replaced")]
     NotLinked(ReplicaId),
+    /// A message of a replica that the member list has removed, or never named.
+    #[error("{0} is no member")]
+    NoMember(ReplicaId),
+    /// A range that closes writes of a replica that is still there.
+    #[error("a range closes writes of {0}, who is not gone")]
+    ClosedAlive(ReplicaId),
     /// A peer sent back writes of this very replica that it never made.
     #[error("a peer claims writes of this replica up to {claimed}, but it has made {made}")]
     FutureOfMine {
@@ -123,6 +134,11 @@ pub struct Shard {
     peers: BTreeMap<ReplicaId, PeerState>,
     incoming: Option<Incoming>,
     transfers: u32,
+    unpurged: Unpurged,
+    settling: BTreeMap<ReplicaId, Settling>,
+    /// The highest fencing token that was ever seen.
+    tokens: u64,
+    mismatches: u64,
 }
 
 // === impl Limits ===
@@ -148,6 +164,11 @@ impl Effects {
     const fn wake(wake: Wake) -> Self {
         Self { wake, acknowledged: false, bootstrapped: false }
     }
+
+    /// The clock has moved, and with it what this replica could acknowledge and be acknowledged for.
+    const fn moved() -> Self {
+        Self { wake: Wake::All, acknowledged: true, bootstrapped: false }
+    }
 }
 
 // === impl Shard ===
@@ -167,6 +188,10 @@ impl Shard {
             peers: BTreeMap::new(),
             incoming: None,
             transfers: 0,
+            unpurged: Unpurged::default(),
+            settling: BTreeMap::new(),
+            tokens: 0,
+            mismatches: 0,
         }
     }
 
@@ -214,7 +239,10 @@ impl Shard {
         for (id, peer) in &self.peers {
             self.roster.set_linked(*id, peer.link.is_some());
         }
-        self.cut_stable();
+        self.forget_retired();
+        self.renew_rounds();
+        self.settle_what_is_heard();
+        self.forget_stable();
         self.seek_source();
         self.want_pulls();
         Effects::wake(Wake::All)
@@ -252,6 +280,16 @@ impl Shard {
         if owing > 0 { Effects::wake(Wake::All) } else { Effects::default() }
     }
 
+    /// Starts or stops noting what changes.
+    pub fn watch(&mut self, watch: bool) {
+        self.store.watch(watch);
+    }
+
+    /// What changed since this was last asked, in order. Whoever watches asks after every call.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        self.store.take_changes()
+    }
+
     /// How each map's usage changed since this was last asked.
     pub fn take_usage_changes(&mut self) -> BTreeMap<String, Usage> {
         self.store.take_usage_changes()
@@ -274,17 +312,40 @@ impl Shard {
         }
     }
 
-    /// Forgets log slots that every member has acknowledged: Joining and unreachable ones count, Gone ones do not. An
-    /// origin has its own writes without saying so.
-    fn cut_stable(&mut self) {
-        for (origin, counter) in self.clock.iter() {
-            let acked = |id| match self.peers.get(&id) {
-                _ if id == origin => counter,
-                Some(peer) => peer.acked.get(origin),
-                None => 0,
-            };
-            let stable = self.roster.members().map(|(id, _)| acked(id)).min().unwrap_or(counter);
-            self.log.cut(origin, stable.min(counter));
+    /// Everything up to a counter of an origin has been seen.
+    fn raise_clock(&mut self, origin: ReplicaId, counter: u64) {
+        self.clock.raise(origin, counter);
+        self.store.raise(origin, counter);
+    }
+
+    /// Something was applied: leaving peers wait for word of it, the others hear it soon.
+    fn announce_progress(&mut self) {
+        for (id, peer) in &mut self.peers {
+            peer.owe(if self.roster.is_leaving(*id) { Owed::Now } else { Owed::Soon });
         }
+    }
+
+    /// Ids that the list does not name any more cost nothing from now on.
+    fn forget_retired(&mut self) {
+        if self.roster.version().is_none() {
+            return;
+        }
+        let Self { roster, peers, .. } = self;
+        peers.retain(|id, peer| roster.lists(*id) || peer.link.is_some());
+        for peer in peers.values_mut() {
+            peer.acked.retain(|id| roster.lists(id));
+            peer.counted.retain(|id| roster.lists(id));
+        }
+        if self.is_joining() {
+            return;
+        }
+        let retired: Vec<ReplicaId> =
+            self.clock.iter().map(|(id, _)| id).filter(|id| !self.roster.lists(*id)).collect();
+        for id in retired {
+            self.clock.remove(id);
+            self.log.remove(id);
+            self.store.retire(id);
+        }
+        self.release_cut_slots();
     }
 }

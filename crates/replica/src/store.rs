@@ -1,96 +1,265 @@
-//! The entries of one shard in key order, with the count of what each map takes.
+//! The entries of one shard, and everything that follows from them: counts, sums and indexes that are kept with each
+//! change instead of being looked for.
 
+mod change;
+mod deadline;
+mod digest;
+mod exception;
+mod ownership;
+mod usage;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use crate::{Entry, Key, MapName, VersionVector};
+use crate::{Entry, Key, MapName, ReplicaId, VersionVector};
 
-/// What a map holds, or how that changed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Live keys.
-    pub entries: i64,
-    /// Bytes of live keys and their values.
-    pub bytes: i64,
+use change::Feed;
+pub use change::{Change, State};
+use deadline::Deadlines;
+pub use digest::Sum;
+use exception::Exceptions;
+use ownership::Owned;
+pub use usage::Usage;
+use usage::UsageChanges;
+
+/// Names a record of one store; void once the record is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RecordId(u32);
+
+/// Entries in key order. Key order serves reads, lists by prefix and full-state transfers alike.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    order: BTreeMap<Key, RecordId>,
+    records: Vec<Option<Record>>,
+    free: Vec<RecordId>,
+    sum: Sum,
+    exceptions: Exceptions,
+    deadlines: Deadlines,
+    owned: Owned,
+    usage: UsageChanges,
+    feed: Feed,
 }
 
-/// Entries by key. Key order serves reads, lists by prefix and full-state transfers alike.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Store {
-    entries: BTreeMap<Key, Entry>,
-    changed: BTreeMap<String, Usage>,
+/// An entry, and how many log slots name it. It stays while one does, even when nothing is left in it.
+#[derive(Debug)]
+struct Record {
+    key: Key,
+    entry: Entry,
+    slots: u32,
+}
+
+// === impl RecordId ===
+
+impl RecordId {
+    /// Not above any other.
+    pub(crate) const FIRST: Self = Self(0);
 }
 
 // === impl Store ===
 
 impl Store {
-    pub(crate) fn get(&self, key: &Key) -> Option<&Entry> {
-        self.entries.get(key)
+    pub(crate) fn find(&self, key: &Key) -> Option<RecordId> {
+        self.order.get(key).copied()
     }
 
-    /// Changes one entry, made if need be, and keeps the counts.
-    pub(crate) fn change<R>(&mut self, key: &Key, change: impl FnOnce(&mut Entry) -> R) -> R {
-        let entry = self.entries.entry(key.clone()).or_default();
-        let before = usage(key, entry);
-        let result = change(entry);
-        let after = usage(key, entry);
-        if entry.is_void() {
-            self.entries.remove(key);
+    pub(crate) fn get(&self, key: &Key) -> Option<Cow<'_, Entry>> {
+        Some(Cow::Borrowed(&self.record(self.find(key)?).entry))
+    }
+
+    /// The entry of a record, if the record still exists.
+    pub(crate) fn entry(&self, id: RecordId) -> Option<Cow<'_, Entry>> {
+        let record = self.records.get(id.0 as usize)?.as_ref()?;
+        Some(Cow::Borrowed(&record.entry))
+    }
+
+    pub(crate) fn key(&self, id: RecordId) -> Key {
+        self.record(id).key.clone()
+    }
+
+    /// How many log slots name the record.
+    pub(crate) fn slots(&self, id: RecordId) -> u32 {
+        self.record(id).slots
+    }
+
+    /// Changes one entry, made if need be, for which the log gets so many new slots. `clock` is what will have been seen
+    /// when the call that this is part of has ended.
+    ///
+    /// The id is `None` when nothing is left of the entry and no log slot names it.
+    pub(crate) fn change<R>(
+        &mut self,
+        key: &Key,
+        slots: u32,
+        clock: &VersionVector,
+        change: impl FnOnce(&mut Entry) -> R,
+    ) -> (Option<RecordId>, R) {
+        let id = self.find(key).unwrap_or_else(|| self.insert(key));
+        let Some(record) = self.records[id.0 as usize].as_mut() else { unreachable!("the order names records only") };
+        let before = record.entry.clone();
+        let result = change(&mut record.entry);
+        record.slots += slots;
+        let after = &record.entry;
+        if before != *after {
+            self.sum.replace(key, &before, after);
+            self.exceptions.replace(id, &before, after, clock);
+            self.deadlines.replace(id, &before, after);
+            self.owned.replace(id, &before, after);
+            self.usage.replace(key, &before, after);
+            self.feed.replace(key, &before, after);
         }
-        if before != after {
-            let changed = self.changed.entry(key.map().to_owned()).or_default();
-            changed.entries += after.entries - before.entries;
-            changed.bytes += after.bytes - before.bytes;
+        let keep = record.slots > 0 || !record.entry.is_void();
+        if !keep {
+            self.remove(id);
         }
-        result
+        (keep.then_some(id), result)
+    }
+
+    /// The log gets one more slot that names the record.
+    pub(crate) fn hold(&mut self, id: RecordId) {
+        if let Some(record) = self.records[id.0 as usize].as_mut() {
+            record.slots += 1;
+        }
+    }
+
+    /// A log slot that named the record is gone. Says whether it was the last.
+    pub(crate) fn release(&mut self, id: RecordId) -> bool {
+        let Some(record) = self.records[id.0 as usize].as_mut() else { return false };
+        record.slots = record.slots.saturating_sub(1);
+        let last = record.slots == 0;
+        if last && record.entry.is_void() {
+            self.remove(id);
+        }
+        last
+    }
+
+    /// Forgets what the entry superseded, and the entry if nothing else is in it.
+    pub(crate) fn purge(&mut self, id: RecordId) {
+        let Some(record) = self.records[id.0 as usize].as_mut() else { return };
+        record.entry.context = VersionVector::new();
+        if record.entry.is_void() && record.slots == 0 {
+            self.remove(id);
+        }
+    }
+
+    /// The clock has moved: what it covers is no exception any more.
+    pub(crate) fn raise(&mut self, origin: ReplicaId, counter: u64) {
+        self.exceptions.raise(origin, counter);
+    }
+
+    /// A replica is retired: its dots are no exceptions.
+    pub(crate) fn retire(&mut self, origin: ReplicaId) {
+        self.exceptions.raise(origin, u64::MAX);
+    }
+
+    /// The records that hold dots of an origin above the clock, with those dots in order.
+    pub(crate) fn exceptions(&self, origin: ReplicaId) -> impl Iterator<Item = (u64, RecordId)> + '_ {
+        self.exceptions.of(origin)
+    }
+
+    /// Whether any entry holds a dot above the clock.
+    pub(crate) fn has_exceptions(&self) -> bool {
+        !self.exceptions.is_empty()
+    }
+
+    /// The sum over all live versions that do not expire.
+    pub(crate) const fn sum(&self) -> Sum {
+        self.sum
+    }
+
+    /// When the next version expires.
+    pub(crate) fn next_deadline(&self) -> Option<u64> {
+        self.deadlines.next()
+    }
+
+    /// Some record with a version whose time is over, other than those up to `after`.
+    pub(crate) fn due(&self, now: u64, after: Option<(u64, RecordId)>) -> Option<(u64, RecordId)> {
+        self.deadlines.due(now, after)
     }
 
     /// How each map's usage changed since this was last asked.
     pub(crate) fn take_usage_changes(&mut self) -> BTreeMap<String, Usage> {
-        std::mem::take(&mut self.changed)
+        self.usage.take()
     }
 
-    /// Entries after a key, tombstones included.
-    pub(crate) fn after(&self, key: Option<&Key>) -> impl Iterator<Item = (&Key, &Entry)> {
+    /// Starts or stops noting what changes.
+    pub(crate) fn watch(&mut self, watch: bool) {
+        self.feed.watch(watch);
+    }
+
+    /// What changed since this was last asked.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        self.feed.take()
+    }
+
+    /// Entries after a key, tombstones included, in key order.
+    pub(crate) fn after(&self, key: Option<&Key>) -> impl Iterator<Item = (Key, Cow<'_, Entry>)> {
         let start = key.map_or(Bound::Unbounded, |key| Bound::Excluded(key.clone()));
-        self.entries.range((start, Bound::Unbounded))
+        self.from(start)
     }
 
     /// The keys in `(after, through]`.
     pub(crate) fn keys_in(&self, after: Option<&Key>, through: Option<&Key>) -> Vec<Key> {
-        let end = |key: &&Key| through.is_none_or(|through| *key <= through);
-        self.after(after).map(|(key, _)| key).take_while(end).cloned().collect()
+        let end = |(key, _): &(Key, Cow<'_, Entry>)| through.is_none_or(|through| key <= through);
+        self.after(after).take_while(end).map(|(key, _)| key).collect()
     }
 
-    /// Live entries of a map whose keys start with a prefix, in key order, after a cursor.
+    /// Entries of a map whose keys start with a prefix, their fields included, in key order, after all fields of a key.
     pub(crate) fn list<'a>(
         &'a self,
         map: &'a MapName,
         prefix: &'a [u8],
         after: Option<&[u8]>,
-    ) -> impl Iterator<Item = (&'a Key, &'a Entry)> {
-        let start = Key::lower_bound(map, prefix, after);
-        let inside = move |(key, _): &(&Key, &Entry)| key.map() == map.as_str() && key.name().starts_with(prefix);
-        self.entries
-            .range((start, Bound::Unbounded))
-            .take_while(inside)
-            .filter(|(_, entry)| !entry.versions().is_empty())
+    ) -> impl Iterator<Item = (Key, Cow<'a, Entry>)> {
+        let inside =
+            move |(key, _): &(Key, Cow<'_, Entry>)| key.map() == map.as_str() && key.name().starts_with(prefix);
+        self.from(Key::lower_bound(map, prefix, after)).take_while(inside)
     }
 
-    /// How many keys have a dot that a clock does not cover.
-    pub(crate) fn uncovered(&self, clock: &VersionVector) -> u64 {
-        self.entries.values().filter(|entry| entry.dots().any(|dot| !clock.covers(dot))).count() as u64
+    /// The fields of a key, after one of them.
+    pub(crate) fn fields<'a>(
+        &'a self,
+        key: &'a Key,
+        after: Option<&Key>,
+    ) -> impl Iterator<Item = (Key, Cow<'a, Entry>)> {
+        let inside = move |(field, _): &(Key, Cow<'_, Entry>)| field.map() == key.map() && field.name() == key.name();
+        self.from(Bound::Excluded(after.unwrap_or(key).clone())).take_while(inside)
+    }
+
+    /// How many keys have a dot that is not seen.
+    pub(crate) fn unseen(&self, seen: impl Fn(crate::Dot) -> bool) -> u64 {
+        self.after(None).filter(|(_, entry)| entry.dots().any(|dot| !seen(dot))).count() as u64
     }
 
     /// Keys remembered, tombstones included.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.order.len()
     }
-}
 
-fn usage(key: &Key, entry: &Entry) -> Usage {
-    if entry.versions().is_empty() {
-        return Usage::default();
+    fn from(&self, start: Bound<Key>) -> impl Iterator<Item = (Key, Cow<'_, Entry>)> {
+        let row = |(key, id): (&Key, &RecordId)| (key.clone(), Cow::Borrowed(&self.record(*id).entry));
+        self.order.range((start, Bound::Unbounded)).map(row)
     }
-    Usage { entries: 1, bytes: (key.name().len() + entry.size()) as i64 }
+
+    fn record(&self, id: RecordId) -> &Record {
+        let Some(record) = self.records[id.0 as usize].as_ref() else { unreachable!("a void record was named") };
+        record
+    }
+
+    fn insert(&mut self, key: &Key) -> RecordId {
+        let record = Some(Record { key: key.clone(), entry: Entry::default(), slots: 0 });
+        let id = self.free.pop().unwrap_or(RecordId(self.records.len() as u32));
+        match self.records.get_mut(id.0 as usize) {
+            Some(place) => *place = record,
+            None => self.records.push(record),
+        }
+        self.order.insert(key.clone(), id);
+        id
+    }
+
+    fn remove(&mut self, id: RecordId) {
+        if let Some(record) = self.records[id.0 as usize].take() {
+            self.order.remove(&record.key);
+            self.free.push(id);
+        }
+    }
 }

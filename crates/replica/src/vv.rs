@@ -43,6 +43,16 @@ impl VersionVector {
         }
     }
 
+    /// Forgets a replica.
+    pub fn remove(&mut self, replica: ReplicaId) {
+        self.entries.retain(|entry| entry.0 != replica);
+    }
+
+    /// Forgets all replicas but some.
+    pub fn retain(&mut self, keep: impl Fn(ReplicaId) -> bool) {
+        self.entries.retain(|entry| keep(entry.0));
+    }
+
     /// The least vector that covers both.
     pub fn join(&mut self, other: &Self) {
         for (replica, counter) in other.iter() {

@@ -53,7 +53,12 @@ impl Shard {
         for (peer, state) in self.peers.iter().filter(|(_, state)| state.link.is_some()) {
             for (origin, counter) in state.acked.iter() {
                 let sends = origin == *peer || self.sends_itself(origin);
-                if origin != me && !sends && counter > self.clock.get(origin) && !self.is_asked_for(origin) {
+                if origin != me
+                    && !sends
+                    && self.roster.lists(origin)
+                    && counter > self.clock.get(origin)
+                    && !self.is_asked_for(origin)
+                {
                     wanted.push((*peer, origin));
                 }
             }

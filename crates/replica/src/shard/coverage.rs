@@ -96,6 +96,10 @@ impl Shard {
             let up = |link: bool| link || active(Mutant::UnlinkedGiverCounted);
             self.peers.get(&id).is_some_and(|peer| up(peer.link.is_some()) && peer.counted.covers_all(clock))
         };
+        // What retired replicas wrote is settled: every member has it.
+        let mut clock = clock.clone();
+        clock.retain(|id| self.roster.lists(id));
+        let clock = &clock;
         let survivors: Vec<Survivor> =
             self.roster.survivors().map(|replica| Survivor { replica, covers: acked(replica, clock) }).collect();
         if clock.is_empty() {
@@ -117,10 +121,9 @@ impl Shard {
 
     /// How many keys have a write up to now that the best survivor has not acknowledged. Looks at every key.
     pub fn keys_not_covered(&self) -> u64 {
+        let unseen =
+            |counted: &VersionVector| self.store.unseen(|dot| counted.covers(dot) || !self.roster.lists(dot.replica));
         let counted = self.roster.survivors().filter_map(|id| self.peers.get(&id)).map(|peer| &peer.counted);
-        counted
-            .map(|clock| self.store.uncovered(clock))
-            .min()
-            .unwrap_or_else(|| self.store.uncovered(&VersionVector::new()))
+        counted.map(unseen).min().unwrap_or_else(|| unseen(&VersionVector::new()))
     }
 }

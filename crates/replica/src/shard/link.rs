@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::shard::LinkId;
+use crate::shard::settle::Told;
 use crate::shard::transfer::Outgoing;
 use crate::{ReplicaId, VersionVector};
 
@@ -13,6 +14,8 @@ pub(super) struct PeerState {
     pub(super) acked: VersionVector,
     /// Of that, what it acknowledged knowing that this replica is leaving and while it was not leaving itself.
     pub(super) counted: VersionVector,
+    /// Whether it has ever said what it holds; a replica without state says nothing.
+    pub(super) holds_state: bool,
     /// The link, when one is up.
     pub(super) link: Option<Link>,
 }
@@ -48,6 +51,10 @@ pub(super) struct Link {
     pub(super) has_no_state: bool,
     /// A chunk to confirm.
     pub(super) chunk_seen: Option<(u32, u32)>,
+    /// What the peer was told of replicas that are gone.
+    pub(super) told_of: BTreeMap<ReplicaId, Told>,
+    /// The peer hears what the state sums up to.
+    pub(super) owes_digest: bool,
 }
 
 /// What was sent about this replica's own writes and waits for an answer.
@@ -91,6 +98,8 @@ impl Link {
             fetch: None,
             has_no_state: false,
             chunk_seen: None,
+            told_of: BTreeMap::new(),
+            owes_digest: false,
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use crate::log::Slot;
 use crate::mutant::{Mutant, active};
 use crate::shard::{ProtocolError, Shard};
-use crate::{Entry, Key, Range, RangeItem, ReplicaId, VersionVector};
+use crate::store::RecordId;
+use crate::{Dot, Entry, Key, MemberPhase, Range, RangeItem, ReplicaId, VersionVector};
 
 /// Framing of an item on the wire, about.
 const ITEM_OVERHEAD: usize = 48;
@@ -19,29 +21,40 @@ impl Shard {
             return None;
         }
         let known = self.clock.get(origin);
-        let mut items: BTreeMap<&Key, (Vec<u64>, Entry)> = BTreeMap::new();
-        let mut to = from;
-        let mut bytes = 0;
-        for (counter, key) in self.log.slots(origin, from).take_while(|(counter, _)| *counter <= known) {
-            if bytes >= self.limits.batch_bytes {
-                break;
+        let mut places: BTreeMap<RecordId, usize> = BTreeMap::new();
+        let mut items: Vec<RangeItem> = Vec::new();
+        let (mut closed, mut continued) = (Vec::new(), Vec::new());
+        let (mut to, mut bytes, mut inside) = (from, 0, false);
+        let mut slots = self.log.slots(origin, from).take_while(|slot| slot.counter <= known).peekable();
+        while let Some(slot) = slots.next_if(|_| inside || bytes < self.limits.batch_bytes) {
+            let place = *places.entry(slot.record).or_insert(items.len());
+            if place == items.len() {
+                let entry = self.store.entry(slot.record).unwrap_or_default().into_owned();
+                let key = self.store.key(slot.record);
+                bytes += weight(&key, &entry);
+                items.push(RangeItem { key, slots: Vec::new(), entry });
             }
-            let (slots, _) = items.entry(key).or_insert_with(|| {
-                let entry = self.store.get(key).cloned().unwrap_or_default();
-                bytes += weight(key, &entry);
-                (Vec::new(), entry)
-            });
-            slots.push(counter);
-            to = counter;
+            items[place].slots.push(slot.counter);
+            if slot.counter > to + 1 {
+                closed.push((to, slot.counter - 1));
+            }
+            if slot.continues {
+                continued.push(slot.counter);
+            }
+            // Peers see all writes of a batch, or none.
+            inside = slot.continues;
+            to = slot.counter;
+        }
+        if slots.peek().is_none() && to < known {
+            closed.push((to, known));
+            to = known;
         }
         if active(Mutant::LogCompacted) {
-            let here = |dot: crate::Dot| dot.replica == origin && dot.counter > from && dot.counter <= to;
-            let later = |entry: &Entry| !entry.versions().iter().any(|version| here(version.dot));
-            let dropped = items.values_mut().map(|(_, entry)| entry).filter(|entry| later(entry));
-            dropped.for_each(|entry| *entry = Entry::default());
+            let here = |dot: Dot| dot.replica == origin && dot.counter > from && dot.counter <= to;
+            let later = |item: &&mut RangeItem| !item.entry.versions().iter().any(|version| here(version.dot));
+            items.iter_mut().filter(later).for_each(|item| item.entry = Entry::default());
         }
-        let items = items.into_iter().map(|(key, (slots, entry))| RangeItem { key: key.clone(), slots, entry });
-        Some(Range { origin, from, to, items: items.collect() })
+        Some(Range { origin, from, to, items, closed, continued, token: self.tokens })
     }
 
     /// Joins what a range carries and claims it if nothing is missing below it. Says whether the clock moved.
@@ -50,31 +63,72 @@ impl Shard {
         if !range.is_whole() {
             return Err(ProtocolError::TornRange { origin, from, to });
         }
+        let alive = self.roster.peer(origin).is_some_and(|peer| peer.phase != MemberPhase::Gone);
+        if !range.closed.is_empty() && alive {
+            return Err(ProtocolError::ClosedAlive(origin));
+        }
+        self.tokens = self.tokens.max(range.token);
+        let known = self.clock.get(origin);
+        let claims = self.roster.lists(origin) && (known >= from || active(Mutant::ClaimOverGap)) && to > known;
+        let mut next = self.clock.clone();
+        if claims {
+            next.raise(origin, to);
+        }
         let mut slots = Vec::new();
         for RangeItem { key, slots: counters, entry } in range.items {
-            slots.extend(counters.into_iter().map(|counter| (counter, key.clone())));
-            self.join_entry(&key, entry, None, now);
+            let fresh = counters.iter().filter(|counter| claims && **counter > known);
+            let count = fresh.clone().count() as u32;
+            let record = self.join_entry_towards(&key, entry, count, |_| false, &next, now);
+            slots.extend(record.into_iter().flat_map(|record| fresh.clone().map(move |counter| (*counter, record))));
         }
-        let known = self.clock.get(origin);
-        let gap = known < from && !active(Mutant::ClaimOverGap);
-        if gap || to <= known {
+        if !claims {
             return Ok(false);
         }
         slots.sort_unstable_by_key(|(counter, _)| *counter);
-        for (counter, key) in slots.into_iter().filter(|(counter, _)| *counter > known) {
-            self.log.push(origin, counter, key);
+        let mut continued = range.continued;
+        continued.sort_unstable();
+        for (counter, record) in slots {
+            let continues = continued.binary_search(&counter).is_ok();
+            self.log.push(origin, Slot { counter, record, continues });
         }
-        self.clock.raise(origin, to + u64::from(active(Mutant::RangeClaimsOneMore)));
+        self.log.close(origin, to);
+        self.raise_clock(origin, to + u64::from(active(Mutant::RangeClaimsOneMore)));
+        self.release_cut_slots();
         Ok(true)
     }
 
-    /// Joins one entry. `absent` is the sender's clock in a full-state transfer.
-    pub(super) fn join_entry(&mut self, key: &Key, entry: Entry, absent: Option<&VersionVector>, now: u64) {
+    /// Joins one entry that comes outside a range. `absent` says, in a full-state transfer, what the sender has seen.
+    pub(super) fn join_entry(&mut self, key: &Key, entry: Entry, absent: impl Fn(Dot) -> bool, now: u64) {
+        let next = self.clock.clone();
+        self.join_entry_towards(key, entry, 0, absent, &next, now);
+    }
+
+    /// Joins one entry, for which the log gets so many slots. `next` is the clock after the message.
+    fn join_entry_towards(
+        &mut self,
+        key: &Key,
+        entry: Entry,
+        slots: u32,
+        absent: impl Fn(Dot) -> bool,
+        next: &VersionVector,
+        now: u64,
+    ) -> Option<RecordId> {
         for version in entry.versions() {
             self.hlc.observe(version.hlc, now);
+            self.tokens = self.tokens.max(version.owner.as_ref().map_or(0, |owner| owner.token));
         }
-        let covers = &self.clock;
-        self.store.change(key, |mine| mine.join(entry, covers, absent));
+        let joining = self.is_joining();
+        let Self { clock, roster, store, .. } = self;
+        let seen = |dot: Dot| clock.covers(dot) || (!joining && !roster.lists(dot.replica));
+        let (record, has_context) = store.change(key, slots, next, |mine| {
+            mine.join(entry, seen, absent);
+            mine.expire(now);
+            !mine.context().is_empty()
+        });
+        if let Some(record) = record.filter(|_| slots == 0 && has_context) {
+            self.unpurged.look_at(record);
+        }
+        record
     }
 }
 

@@ -1,19 +1,27 @@
 //! Local reads.
 
+use std::borrow::Cow;
+
 use crate::shard::{Shard, WriteError};
-use crate::{Entry, Key, MapName, Tag, Version};
+use crate::{Entry, Key, MapName, Owner, Tag, Value, Version};
 
 /// What a read of one key returns.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
+    /// The value that wins; the sum of a counter, in decimal.
+    pub value: Value,
     /// The versions, the winner first; never empty.
     pub versions: Vec<Version>,
     /// Their identity.
     pub tag: Tag,
+    /// The counter's value, if anything was added.
+    pub counter: Option<i64>,
+    /// Who owns what the key stands for.
+    pub owner: Option<Owner>,
 }
 
 /// One row of a list.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     /// The key.
     pub key: Key,
@@ -21,32 +29,55 @@ pub struct Listed {
     pub read: Read,
 }
 
+// === impl Read ===
+
+impl Read {
+    /// What is there of an entry at a time, if anything.
+    pub(crate) fn of(entry: &Entry, now: u64) -> Option<Self> {
+        let entry = unexpired(entry, now);
+        Some(Self {
+            value: entry.value()?,
+            versions: entry.versions().to_vec(),
+            tag: entry.tag()?,
+            counter: entry.counter(),
+            owner: entry.owner().copied(),
+        })
+    }
+}
+
 // === impl Shard ===
 
 impl Shard {
     /// Reads one key; `None` if it has no value. Fails as a write would while the state is on its way: an absent
-    /// key would be a guess.
-    pub fn get(&self, key: &Key) -> Result<Option<Read>, WriteError> {
+    /// key would be a guess. `now` is the wall clock in Unix milliseconds.
+    pub fn get(&self, key: &Key, now: u64) -> Result<Option<Read>, WriteError> {
         self.readable()?;
-        Ok(self.store.get(key).and_then(read))
+        Ok(self.store.get(key).and_then(|entry| Read::of(&entry, now)))
     }
 
-    /// Lists a map's keys that start with a prefix, in key order, after a cursor; at most `limit`.
+    /// Lists a map's keys that start with a prefix, in key order, after a cursor; at most `limit`. Fields are not listed.
     pub fn list(
         &self,
         map: &MapName,
         prefix: &[u8],
         after: Option<&[u8]>,
         limit: usize,
+        now: u64,
     ) -> Result<Vec<Listed>, WriteError> {
         self.readable()?;
-        let rows = self.store.list(map, prefix, after).take(limit);
-        Ok(rows.filter_map(|(key, entry)| Some(Listed { key: key.clone(), read: read(entry)? })).collect())
+        let rows = self.store.list(map, prefix, after).filter(|(key, _)| key.field().is_none());
+        Ok(rows.filter_map(|row| listed(row, now)).take(limit).collect())
+    }
+
+    /// Lists the fields of a key in order, after one of them; at most `limit`.
+    pub fn fields(&self, key: &Key, after: Option<&Key>, limit: usize, now: u64) -> Result<Vec<Listed>, WriteError> {
+        self.readable()?;
+        Ok(self.store.fields(key, after).filter_map(|row| listed(row, now)).take(limit).collect())
     }
 
     /// Every entry with its context, tombstones included, in key order.
-    pub fn entries(&self) -> impl Iterator<Item = (&Key, &Entry)> {
-        self.store.after(None)
+    pub fn entries(&self) -> impl Iterator<Item = (Key, Entry)> + '_ {
+        self.store.after(None).map(|(key, entry)| (key, entry.into_owned()))
     }
 
     fn readable(&self) -> Result<(), WriteError> {
@@ -54,6 +85,15 @@ impl Shard {
     }
 }
 
-fn read(entry: &Entry) -> Option<Read> {
-    Some(Read { versions: entry.versions().to_vec(), tag: entry.tag()? })
+fn listed((key, entry): (Key, Cow<'_, Entry>), now: u64) -> Option<Listed> {
+    Some(Listed { key, read: Read::of(&entry, now)? })
+}
+
+/// The entry as everybody must see it from its versions' deadlines on, whether or not they were dropped already.
+fn unexpired(entry: &Entry, now: u64) -> Cow<'_, Entry> {
+    if entry.versions().iter().all(|version| !version.has_expired(now)) {
+        return Cow::Borrowed(entry);
+    }
+    let live = entry.versions().iter().filter(|version| !version.has_expired(now));
+    Cow::Owned(Entry::new(live.cloned().collect(), entry.context().clone()))
 }

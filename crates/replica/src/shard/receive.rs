@@ -3,7 +3,7 @@
 use crate::mutant::{Mutant, active};
 use crate::shard::link::{Flight, Link, Owed};
 use crate::shard::{Effects, LinkId, ProtocolError, Shard, Stage, Wake};
-use crate::{Applied, Range, ReplicaId, ShardMessage, VersionVector};
+use crate::{Applied, MemberPhase, Range, ReplicaId, ShardMessage, VersionVector};
 
 // === impl Shard ===
 
@@ -20,6 +20,10 @@ impl Shard {
     ) -> Result<Effects, ProtocolError> {
         if self.link_of(from, link).is_none() {
             return Err(ProtocolError::NotLinked(from));
+        }
+        let member = self.roster.peer(from).is_some_and(|peer| peer.phase != MemberPhase::Gone);
+        if self.roster.version().is_some() && !member {
+            return Err(ProtocolError::NoMember(from));
         }
         match message {
             ShardMessage::Applied(applied) => self.handle_applied(from, applied),
@@ -42,8 +46,11 @@ impl Shard {
             }
             ShardMessage::ChunkSeen { transfer, index } => {
                 self.chunk_seen(from, transfer, index);
+                self.forget_stable();
                 Ok(Effects::wake(Wake::Sender))
             }
+            ShardMessage::Settle(settle) => Ok(self.handle_settle(from, settle, now)),
+            ShardMessage::Digest(digest) => Ok(self.handle_digest(from, &digest)),
         }
     }
 
@@ -59,6 +66,8 @@ impl Shard {
     fn handle_applied(&mut self, from: ReplicaId, applied: Applied) -> Result<Effects, ProtocolError> {
         self.refuse_future(&applied.clock)?;
         let me = self.me();
+        let mut applied = applied;
+        applied.clock.retain(|id| self.roster.lists(id));
         let Some(peer) = self.peers.get_mut(&from) else {
             return Ok(Effects::default());
         };
@@ -76,13 +85,14 @@ impl Shard {
             peer.owe(Owed::Now);
         }
         let acknowledged = counts || more_of_mine;
+        peer.holds_state |= applied.full;
         if let Some(link) = &mut peer.link {
             let answered = applied.full || (applied.answers_range && link.in_flight == Some(Flight::Range));
             link.in_flight.take_if(|_| answered);
             link.subscribed |= applied.full;
             link.has_no_state &= !applied.full;
         }
-        self.cut_stable();
+        self.forget_stable();
         self.seek_source();
         let wake = if self.want_pulls() { Wake::All } else { Wake::Sender };
         Ok(Effects { wake, acknowledged, bootstrapped: false })
@@ -101,7 +111,8 @@ impl Shard {
         let moved = self.apply_range(range, now)?;
         if moved {
             // Others may have acknowledged these writes before they came here.
-            self.cut_stable();
+            self.settle_what_is_heard();
+            self.forget_stable();
         }
         if let Some(link) = self.link(from) {
             link.answers_range |= origin == from;

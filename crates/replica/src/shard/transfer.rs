@@ -6,7 +6,7 @@
 use crate::mutant::{Mutant, active};
 use crate::shard::range::weight;
 use crate::shard::{Effects, ProtocolError, Shard, Stage, Wake};
-use crate::{Chunk, ChunkItem, Entry, Key, ReplicaId, ShardMessage, VersionVector};
+use crate::{Chunk, ChunkItem, Dot, Entry, Key, ReplicaId, ShardMessage, VersionVector};
 
 /// Chunks on their way at once: enough to keep a link busy, few enough to bound what waits.
 const MAX_UNSEEN: u32 = 4;
@@ -30,6 +30,16 @@ pub(super) struct Incoming {
     next: u32,
     after: Option<Key>,
     clock: Option<VersionVector>,
+    purpose: Purpose,
+}
+
+/// What a transfer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To have all that the sender has seen: what it has seen and does not send was deleted.
+    Join,
+    /// To add what the sender holds, after a comparison has failed.
+    Repair,
 }
 
 // === impl Outgoing ===
@@ -45,6 +55,15 @@ impl Outgoing {
 impl Shard {
     /// Asks a peer for the whole shard, unless a transfer is under way already.
     pub(super) fn fetch_from(&mut self, peer: ReplicaId) {
+        self.fetch(peer, Purpose::Join);
+    }
+
+    /// Asks a peer for everything that it holds, to add it.
+    pub(super) fn repair_from(&mut self, peer: ReplicaId) {
+        self.fetch(peer, Purpose::Repair);
+    }
+
+    fn fetch(&mut self, peer: ReplicaId, purpose: Purpose) {
         if self.incoming.is_some() {
             return;
         }
@@ -52,7 +71,7 @@ impl Shard {
         let Some(link) = self.link(peer) else { return };
         link.fetch = Some(transfer);
         self.transfers = transfer;
-        self.incoming = Some(Incoming { from: peer, transfer, next: 0, after: None, clock: None });
+        self.incoming = Some(Incoming { from: peer, transfer, next: 0, after: None, clock: None, purpose });
     }
 
     /// The link to a peer changed: a transfer on it is over. Peers repeat what they had to say of their windows when
@@ -109,8 +128,8 @@ impl Shard {
             let Some((key, entry)) = rest.next() else {
                 break;
             };
-            bytes += weight(key, entry);
-            items.push(ChunkItem { key: key.clone(), entry: entry.clone() });
+            bytes += weight(&key, &entry);
+            items.push(ChunkItem { key, entry: entry.into_owned() });
         }
         let through = rest.peek().and(items.last()).map(|item| item.key.clone());
         drop(rest);
@@ -119,7 +138,8 @@ impl Shard {
         let index = outgoing.next;
         outgoing.next += 1;
         let (transfer, clock) = (outgoing.transfer, outgoing.clock.clone());
-        Some(ShardMessage::Chunk(Chunk { transfer, index, clock, after, through, items }))
+        let (listed, token) = (self.roster.listed(), self.tokens);
+        Some(ShardMessage::Chunk(Chunk { transfer, index, clock, listed, token, after, through, items }))
     }
 
     /// Joins a chunk of the transfer under way; any other is left from an earlier one.
@@ -145,27 +165,42 @@ impl Shard {
         incoming.clock = Some(chunk.clock.clone());
         let last = chunk.is_last();
         let clock = chunk.clock.clone();
-        self.join_chunk(chunk, now);
+        let purpose = incoming.purpose;
+        self.tokens = self.tokens.max(chunk.token);
+        match purpose {
+            Purpose::Join => self.join_chunk(chunk, now),
+            Purpose::Repair => chunk.items.into_iter().for_each(|item| self.repair_entry(&item.key, item.entry)),
+        }
         if active(Mutant::ClockWithFirstChunk) {
             self.claim(&clock);
         }
         if let Some(link) = self.link(from) {
             link.chunk_seen = Some((transfer, index));
         }
-        if last { Ok(self.end_incoming(&clock)) } else { Ok(Effects::wake(Wake::Sender)) }
+        match purpose {
+            _ if !last => Ok(Effects::wake(Wake::Sender)),
+            Purpose::Join => Ok(self.end_incoming(&clock)),
+            Purpose::Repair => {
+                self.incoming = None;
+                self.forget_stable();
+                Ok(Effects::wake(Wake::All))
+            }
+        }
     }
 
     fn join_chunk(&mut self, chunk: Chunk, now: u64) {
-        let Chunk { clock, after, through, items, .. } = chunk;
+        let Chunk { clock, listed, after, through, items, .. } = chunk;
         let sent = |key: &Key| items.binary_search_by(|item| item.key.cmp(key)).is_ok();
         let mut absent = self.store.keys_in(after.as_ref(), through.as_ref());
         absent.retain(|key| !sent(key));
         let absent = absent.into_iter().map(|key| ChunkItem { key, entry: Entry::default() });
         let absent: Vec<ChunkItem> = absent.collect();
         let clock = if active(Mutant::AbsentIsDeleted) { self.clock.clone() } else { clock };
-        let absent_in = Some(&clock).filter(|_| !active(Mutant::AbsentIsKept));
+        let seen_there = |dot: Dot| {
+            (clock.covers(dot) || listed.binary_search(&dot.replica).is_err()) && !active(Mutant::AbsentIsKept)
+        };
         for ChunkItem { key, entry } in items.into_iter().chain(absent) {
-            self.join_entry(&key, entry, absent_in, now);
+            self.join_entry(&key, entry, seen_there, now);
         }
     }
 
@@ -177,6 +212,10 @@ impl Shard {
         if bootstrapped {
             self.stage = Stage::Live;
         }
+        self.forget_retired();
+        self.release_cut_slots();
+        self.settle_what_is_heard();
+        self.forget_stable();
         self.announce_everything();
         self.want_pulls();
         Effects { wake: Wake::All, acknowledged: false, bootstrapped }
@@ -185,11 +224,12 @@ impl Shard {
     /// Everything below the clock is here now, without slots.
     fn claim(&mut self, clock: &VersionVector) {
         for (origin, counter) in clock.iter() {
-            if counter > self.clock.get(origin) {
-                if !active(Mutant::LogOverTransfer) {
-                    self.log.restart(origin, counter);
+            if self.roster.lists(origin) && counter > self.clock.get(origin) {
+                match active(Mutant::LogOverTransfer) {
+                    true => self.log.close(origin, counter),
+                    false => self.log.restart(origin, counter),
                 }
-                self.clock.raise(origin, counter);
+                self.raise_clock(origin, counter);
             }
         }
     }

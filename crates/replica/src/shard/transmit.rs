@@ -2,7 +2,7 @@
 
 use crate::mutant::{Mutant, active};
 use crate::shard::link::{Flight, Owed};
-use crate::shard::{LinkId, Shard, Stage};
+use crate::shard::{Effects, LinkId, Shard, Stage, Wake};
 use crate::{Applied, ReplicaId, ShardMessage};
 
 // === impl Shard ===
@@ -13,9 +13,24 @@ impl Shard {
         self.link_of(peer, link)?;
         self.poll_control(peer)
             .or_else(|| self.poll_applied(peer))
+            .or_else(|| self.poll_settle(peer))
             .or_else(|| self.poll_own_range(peer))
             .or_else(|| self.poll_asked(peer))
             .or_else(|| self.make_chunk(peer))
+            .or_else(|| self.poll_digest(peer))
+    }
+
+    /// Every linked peer hears what the state sums up to, as soon as nothing else is to be said.
+    pub fn offer_digest(&mut self) -> Effects {
+        for link in self.peers.values_mut().filter_map(|peer| peer.link.as_mut()) {
+            link.owes_digest = true;
+        }
+        Effects::wake(Wake::All)
+    }
+
+    fn poll_digest(&mut self, peer: ReplicaId) -> Option<ShardMessage> {
+        let owed = std::mem::take(&mut self.link(peer)?.owes_digest);
+        self.digest().filter(|_| owed).map(ShardMessage::Digest)
     }
 
     /// A peer asks for an origin's writes.

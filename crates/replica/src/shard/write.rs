@@ -1,8 +1,8 @@
 //! Local writes.
 
-use crate::log::Log;
+use crate::log::Slot;
 use crate::shard::{Shard, Stage};
-use crate::{Dot, Entry, Key, Tag, Value, Version};
+use crate::{Dot, Entry, Key, Read, Tag, Value, Version};
 
 /// What must hold of the key for a write to be made. It is checked here, on this replica, not across the group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,57 +48,82 @@ pub enum WriteError {
 impl Shard {
     /// Puts a value. `now` is the wall clock in Unix milliseconds.
     pub fn put(&mut self, key: &Key, value: Value, condition: &Condition, now: u64) -> Result<Written, WriteError> {
-        self.check(key, condition)?;
-        let dot = self.next_dot(key);
-        let version = Version { dot, hlc: self.hlc.tick(now), writer: dot.replica, value };
-        let existed = self.store.change(key, |entry| {
-            let existed = !entry.versions().is_empty();
-            entry.put(version);
-            existed
+        let existed = self.check(key, condition, now)?;
+        let hlc = self.hlc.tick(now);
+        let dot = self.make_write(key, |entry, dot| {
+            let owner = entry.owner().copied().map(Box::new);
+            let value = Some(value);
+            entry.put(Version { dot, hlc, writer: dot.replica, value, added: 0, owner, expires_at: None });
         });
         Ok(Written { dot, existed })
     }
 
     /// Deletes a value. Deleting a key that has none is no write: it would supersede nothing.
-    pub fn delete(&mut self, key: &Key, condition: &Condition) -> Result<Option<Written>, WriteError> {
-        self.check(key, condition)?;
-        if self.store.get(key).is_none_or(|entry| entry.versions().is_empty()) {
+    pub fn delete(&mut self, key: &Key, condition: &Condition, now: u64) -> Result<Option<Written>, WriteError> {
+        if !self.check(key, condition, now)? {
             return Ok(None);
         }
-        let dot = self.next_dot(key);
-        self.store.change(key, |entry| entry.delete(dot));
+        let dot = self.make_write(key, Entry::delete);
         Ok(Some(Written { dot, existed: true }))
     }
 
-    fn check(&self, key: &Key, condition: &Condition) -> Result<(), WriteError> {
+    /// Drops what has expired, at most so many keys. Says whether there may be more.
+    pub fn expire(&mut self, now: u64, most: usize) -> bool {
+        let mut after = None;
+        for _ in 0..most {
+            let Some(due) = self.store.due(now, after) else { return false };
+            after = Some(due);
+            let key = self.store.key(due.1);
+            let (record, ()) = self.store.change(&key, 0, &self.clock, |entry| entry.expire(now));
+            if let Some(record) = record {
+                self.unpurged.look_at(record);
+            }
+        }
+        self.forget_stable();
+        self.store.due(now, after).is_some()
+    }
+
+    /// When the next version expires, in Unix milliseconds.
+    pub fn next_deadline(&self) -> Option<u64> {
+        self.store.next_deadline()
+    }
+
+    /// Whether a write may be made; says whether the key has a value.
+    fn check(&self, key: &Key, condition: &Condition, now: u64) -> Result<bool, WriteError> {
         match self.stage {
             Stage::Joining => return Err(WriteError::Joining),
             Stage::Sealed { .. } => return Err(WriteError::Sealed),
             Stage::Live => {}
         }
-        let current = self.store.get(key).and_then(Tag::of);
+        let current = self.store.get(key).and_then(|entry| Read::of(&entry, now)).map(|read| read.tag);
         let holds = match condition {
             Condition::Always => true,
             Condition::Absent => current.is_none(),
             Condition::Present => current.is_some(),
             Condition::Matches(tag) => current.as_ref() == Some(tag),
         };
-        if holds { Ok(()) } else { Err(WriteError::Condition { current }) }
+        if holds { Ok(current.is_some()) } else { Err(WriteError::Condition { current }) }
     }
 
-    fn next_dot(&mut self, key: &Key) -> Dot {
+    /// Changes one entry under a new dot of this replica, with a log slot.
+    fn make_write(&mut self, key: &Key, change: impl FnOnce(&mut Entry, Dot)) -> Dot {
         let replica = self.me();
         let counter = self.clock.get(replica) + 1;
-        self.clock.raise(replica, counter);
-        Log::push(&mut self.log, replica, counter, key.clone());
-        self.cut_own_if_alone();
-        Dot { replica, counter }
+        let dot = Dot { replica, counter };
+        self.raise_clock(replica, counter);
+        let (record, ()) = self.store.change(key, 1, &self.clock, |entry| change(entry, dot));
+        if let Some(record) = record {
+            self.log.push(replica, Slot { counter, record, continues: false });
+        }
+        self.release_cut_slots();
+        self.forget_if_alone();
+        dot
     }
 
     /// With no other member every write is stable at once.
-    fn cut_own_if_alone(&mut self) {
+    fn forget_if_alone(&mut self) {
         if self.roster.members().next().is_none() {
-            self.cut_stable();
+            self.forget_stable();
         }
     }
 }

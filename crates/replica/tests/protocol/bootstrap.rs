@@ -21,7 +21,7 @@ fn a_joiner_takes_no_operation_before_it_holds_the_state() {
     let value = Value { content_type: "".into(), body: Bytes::new() };
     let refused = world.node(joiner).shard.put(&key("k0"), value, &Condition::Absent, 0);
     assert_eq!(refused, Err(WriteError::Joining));
-    assert_eq!(world.node(joiner).shard.delete(&key("k0"), &Condition::Always), Err(WriteError::Joining));
+    assert_eq!(world.node(joiner).shard.delete(&key("k0"), &Condition::Always, 0), Err(WriteError::Joining));
     world.push(source);
     assert_eq!(world.shard(source).members_that_count(), 0, "no write waits for a joiner");
     world.connect(source, joiner);

@@ -15,7 +15,7 @@ pub(crate) fn check() -> impl FnMut(&World, ReplicaId) {
     move |world, touched| {
         let shard = world.shard(touched);
         world.oracle.assert_nothing_is_undead(shard);
-        let versions = shard.entries().flat_map(|(_, entry)| entry.versions().iter().map(|version| version.dot));
+        let versions = shard.entries().flat_map(|(_, entry)| entry.versions().to_vec()).map(|version| version.dot);
         let alive: BTreeSet<Dot> = versions.collect();
         let seen = seen.entry(touched).or_default();
         let dead = dead.entry(touched).or_default();

@@ -34,9 +34,16 @@ fn entry() -> impl Strategy<Value = Entry> {
         dot: Dot { replica, counter },
         hlc: Hlc::from_bits(hlc),
         writer: replica,
-        value: Value { content_type: "".into(), body: Bytes::from_static(b"v") },
+        value: Some(Value { content_type: "".into(), body: Bytes::from_static(b"v") }),
+        added: 0,
+        owner: None,
+        expires_at: None,
     });
     (prop::collection::vec(version, 0..3), clock()).prop_map(|(versions, context)| Entry::new(versions, context))
+}
+
+fn range_of(origin: ReplicaId, from: u64, to: u64, items: Vec<RangeItem>) -> Range {
+    Range { origin, from, to, items, closed: Vec::new(), continued: Vec::new(), token: 0 }
 }
 
 fn some_key() -> impl Strategy<Value = Key> {
@@ -47,7 +54,7 @@ fn message() -> impl Strategy<Value = ShardMessage> {
     let slots = prop::collection::vec(counter(), 0..4);
     let item = (some_key(), slots, entry()).prop_map(|(key, slots, entry)| RangeItem { key, slots, entry });
     let range = (origin(), counter(), counter(), prop::collection::vec(item, 0..4))
-        .prop_map(|(origin, from, to, items)| ShardMessage::Range(Range { origin, from, to, items }));
+        .prop_map(|(origin, from, to, items)| ShardMessage::Range(range_of(origin, from, to, items)));
     // Well-formed ranges come often, or nothing else would ever be claimed.
     let whole =
         (origin(), counter(), prop::collection::vec((some_key(), entry()), 0..4)).prop_map(|(origin, from, items)| {
@@ -55,14 +62,14 @@ fn message() -> impl Strategy<Value = ShardMessage> {
             let items =
                 items.into_iter().zip(slots).map(|((key, entry), slot)| RangeItem { key, slots: vec![slot], entry });
             let items: Vec<RangeItem> = items.collect();
-            ShardMessage::Range(Range { origin, from, to: from.saturating_add(items.len() as u64), items })
+            ShardMessage::Range(range_of(origin, from, from.saturating_add(items.len() as u64), items))
         });
     let bound = || prop::option::of(some_key());
     let items = prop::collection::vec((some_key(), entry()), 0..4);
     let chunk = (0..3_u32, 0..3_u32, clock(), bound(), bound(), items).prop_map(
         |(transfer, index, clock, after, through, items)| {
             let items = items.into_iter().map(|(key, entry)| ChunkItem { key, entry }).collect();
-            ShardMessage::Chunk(Chunk { transfer, index, clock, after, through, items })
+            ShardMessage::Chunk(Chunk { transfer, index, clock, listed: vec![id(ME)], token: 0, after, through, items })
         },
     );
     let applied = (clock(), any::<[bool; 4]>()).prop_map(|(clock, [full, answers_range, heard_leaving, leaving])| {
@@ -139,7 +146,7 @@ fn the_greatest_counters_are_refused_or_answered_with_nothing() {
     for (from, to) in [(u64::MAX, u64::MAX), (u64::MAX - 1, u64::MAX), (u64::MAX, 0)] {
         let slots = if from < to { vec![to] } else { Vec::new() };
         let item = RangeItem { key: key("k"), slots, entry: Entry::default() };
-        let range = Range { origin: id(3), from, to, items: vec![item] };
+        let range = range_of(id(3), from, to, vec![item]);
         let _ = shard.handle(id(PEER), LinkId(1), ShardMessage::Range(range), 0);
         assert_eq!(shard.clock().get(id(3)), 0);
     }
@@ -160,7 +167,7 @@ fn a_torn_range_has_no_effect() {
     let torn: [(u64, &[&[u64]]); 5] = [(2, &[&[1]]), (2, &[&[1], &[1]]), (2, &[&[1], &[3]]), (2, &[&[0, 1]]), (1, &[])];
     for (to, slots) in torn {
         let mut shard = replica(true, false);
-        let range = Range { origin: id(3), from: 0, to, items: carried(slots) };
+        let range = range_of(id(3), 0, to, carried(slots));
         let refused = shard.handle(id(PEER), LinkId(1), ShardMessage::Range(range), 0);
         assert!(matches!(refused, Err(ProtocolError::TornRange { .. })), "{slots:?} up to {to}");
         assert_eq!((shard.remembered_keys(), shard.clock().get(id(3))), (1, 0));

@@ -7,7 +7,7 @@ use crate::harness::{World, key, live_state, roomy, tight};
 /// A tombstone that did not name its own delete let a relay, which had seen the delete and not its reason, bring the key back.
 #[test]
 fn a_tombstone_names_its_own_delete() {
-    let (mut world, [a, b]) = World::group(roomy());
+    let (mut world, [a, b, _away]) = World::group(roomy());
     let put = world.put(a, &key("k")).expect("live");
     world.exchange(a, b);
     let delete = world.delete(b, &key("k")).expect("there was one");
@@ -16,6 +16,20 @@ fn a_tombstone_names_its_own_delete() {
         let (_, entry) = world.shard(id).entries().next().expect("a tombstone");
         assert!(entry.versions().is_empty() && entry.context().covers(put) && entry.context().covers(delete));
     }
+}
+
+/// Tombstones that nobody ever forgot filled Riak's and delta_crdt's disks and memory.
+#[test]
+fn a_tombstone_that_everybody_has_seen_is_forgotten() {
+    let (mut world, [a, b]) = World::group(roomy());
+    world.put(a, &key("k"));
+    world.put(a, &key("k"));
+    world.settle();
+    let context = |world: &World| world.shard(b).entries().next().expect("one key").1.context().len();
+    assert_eq!(context(&world), 0, "what the second put superseded is remembered");
+    world.delete(b, &key("k"));
+    world.settle();
+    assert_eq!([a, b].map(|id| world.shard(id).remembered_keys()), [0, 0]);
 }
 
 /// akka.net#8219: a replica that was away for longer than tombstones live brought deleted keys back.
@@ -149,7 +163,7 @@ fn concurrent_writes_stay_as_siblings_in_one_order() {
         world.put(id, &key("k"));
     }
     world.settle();
-    let read = |world: &World, id| world.shard(id).get(&key("k")).expect("live").expect("there").versions;
+    let read = |world: &World, id| world.shard(id).get(&key("k"), 0).expect("live").expect("there").versions;
     assert_eq!(read(&world, a).len(), 3);
     assert_eq!((read(&world, b), read(&world, c)), (read(&world, a), read(&world, a)));
     let after = world.put(c, &key("k")).expect("live");

@@ -71,7 +71,7 @@ fn a_joiner_whose_source_dies_in_the_middle_starts_again_elsewhere() {
     assert!(world.exchange_until(a, joiner, is_chunk));
     world.deliver(a, joiner);
     assert!(world.shard(joiner).is_joining() && world.shard(joiner).clock().is_empty());
-    assert!(world.shard(joiner).get(&key("k0")).is_err(), "a read would be a guess");
+    assert!(world.shard(joiner).get(&key("k0"), 0).is_err(), "a read would be a guess");
     world.crash(a);
     world.settle();
     world.assert_settled();

@@ -1,8 +1,8 @@
 //! Messages about one shard.
 
 use baton_replica::{
-    Applied, Chunk, ChunkItem, Dot, Entry, Hlc, Key, Range, RangeItem, ReplicaId, ShardMessage, Value, Version,
-    VersionVector,
+    Applied, Chunk, ChunkItem, Digest, Dot, Entry, Hlc, Key, MembershipVersion, Owner, Range, RangeItem, ReplicaId,
+    Settle, ShardMessage, Sum, Value, Version, VersionVector,
 };
 use bytes::Bytes;
 
@@ -29,6 +29,8 @@ pub fn shard_message_from_wire(body: Body) -> Result<ShardMessage, WireError> {
         Body::Fetch(fetch) => ShardMessage::Fetch { transfer: fetch.transfer },
         Body::Chunk(chunk) => ShardMessage::Chunk(chunk_from_wire(chunk)?),
         Body::ChunkSeen(seen) => ShardMessage::ChunkSeen { transfer: seen.transfer, index: seen.index },
+        Body::Settle(settle) => ShardMessage::Settle(settle_from_wire(settle)?),
+        Body::Digest(digest) => ShardMessage::Digest(digest_from_wire(digest)?),
     })
 }
 
@@ -47,6 +49,9 @@ pub fn shard_message_to_wire(message: ShardMessage) -> Body {
             from: range.from,
             to: range.to,
             items: range.items.into_iter().map(|item| item_to_wire(item.key, item.slots, item.entry)).collect(),
+            closed: range.closed.into_iter().flat_map(|(from, to)| [from, to]).collect(),
+            continued: range.continued,
+            token: range.token,
         }),
         ShardMessage::Pull { origin, from } => Body::Pull(wire::Pull { origin: origin.bits(), from }),
         ShardMessage::Behind { origin } => Body::Behind(wire::Behind { origin: origin.bits() }),
@@ -59,8 +64,23 @@ pub fn shard_message_to_wire(message: ShardMessage) -> Body {
             after: chunk.after.map(|key| key.as_bytes().clone()),
             through: chunk.through.map(|key| key.as_bytes().clone()),
             items: chunk.items.into_iter().map(|item| item_to_wire(item.key, Vec::new(), item.entry)).collect(),
+            listed: chunk.listed.into_iter().map(ReplicaId::bits).collect(),
+            token: chunk.token,
         }),
         ShardMessage::ChunkSeen { transfer, index } => Body::ChunkSeen(wire::ChunkSeen { transfer, index }),
+        ShardMessage::Settle(settle) => Body::Settle(wire::Settle {
+            origin: settle.origin.bits(),
+            round: settle.round,
+            seen: settle.seen,
+            last: settle.last,
+            items: settle.items.into_iter().map(|item| item_to_wire(item.key, Vec::new(), item.entry)).collect(),
+            token: settle.token,
+        }),
+        ShardMessage::Digest(digest) => Body::Digest(wire::Digest {
+            membership: Some(version_number_to_wire(digest.membership)),
+            clock: Some(clock_to_wire(&digest.clock)),
+            sum: digest.sum.bits().to_le_bytes().to_vec().into(),
+        }),
     }
 }
 
@@ -90,16 +110,60 @@ fn range_from_wire(range: wire::Range) -> Result<Range, WireError> {
         Ok(RangeItem { key, slots, entry })
     };
     let items: Result<Vec<RangeItem>, WireError> = range.items.into_iter().map(item).collect();
-    Ok(Range { origin: replica(range.origin)?, from: range.from, to: range.to, items: items? })
+    let (pairs, rest) = range.closed.as_chunks::<2>();
+    if !rest.is_empty() {
+        return Err(WireError::Malformed("the closed parts of a range"));
+    }
+    Ok(Range {
+        origin: replica(range.origin)?,
+        from: range.from,
+        to: range.to,
+        items: items?,
+        closed: pairs.iter().map(|[from, to]| (*from, *to)).collect(),
+        continued: range.continued,
+        token: range.token,
+    })
+}
+
+fn settle_from_wire(settle: wire::Settle) -> Result<Settle, WireError> {
+    let items: Result<Vec<ChunkItem>, WireError> = settle.items.into_iter().map(chunk_item_from_wire).collect();
+    Ok(Settle {
+        origin: replica(settle.origin)?,
+        round: settle.round,
+        seen: settle.seen,
+        last: settle.last,
+        items: items?,
+        token: settle.token,
+    })
+}
+
+fn digest_from_wire(digest: wire::Digest) -> Result<Digest, WireError> {
+    let membership = digest.membership.ok_or(WireError::Missing("a membership version"))?;
+    let sum = digest.sum.as_ref().try_into().map_err(|_| WireError::Malformed("a sum"))?;
+    Ok(Digest {
+        membership: MembershipVersion { uid: membership.uid, number: membership.number },
+        clock: clock_from_wire(digest.clock)?,
+        sum: Sum::from_bits(u128::from_le_bytes(sum)),
+    })
+}
+
+fn version_number_to_wire(version: MembershipVersion) -> crate::directory::Version {
+    crate::directory::Version { uid: version.uid, number: version.number }
+}
+
+fn chunk_item_from_wire(item: wire::Item) -> Result<ChunkItem, WireError> {
+    let (key, entry) = item_from_wire(item)?;
+    Ok(ChunkItem { key, entry })
 }
 
 fn chunk_from_wire(chunk: wire::Chunk) -> Result<Chunk, WireError> {
     let bound = |key: Option<Bytes>| key.map(|key| Key::from_wire(&key)).transpose();
-    let item = |item: wire::Item| {
-        let (key, entry) = item_from_wire(item)?;
-        Ok(ChunkItem { key, entry })
-    };
-    let items: Result<Vec<ChunkItem>, WireError> = chunk.items.into_iter().map(item).collect();
+    let items: Result<Vec<ChunkItem>, WireError> = chunk.items.into_iter().map(chunk_item_from_wire).collect();
+    let listed: Result<Vec<ReplicaId>, WireError> = chunk.listed.into_iter().map(replica).collect();
+    let listed = listed?;
+    if !listed.is_sorted() || listed.len() > MAX_REPLICAS {
+        return Err(WireError::Malformed("the ids that a chunk lists"));
+    }
     let through = bound(chunk.through)?;
     if through.is_none() != chunk.last {
         return Err(WireError::Malformed("a chunk's end"));
@@ -108,6 +172,8 @@ fn chunk_from_wire(chunk: wire::Chunk) -> Result<Chunk, WireError> {
         transfer: chunk.transfer,
         index: chunk.index,
         clock: clock_from_wire(chunk.clock)?,
+        listed,
+        token: chunk.token,
         after: bound(chunk.after)?,
         through,
         items: items?,
@@ -134,25 +200,54 @@ fn version_from_wire(version: wire::EntryVersion) -> Result<Version, WireError> 
     if version.counter == 0 {
         return Err(WireError::Malformed("a version's counter"));
     }
+    let value =
+        Value { content_type: version.content_type.into_boxed_str(), body: Bytes::copy_from_slice(&version.body) };
     Ok(Version {
         dot: Dot { replica: author, counter: version.counter },
         hlc: Hlc::from_bits(version.hlc),
         writer: ReplicaId::new(version.writer).unwrap_or(author),
-        value: Value {
-            content_type: version.content_type.into_boxed_str(),
-            body: Bytes::copy_from_slice(&version.body),
-        },
+        value: (!version.contribution).then_some(value),
+        added: version.added,
+        owner: version.owner.map(owner_from_wire).transpose()?.map(Box::new),
+        expires_at: (version.expires_at > 0).then_some(version.expires_at),
+    })
+}
+
+fn owner_from_wire(owner: wire::Owner) -> Result<Owner, WireError> {
+    if owner.dot_counter == 0 {
+        return Err(WireError::Malformed("a change of owner"));
+    }
+    Ok(Owner {
+        replica: ReplicaId::new(owner.replica),
+        token: owner.token,
+        dot: Dot { replica: replica(owner.dot_replica)?, counter: owner.dot_counter },
+        confirmed: owner.confirmed,
     })
 }
 
 fn version_to_wire(version: &Version) -> wire::EntryVersion {
     let writer = if version.writer == version.dot.replica { 0 } else { version.writer.bits() };
+    let value = version.value.as_ref();
     wire::EntryVersion {
         replica: version.dot.replica.bits(),
         counter: version.dot.counter,
         hlc: version.hlc.bits(),
         writer,
-        body: version.value.body.clone(),
-        content_type: version.value.content_type.to_string(),
+        body: value.map(|value| value.body.clone()).unwrap_or_default(),
+        content_type: value.map(|value| value.content_type.to_string()).unwrap_or_default(),
+        contribution: value.is_none(),
+        added: version.added,
+        owner: version.owner.as_deref().map(owner_to_wire),
+        expires_at: version.expires_at.unwrap_or_default(),
+    }
+}
+
+fn owner_to_wire(owner: &Owner) -> wire::Owner {
+    wire::Owner {
+        replica: owner.replica.map_or(0, ReplicaId::bits),
+        token: owner.token,
+        dot_replica: owner.dot.replica.bits(),
+        dot_counter: owner.dot.counter,
+        confirmed: owner.confirmed,
     }
 }

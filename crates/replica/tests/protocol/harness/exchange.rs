@@ -65,7 +65,7 @@ impl World {
             };
             sent = true;
             if let Some(wire) = wire {
-                wire.push(to, Envelope::Shard(message));
+                wire.push(to, Envelope::Shard { list: node.list.clone(), message });
             }
         }
         sent
@@ -94,7 +94,10 @@ impl World {
                 }
             }
             Envelope::Phase(phase) => self.node(to).hear(from, phase),
-            Envelope::Shard(message) => self.hand_over(from, to, message),
+            Envelope::Shard { list, message } => {
+                self.take_list(to, &list);
+                self.hand_over(from, to, message);
+            }
         }
         true
     }
@@ -154,6 +157,7 @@ impl World {
         if bootstrapped {
             self.became_active(to);
         }
+        self.oracle.note_finds(&self.nodes[&to].shard);
         self.note_acknowledgements(to);
         if let Some(range) = range {
             self.delivered.truncate(KEPT - 1);

@@ -15,8 +15,8 @@ pub(crate) enum Envelope {
     Hello { phase: MemberPhase, list: Rc<Membership> },
     /// The sender's phase has changed.
     Phase(MemberPhase),
-    /// A shard's message.
-    Shard(ShardMessage),
+    /// A shard's message. The sender's list goes before it when the receiver has an older one.
+    Shard { list: Rc<Membership>, message: ShardMessage },
 }
 
 /// A connection between two processes.
@@ -82,7 +82,7 @@ impl Network {
     /// The shard message that would be delivered next.
     pub(crate) fn peek(&self, from: ReplicaId, to: ReplicaId) -> Option<&ShardMessage> {
         match self.wires.get(&pair(from, to))?.queues.get(&to)?.front()? {
-            Envelope::Shard(message) => Some(message),
+            Envelope::Shard { message, .. } => Some(message),
             Envelope::Hello { .. } | Envelope::Phase(_) => None,
         }
     }

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use baton_replica::{Dot, Key, Shard, Value, VersionVector};
+use baton_replica::{Dot, Entry, Key, ReplicaId, Shard, Value, VersionVector};
+
+use super::exceptions;
 
 /// One put or delete.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub(crate) struct Operation {
 pub(crate) struct Oracle {
     operations: BTreeMap<Dot, Operation>,
     superseded_by: BTreeMap<Dot, Vec<Dot>>,
+    /// Writes of processes that have ended, of which nobody was left who holds anything.
+    lost: BTreeSet<Dot>,
 }
 
 // === impl Oracle ===
@@ -37,14 +41,38 @@ impl Oracle {
         self.operations.get(&dot).unwrap_or_else(|| panic!("{dot} was never written"))
     }
 
-    /// The writes that a clock covers.
+    /// The writes that a clock covers and that somebody held when it came to.
     pub(crate) fn within<'a>(&'a self, clock: &'a VersionVector) -> impl Iterator<Item = (Dot, &'a Operation)> {
-        self.operations.iter().filter(|(dot, _)| clock.covers(**dot)).map(|(dot, operation)| (*dot, operation))
+        let seen = |dot: &Dot| clock.covers(*dot) && !self.lost.contains(dot);
+        self.operations.iter().filter(move |(dot, _)| seen(dot)).map(|(dot, operation)| (*dot, operation))
     }
 
-    /// The writes that observed this one.
+    /// The writes that observed this one and were not lost.
     pub(crate) fn superseders(&self, dot: Dot) -> impl Iterator<Item = Dot> + '_ {
-        self.superseded_by.get(&dot).into_iter().flatten().copied()
+        self.superseded_by.get(&dot).into_iter().flatten().copied().filter(|later| !self.lost.contains(later))
+    }
+
+    /// A process has ended: what nobody of the others holds of the ended is lost, unless a message brings it yet.
+    pub(crate) fn note_losses<'a>(
+        &mut self,
+        alive: impl Fn(ReplicaId) -> bool,
+        shards: impl Iterator<Item = &'a Shard>,
+    ) {
+        let held: Vec<(VersionVector, BTreeSet<Dot>)> =
+            shards.map(|shard| (shard.clock().clone(), exceptions(shard).into_iter().collect())).collect();
+        let here = |dot: &Dot| held.iter().any(|(clock, above)| clock.covers(*dot) || above.contains(dot));
+        let ended = self.operations.keys().filter(|dot| !alive(dot.replica) && !here(dot)).copied();
+        let ended: Vec<Dot> = ended.collect();
+        self.lost.extend(ended);
+    }
+
+    /// A message has brought what seemed lost.
+    pub(crate) fn note_finds(&mut self, shard: &Shard) {
+        if !self.lost.is_empty() {
+            let entries: BTreeMap<_, _> = shard.entries().collect();
+            let operations = &self.operations;
+            self.lost.retain(|dot| !entries.get(&operations[dot].key).is_some_and(|entry| holds(entry, *dot)));
+        }
     }
 
     /// What a replica that has seen exactly a clock must hold: the puts in it that no write in it observed.
@@ -63,14 +91,13 @@ impl Oracle {
         let entries: BTreeMap<_, _> = shard.entries().collect();
         for (dot, operation) in self.within(shard.clock()) {
             let entry = entries.get(&operation.key);
-            let held = |dot: Dot| {
-                entry.is_some_and(|entry| {
-                    entry.versions().iter().any(|version| version.dot == dot) || entry.context().covers(dot)
-                })
-            };
+            let held = |dot: Dot| entry.is_some_and(|entry| holds(entry, dot));
             let known = |later: Dot| shard.clock().covers(later) || held(later);
+            let alive = |dot: &Dot| entry.is_some_and(|entry| entry.versions().iter().any(|one| one.dot == *dot));
+            // A tombstone that everybody has seen is forgotten; what it buried is gone.
+            let done = operation.value.is_none() && !operation.observed.iter().any(alive);
             assert!(
-                held(dot) || self.superseders(dot).any(known),
+                held(dot) || done || self.superseders(dot).any(known),
                 "{} claims {dot} of {:?} and holds nothing of it",
                 shard.me(),
                 operation.key
@@ -84,13 +111,17 @@ impl Oracle {
             for version in entry.versions() {
                 let dot = version.dot;
                 let operation = self.operation(dot);
-                assert_eq!((&operation.key, operation.value.as_ref()), (key, Some(&version.value)), "{dot} changed");
+                assert_eq!((&operation.key, &operation.value), (&key, &version.value), "{dot} changed");
                 assert!(!entry.context().covers(dot), "{} holds {dot} alive and superseded", shard.me());
                 let killer = self.superseders(dot).find(|later| shard.clock().covers(*later));
                 assert_eq!(killer, None, "{} holds {dot} of {key:?}, which it has seen superseded", shard.me());
             }
         }
     }
+}
+
+fn holds(entry: &Entry, dot: Dot) -> bool {
+    entry.versions().iter().any(|version| version.dot == dot) || entry.context().covers(dot)
 }
 
 /// The live dots of a shard, by key.

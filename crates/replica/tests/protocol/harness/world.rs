@@ -112,7 +112,7 @@ impl World {
     /// The live keys that a replica reads, by the names that [`key`] was given.
     pub(crate) fn names(&self, replica: ReplicaId) -> Vec<String> {
         let map = MapName::parse("map").expect("valid");
-        let rows = self.shard(replica).list(&map, b"", None, usize::MAX).expect("live");
+        let rows = self.shard(replica).list(&map, b"", None, usize::MAX, self.now).expect("live");
         rows.iter().map(|row| String::from_utf8_lossy(row.key.name()).into_owned()).collect()
     }
 
@@ -133,8 +133,9 @@ impl World {
     /// Deletes a key; `None` if there is nothing to delete or the replica takes no writes.
     pub(crate) fn delete(&mut self, at: ReplicaId, key: &Key) -> Option<Dot> {
         let observed = self.live_dots(at, key);
+        let now = self.now;
         let node = self.node(at);
-        let dot = node.shard.delete(key, &Condition::Always).ok()??.dot;
+        let dot = node.shard.delete(key, &Condition::Always, now + node.skew).ok()??.dot;
         node.wake_all();
         self.oracle.record(dot, Operation { key: key.clone(), value: None, observed });
         Some(dot)
@@ -238,11 +239,13 @@ impl World {
         self.operator.ended(replica);
         self.touched.remove(&replica);
         let node = self.nodes.remove(&replica).expect("alive");
+        let alive = |id: ReplicaId| self.nodes.contains_key(&id);
+        self.oracle.note_losses(alive, self.nodes.values().map(|node| &node.shard));
         node.shard.clock().clone()
     }
 
     fn live_dots(&self, at: ReplicaId, key: &Key) -> Vec<Dot> {
-        let read = self.shard(at).get(key).ok().flatten();
+        let read = self.shard(at).get(key, self.now).ok().flatten();
         read.map(|read| read.versions.iter().map(|version| version.dot).collect()).unwrap_or_default()
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use baton_replica::{
-    Chunk, Condition, Entry, Key, Limits, LinkId, MemberPhase, Range, ReplicaId, Roster, Shard, ShardMessage, Value,
-    VersionVector,
+    Chunk, Condition, Entry, Key, Limits, LinkId, MemberPhase, Membership, Range, ReplicaId, Roster, Shard,
+    ShardMessage, Value, VersionVector,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -51,7 +51,7 @@ pub(super) fn donors(acts: &[Act], batch_bytes: usize) -> Vec<Shard> {
             }
             Act::Delete { donor, key: number } => {
                 let key = key(&format!("k{number}"));
-                donors[usize::from(donor)].delete(&key, &Condition::Always).expect("live");
+                donors[usize::from(donor)].delete(&key, &Condition::Always, NOW).expect("live");
             }
             Act::Look { at, from } if at != from => {
                 let ranges = ranges_of(&mut donors[usize::from(from)]);
@@ -67,7 +67,7 @@ pub(super) fn donors(acts: &[Act], batch_bytes: usize) -> Vec<Shard> {
 pub(super) fn live(me: ReplicaId, batch_bytes: usize) -> Shard {
     // A member that never comes up keeps the window open.
     let mut roster = Roster::new(me);
-    roster.take(&list(1, &[(id(7), MemberPhase::Joining)]));
+    roster.take(&members());
     let mut shard = Shard::new(0, roster, Limits { max_slots: SLOTS, batch_bytes });
     let _ = shard.start_empty();
     for peer in (1..=3).chain([RECEIVER]).map(id).filter(|peer| *peer != me) {
@@ -76,10 +76,15 @@ pub(super) fn live(me: ReplicaId, batch_bytes: usize) -> Shard {
     shard
 }
 
+fn members() -> Membership {
+    let active = (1..=3).chain([RECEIVER]).map(|number| (id(number), MemberPhase::Active));
+    list(1, &active.chain([(id(7), MemberPhase::Joining)]).collect::<Vec<_>>())
+}
+
 /// A replica that waits for the state of the first donor.
 pub(super) fn joiner() -> Shard {
     let mut roster = Roster::new(id(RECEIVER));
-    roster.take(&list(1, &[(id(1), MemberPhase::Active)]));
+    roster.take(&members());
     let mut shard = Shard::new(0, roster, Limits { max_slots: SLOTS, batch_bytes: 1 });
     let _ = shard.link_up(id(1), LinkId(1));
     shard
@@ -153,7 +158,7 @@ pub(super) fn state(shard: &Shard) -> (VersionVector, BTreeMap<Key, Entry>) {
 }
 
 pub(super) fn entries(shard: &Shard) -> BTreeMap<Key, Entry> {
-    shard.entries().map(|(key, entry)| (key.clone(), entry.clone())).collect()
+    shard.entries().collect()
 }
 
 fn ask(donor: &mut Shard, question: ShardMessage) -> Vec<ShardMessage> {

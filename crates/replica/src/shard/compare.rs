@@ -1,0 +1,47 @@
+//! Whether replicas that must hold the same do, and what is done when they do not.
+
+use crate::shard::{Effects, Shard, Stage, Wake};
+use crate::{Digest, Entry, Key, ReplicaId};
+
+// === impl Shard ===
+
+impl Shard {
+    /// What the state sums up to, if that can be compared at all: not while anything is held above the clock, and not
+    /// while a transfer is under way.
+    pub fn digest(&self) -> Option<Digest> {
+        let sending = self.peers.values().filter_map(|peer| peer.link.as_ref()).any(|link| link.outgoing.is_some());
+        let comparable =
+            matches!(self.stage, Stage::Live) && self.incoming.is_none() && !sending && !self.store.has_exceptions();
+        let membership = self.roster.version().filter(|_| comparable)?.clone();
+        Some(Digest { membership, clock: self.clock.clone(), sum: self.store.sum() })
+    }
+
+    /// How often a peer that had seen the same held something else: a bug or a corruption, each time.
+    pub const fn digest_mismatches(&self) -> u64 {
+        self.mismatches
+    }
+
+    /// A peer says what its state sums up to. If that differs while all that has been seen is the same, everything that
+    /// the peer holds is fetched and added.
+    pub(super) fn handle_digest(&mut self, from: ReplicaId, theirs: &Digest) -> Effects {
+        let differs = self.digest().is_some_and(|mine| {
+            mine.membership == theirs.membership && mine.clock == theirs.clock && mine.sum != theirs.sum
+        });
+        if !differs {
+            return Effects::default();
+        }
+        self.mismatches += 1;
+        self.repair_from(from);
+        Effects::wake(Wake::Sender)
+    }
+
+    /// Adds what a peer holds unless this replica knows that it was superseded, whatever the clock says. That something
+    /// is absent there is no evidence of anything.
+    pub(super) fn repair_entry(&mut self, key: &Key, entry: Entry) {
+        let clock = &self.clock;
+        let (id, ()) = self.store.change(key, 0, clock, |mine| mine.join(entry, |_| false, |_| false));
+        if let Some(id) = id {
+            self.unpurged.look_at(id);
+        }
+    }
+}

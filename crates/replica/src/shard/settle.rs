@@ -1,0 +1,159 @@
+//! How the members agree on the last writes of a replica that is gone, so that it can be forgotten.
+//!
+//! Each tells each other how far it has seen the replica's writes, and what it holds above that. Who has heard everybody,
+//! and has what the furthest has, closes the rest: nobody holds anything of it.
+
+use std::collections::BTreeMap;
+
+use crate::log::Slot;
+use crate::shard::range::weight;
+use crate::shard::{Effects, Shard, Stage, Wake};
+use crate::store::RecordId;
+use crate::{ChunkItem, ReplicaId, Settle, ShardMessage};
+
+/// What was heard of one replica that is gone.
+#[derive(Debug, Default)]
+pub(super) struct Settling {
+    /// For which set of members.
+    round: u64,
+    /// How far each of the others has seen it.
+    heard: BTreeMap<ReplicaId, u64>,
+    /// Up to where this replica has settled it in this round.
+    settled: Option<u64>,
+}
+
+/// How much of what must be said about one replica that is gone was said on a link.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    round: u64,
+    /// The last exception that was sent; `None` before the first part.
+    after: Option<(u64, RecordId)>,
+    done: bool,
+}
+
+// === impl Shard ===
+
+impl Shard {
+    /// Up to which of its writes a replica that is gone is settled here, for the present set of members. When all
+    /// members say the same, it may be retired.
+    pub fn settled(&self, origin: ReplicaId) -> Option<u64> {
+        let round = self.roster.round();
+        self.settling.get(&origin).filter(|settling| settling.round == round).and_then(|settling| settling.settled)
+    }
+
+    /// Starts over where the set of members has changed, and forgets what is retired.
+    pub(super) fn renew_rounds(&mut self) {
+        let round = self.roster.round();
+        let gone: Vec<ReplicaId> = self.roster.gone().collect();
+        self.settling.retain(|origin, _| gone.contains(origin));
+        for origin in gone {
+            let settling = self.settling.entry(origin).or_default();
+            if settling.round != round {
+                *settling = Settling { round, ..Settling::default() };
+            }
+        }
+    }
+
+    /// The next part of what a peer must hear.
+    pub(super) fn poll_settle(&mut self, peer: ReplicaId) -> Option<ShardMessage> {
+        if self.is_joining() || self.settling.is_empty() {
+            return None;
+        }
+        let link = self.peers.get(&peer)?.link.as_ref()?;
+        let due = |(origin, settling): (&ReplicaId, &Settling)| {
+            let told = link.told_of.get(origin).filter(|told| told.round == settling.round);
+            let fresh = Told { round: settling.round, after: None, done: false };
+            let told = told.copied().unwrap_or(fresh);
+            (!told.done).then_some((*origin, told))
+        };
+        let (origin, told) = self.settling.iter().find_map(due)?;
+        let mut items = Vec::new();
+        let mut bytes = 0;
+        let mut after = told.after;
+        let mut last = true;
+        for (counter, id) in self.store.exceptions(origin).filter(|exception| Some(*exception) > told.after) {
+            if bytes >= self.limits.batch_bytes {
+                last = false;
+                break;
+            }
+            let Some(entry) = self.store.entry(id) else { continue };
+            let key = self.store.key(id);
+            bytes += weight(&key, &entry);
+            items.push(ChunkItem { key, entry: entry.into_owned() });
+            after = Some((counter, id));
+        }
+        let told = Told { after, done: last, ..told };
+        let (round, seen, token) = (told.round, self.clock.get(origin), self.tokens);
+        self.link(peer)?.told_of.insert(origin, told);
+        Some(ShardMessage::Settle(Settle { origin, round, seen, last, items, token }))
+    }
+
+    /// A peer says what it holds.
+    pub(super) fn handle_settle(&mut self, from: ReplicaId, settle: Settle, now: u64) -> Effects {
+        if !matches!(self.stage, Stage::Live) || !self.roster.lists(settle.origin) {
+            return Effects::default();
+        }
+        self.tokens = self.tokens.max(settle.token);
+        for ChunkItem { key, entry } in settle.items {
+            self.join_entry(&key, entry, |_| false, now);
+        }
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.acked.raise(settle.origin, settle.seen);
+        }
+        if let Some(settling) = self.settling.get_mut(&settle.origin)
+            && settle.last
+            && settling.round == settle.round
+        {
+            settling.heard.insert(from, settle.seen);
+        }
+        let settled = self.settle_what_is_heard();
+        self.want_pulls();
+        if settled { Effects::moved() } else { Effects::wake(Wake::All) }
+    }
+
+    /// Settles every replica that is gone of which enough was heard. Says whether any clock moved.
+    pub(super) fn settle_what_is_heard(&mut self) -> bool {
+        if !matches!(self.stage, Stage::Live) || self.incoming.is_some() {
+            return false;
+        }
+        let mut moved = false;
+        let members: Vec<ReplicaId> = self.roster.members().map(|(id, _)| id).collect();
+        let origins: Vec<ReplicaId> = self.settling.keys().copied().collect();
+        for origin in origins {
+            let Some(settling) = self.settling.get(&origin) else { continue };
+            let heard = members.iter().map(|member| settling.heard.get(member).copied());
+            let Some(furthest) = heard.collect::<Option<Vec<u64>>>().map(|seen| seen.into_iter().max()) else {
+                continue;
+            };
+            if self.clock.get(origin) >= furthest.unwrap_or_default() {
+                moved |= self.close(origin);
+            }
+        }
+        if moved {
+            self.announce_progress();
+        }
+        moved
+    }
+
+    /// The writes of a replica that is gone end with the highest that anything is held of: those between are lost with
+    /// it. What is held gets log slots, so that who lags can pull it.
+    fn close(&mut self, origin: ReplicaId) -> bool {
+        let held: Vec<(u64, RecordId)> = self.store.exceptions(origin).collect();
+        let seen = self.clock.get(origin);
+        let last = held.last().map_or(seen, |(counter, _)| *counter);
+        let mut end = seen;
+        for (counter, record) in held {
+            if counter > end {
+                self.store.hold(record);
+                self.log.push(origin, Slot { counter, record, continues: false });
+                end = counter;
+            }
+        }
+        self.raise_clock(origin, last);
+        self.release_cut_slots();
+        if let Some(settling) = self.settling.get_mut(&origin) {
+            settling.settled = Some(last);
+        }
+        last > seen
+    }
+}

@@ -1,0 +1,114 @@
+//! What every member has seen needs no slot in the window, no tombstone and no context.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::shard::{Shard, Stage};
+use crate::store::RecordId;
+use crate::{Dot, ReplicaId, VersionVector};
+
+/// Records whose contexts cannot be purged yet, and what they wait for. Ids of records that were removed do no harm:
+/// whatever bears the id when its time comes is looked at afresh.
+#[derive(Debug, Default)]
+pub(super) struct Unpurged {
+    /// To be looked at as soon as purging is allowed.
+    due: BTreeSet<RecordId>,
+    /// Until everybody has seen the dot.
+    waiting: BTreeMap<ReplicaId, BTreeSet<(u64, RecordId)>>,
+}
+
+// === impl Unpurged ===
+
+impl Unpurged {
+    /// Something changed that may allow the record's context to be purged.
+    pub(super) fn look_at(&mut self, id: RecordId) {
+        self.due.insert(id);
+    }
+
+    fn wait_for(&mut self, dot: Dot, id: RecordId) {
+        self.waiting.entry(dot.replica).or_default().insert((dot.counter, id));
+    }
+
+    /// What waits for dots that have become stable is due.
+    fn advance(&mut self, stable: impl Fn(ReplicaId) -> u64) {
+        for (origin, waiting) in &mut self.waiting {
+            let above = waiting.split_off(&(stable(*origin).saturating_add(1), RecordId::FIRST));
+            let through = std::mem::replace(waiting, above);
+            self.due.extend(through.into_iter().map(|(_, id)| id));
+        }
+        self.waiting.retain(|_, waiting| !waiting.is_empty());
+    }
+}
+
+// === impl Shard ===
+
+impl Shard {
+    /// Forgets log slots, contexts and tombstones that every member has seen: Joining and unreachable members count,
+    /// Gone ones do not. An origin has its own writes without saying so.
+    pub(super) fn forget_stable(&mut self) {
+        if self.is_joining() {
+            return;
+        }
+        let stable = self.stable();
+        for (origin, counter) in stable.iter() {
+            self.log.cut(origin, counter);
+        }
+        self.release_cut_slots();
+        let roster = &self.roster;
+        self.unpurged.advance(|origin| if roster.lists(origin) { stable.get(origin) } else { u64::MAX });
+        self.purge(&stable);
+    }
+
+    /// What every member has seen, as far as this replica has heard.
+    fn stable(&self) -> VersionVector {
+        let acked = |member: ReplicaId, origin: ReplicaId, counter: u64| match self.peers.get(&member) {
+            _ if member == origin => counter,
+            Some(peer) => peer.acked.get(origin),
+            None => 0,
+        };
+        let least = |(origin, counter)| {
+            let members = self.roster.members();
+            let stable = members.map(|(member, _)| acked(member, origin, counter)).min().unwrap_or(counter);
+            (origin, stable.min(counter))
+        };
+        self.clock.iter().map(least).collect()
+    }
+
+    pub(super) fn release_cut_slots(&mut self) {
+        while let Some((_, slot)) = self.log.pop_cut() {
+            if self.store.release(slot.record) {
+                self.unpurged.look_at(slot.record);
+            }
+        }
+    }
+
+    /// A record is purged when no log slot names it any more and all of its dots, those of its versions too, are stable:
+    /// with the context's dots alone, a version that some hold and others do not could lose the context that buries the
+    /// one before it.
+    fn purge(&mut self, stable: &VersionVector) {
+        if !self.may_purge() {
+            return;
+        }
+        while let Some(id) = self.unpurged.due.pop_first() {
+            let Some(entry) = self.store.entry(id).filter(|entry| !entry.context().is_empty()) else { continue };
+            if self.store.slots(id) > 0 {
+                continue;
+            }
+            let unstable = entry.dots().find(|dot| self.roster.lists(dot.replica) && !stable.covers(*dot));
+            match unstable {
+                Some(dot) => self.unpurged.wait_for(dot, id),
+                None => self.store.purge(id),
+            }
+        }
+    }
+
+    /// Not while a member has never said what it has: it may be taking the state from anybody. Nor while a transfer is
+    /// under way here: what is missing in it is taken as deleted.
+    fn may_purge(&self) -> bool {
+        let heard = |id: ReplicaId| self.peers.get(&id).is_some_and(|peer| peer.holds_state);
+        let serving = self.peers.values().filter_map(|peer| peer.link.as_ref()).any(|link| link.outgoing.is_some());
+        matches!(self.stage, Stage::Live)
+            && self.incoming.is_none()
+            && !serving
+            && self.roster.members().all(|(id, _)| heard(id))
+    }
+}

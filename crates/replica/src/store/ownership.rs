@@ -1,0 +1,33 @@
+//! Who owns which records.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::store::RecordId;
+use crate::{Entry, ReplicaId};
+
+/// The records of each owner.
+#[derive(Debug, Default)]
+pub(super) struct Owned(BTreeMap<ReplicaId, BTreeSet<RecordId>>);
+
+// === impl Owned ===
+
+impl Owned {
+    pub(super) fn replace(&mut self, id: RecordId, before: &Entry, after: &Entry) {
+        let of = |entry: &Entry| entry.owner().and_then(|owner| owner.replica);
+        let (before, after) = (of(before), of(after));
+        if before == after {
+            return;
+        }
+        if let Some(owner) = before
+            && let Some(owned) = self.0.get_mut(&owner)
+        {
+            owned.remove(&id);
+            if owned.is_empty() {
+                self.0.remove(&owner);
+            }
+        }
+        if let Some(owner) = after {
+            self.0.entry(owner).or_default().insert(id);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! One write that is still alive, and who owns what it stands for.
+
+use bytes::Bytes;
+
+use crate::{Dot, Hlc, ReplicaId};
+
+/// What a client stored: bytes and what they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value {
+    /// The media type that the client gave; may be empty.
+    pub content_type: Box<str>,
+    /// The bytes, unchanged.
+    pub body: Bytes,
+}
+
+/// One write that is still alive. One replica has at most one per key, but for writes that it issued again for others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// The write's name.
+    pub dot: Dot,
+    /// When its value was put; zero for a default, which loses to any real value.
+    pub hlc: Hlc,
+    /// Who made it; the dot's replica unless the write was issued again by another.
+    pub writer: ReplicaId,
+    /// What was put; `None` if the replica only added to a counter.
+    pub value: Option<Value>,
+    /// What the replica has added to the counter since.
+    pub added: i64,
+    /// Where the thing that the key stands for lives.
+    pub owner: Option<Box<Owner>>,
+    /// When every replica drops it, in Unix milliseconds.
+    pub expires_at: Option<u64>,
+}
+
+/// A register inside a version: of two copies of one version the one with the greater register is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The owner; `None` after a release.
+    pub replica: Option<ReplicaId>,
+    /// Only grows along the owners of a key: whoever shows an older one is refused.
+    pub token: u64,
+    /// The change of owner, which is a write with a log slot, but no version.
+    pub dot: Dot,
+    /// The owner's app has said that it runs what the key stands for.
+    pub confirmed: bool,
+}
+
+// === impl Value ===
+
+impl Value {
+    /// Bytes of memory that the client's data takes.
+    pub fn size(&self) -> usize {
+        self.body.len() + self.content_type.len()
+    }
+
+    /// The integer that the bytes spell in decimal, if they do.
+    pub fn integer(&self) -> Option<i64> {
+        let text = std::str::from_utf8(&self.body).ok()?;
+        let number: i64 = text.parse().ok()?;
+        // Only the spelling that a counter would print: not "+1", "-0" or "007".
+        (number.to_string() == text).then_some(number)
+    }
+}
+
+// === impl Version ===
+
+impl Version {
+    /// Whether it only adds to a counter.
+    pub const fn is_contribution(&self) -> bool {
+        self.value.is_none()
+    }
+
+    /// Whether its time is over.
+    pub fn has_expired(&self, now: u64) -> bool {
+        self.expires_at.is_some_and(|end| end <= now)
+    }
+
+    /// The client's bytes in it.
+    pub fn size(&self) -> usize {
+        self.value.as_ref().map_or(0, Value::size)
+    }
+
+    /// All dots in it: its own and that of the last change of owner.
+    pub fn dots(&self) -> impl Iterator<Item = Dot> + use<> {
+        [Some(self.dot), self.owner.as_ref().map(|owner| owner.dot)].into_iter().flatten()
+    }
+
+    /// The order in which concurrent versions win reads: values before contributions, then the latest.
+    pub(crate) fn rank(&self) -> (bool, Hlc, ReplicaId, Dot) {
+        (self.value.is_some(), self.hlc, self.writer, self.dot)
+    }
+
+    /// Takes the greater register of two copies.
+    pub(crate) fn take_owner(&mut self, other: Option<Box<Owner>>) {
+        let rank = |owner: &Option<Box<Owner>>| owner.as_ref().map(|owner| owner.rank());
+        if rank(&other) > rank(&self.owner) {
+            self.owner = other;
+        }
+    }
+}
+
+// === impl Owner ===
+
+impl Owner {
+    pub(crate) const fn rank(&self) -> (u64, Dot) {
+        (self.token, self.dot)
+    }
+}
