@@ -33,7 +33,7 @@ pub use membership::{MapLimits, Member, MemberPhase, Membership, MembershipVersi
 pub use message::{Applied, Chunk, ChunkItem, Digest, Range, RangeItem, Settle, ShardMessage};
 #[cfg(feature = "mutants")]
 pub use mutant::{Mutant, with as with_mutant};
-pub use roster::{Peer, Roster};
+pub use roster::{Peer, Roster, settle_round};
 pub use shard::{
     AckLevel, Condition, Coverage, Effects, Limits, LinkId, Listed, Need, ProtocolError, Read, Shard, Survivor, Wake,
     WriteError, Written,

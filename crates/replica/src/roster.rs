@@ -28,6 +28,17 @@ pub struct Roster {
     peers: BTreeMap<ReplicaId, Peer>,
 }
 
+/// Names a set of listed ids, given in increasing order, and which of them are Gone: [`Roster::round`] of a member that
+/// goes by this list. Whoever collects what members say of a round compares it with this.
+pub fn settle_round(listed: impl IntoIterator<Item = (ReplicaId, MemberPhase)>) -> u64 {
+    let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
+    for (id, phase) in listed {
+        hash.update(&id.bits().to_le_bytes());
+        hash.update(&[u8::from(phase == MemberPhase::Gone)]);
+    }
+    hash.digest()
+}
+
 // === impl Roster ===
 
 impl Roster {
@@ -134,13 +145,8 @@ impl Roster {
 
     /// Names the set of listed ids, and which of them are Gone. Settling starts again when it changes.
     pub fn round(&self) -> u64 {
-        let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
-        for id in self.listed() {
-            let gone = self.peers.get(&id).is_some_and(|peer| peer.phase == MemberPhase::Gone);
-            hash.update(&id.bits().to_le_bytes());
-            hash.update(&[u8::from(gone)]);
-        }
-        hash.digest()
+        let phase = |id| self.peers.get(&id).map_or(MemberPhase::Active, |peer| peer.phase);
+        settle_round(self.listed().into_iter().map(|id| (id, phase(id))))
     }
 
     /// Whether the newest list has removed this replica: it must take a new id.

@@ -196,6 +196,10 @@ impl Shard {
         let absent = absent.into_iter().map(|key| ChunkItem { key, entry: Entry::default() });
         let absent: Vec<ChunkItem> = absent.collect();
         let clock = if active(Mutant::AbsentIsDeleted) { self.clock.clone() } else { clock };
+        // Who is listed here and not there is a newcomer, of whom the sender has not heard yet.
+        let mut listed = listed;
+        listed.extend(self.roster.listed());
+        listed.sort_unstable();
         let seen_there = |dot: Dot| {
             (clock.covers(dot) || listed.binary_search(&dot.replica).is_err()) && !active(Mutant::AbsentIsKept)
         };
