@@ -24,13 +24,15 @@ impl Shard {
     /// A peer says what its state sums up to. If that differs while all that has been seen is the same, everything that
     /// the peer holds is fetched and added.
     pub(super) fn handle_digest(&mut self, from: ReplicaId, theirs: &Digest) -> Effects {
-        let differs = self.digest().is_some_and(|mine| {
+        let differs = |mine: &Digest| {
             mine.membership == theirs.membership && mine.clock == theirs.clock && mine.sum != theirs.sum
-        });
-        if !differs {
-            return Effects::default();
-        }
+        };
+        let Some(mine) = self.digest().filter(differs) else { return Effects::default() };
         self.mismatches += 1;
+        // Either side may be the one that lacks something. Once the transfer is asked for, nothing can be compared.
+        if let Some(link) = self.link(from) {
+            link.contradicts = Some(mine);
+        }
         self.repair_from(from);
         Effects::wake(Wake::Sender)
     }

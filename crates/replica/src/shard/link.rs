@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::shard::LinkId;
 use crate::shard::settle::Told;
 use crate::shard::transfer::Outgoing;
-use crate::{ReplicaId, VersionVector};
+use crate::{Digest, ReplicaId, VersionVector};
 
 /// One peer.
 #[derive(Debug, Default)]
@@ -55,6 +55,8 @@ pub(super) struct Link {
     pub(super) told_of: BTreeMap<ReplicaId, Told>,
     /// The peer hears what the state sums up to.
     pub(super) owes_digest: bool,
+    /// What the state summed up to when the peer's summed up to something else.
+    pub(super) contradicts: Option<Digest>,
 }
 
 /// What was sent about this replica's own writes and waits for an answer.
@@ -100,6 +102,7 @@ impl Link {
             chunk_seen: None,
             told_of: BTreeMap::new(),
             owes_digest: false,
+            contradicts: None,
         }
     }
 }

@@ -10,8 +10,10 @@ use crate::{Applied, ReplicaId, ShardMessage};
 impl Shard {
     /// The next message for a link to a peer, if there is any; call again until there is none.
     pub fn poll_transmit(&mut self, peer: ReplicaId, link: LinkId) -> Option<ShardMessage> {
-        self.link_of(peer, link)?;
-        self.poll_control(peer)
+        let contradiction = self.link_of(peer, link)?.contradicts.take();
+        contradiction
+            .map(ShardMessage::Digest)
+            .or_else(|| self.poll_control(peer))
             .or_else(|| self.poll_applied(peer))
             .or_else(|| self.poll_settle(peer))
             .or_else(|| self.poll_own_range(peer))
