@@ -3,11 +3,13 @@
 //! Each shard has its own lock, held for one operation and never across an await. What a call makes necessary (a link
 //! to wake, a writer to wake) follows from the [`Effects`] that the shard returns.
 
+mod expiry;
 mod limit;
 mod link_handle;
 mod read;
 mod report;
 mod status;
+mod summary;
 mod write;
 
 use std::sync::Arc;
@@ -18,12 +20,15 @@ use baton_replica::{
     Effects, Key, LinkId, Membership, MembershipVersion, Need, Phase, ProtocolError, ReplicaId, Roster, Shard,
     ShardMessage, VersionVector, Wake,
 };
+use baton_telemetry::Repeat;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
+pub(crate) use expiry::expire;
 pub(crate) use limit::{DefaultLimits, LimitError, MAX_VALUE_BYTES};
 pub(crate) use link_handle::{LinkHandle, Links};
 pub(crate) use status::{MemberStatus, Status};
+pub(crate) use summary::Summary;
 pub(crate) use write::{Stored, WriteFailure};
 
 /// Who this process is.
@@ -58,6 +63,9 @@ pub(crate) struct Engine {
     heard: AtomicBool,
     /// Signalled when one is.
     unsettled: Notify,
+    /// Signalled when something expires earlier than what was known to.
+    expiry: Notify,
+    mismatch: Mutex<Repeat>,
     was_in_sync: AtomicBool,
     caught_up_at: AtomicU64,
     was_ready: AtomicBool,
@@ -69,6 +77,8 @@ struct ShardCell {
     shard: Mutex<Shard>,
     /// Signalled when a peer acknowledged more, or the members that count changed.
     acknowledged: Notify,
+    /// When the next version expires, in Unix milliseconds.
+    deadline: AtomicU64,
 }
 
 // === impl Engine ===
@@ -80,6 +90,7 @@ impl Engine {
         let cell = |index| ShardCell {
             shard: Mutex::new(Shard::new(index, roster.clone(), baton_replica::Limits::default())),
             acknowledged: Notify::new(),
+            deadline: AtomicU64::new(expiry::NEVER),
         };
         Arc::new(Self {
             identity,
@@ -95,6 +106,8 @@ impl Engine {
             ack_level: AtomicU64::new(0),
             heard: AtomicBool::new(false),
             unsettled: Notify::new(),
+            expiry: Notify::new(),
+            mismatch: Mutex::new(Repeat::new()),
             was_in_sync: AtomicBool::new(false),
             caught_up_at: AtomicU64::new(0),
             was_ready: AtomicBool::new(false),
@@ -188,9 +201,12 @@ impl Engine {
     /// Changes what is known of the members, and tells every shard. One change at a time, so that no shard ends with an
     /// older roster than another.
     pub(crate) fn update_roster(&self, change: impl FnOnce(&mut Roster)) {
-        let mut roster = self.roster.lock();
+        self.change_roster(&mut self.roster.lock(), change);
+    }
+
+    fn change_roster(&self, roster: &mut Roster, change: impl FnOnce(&mut Roster)) {
         let before = roster.clone();
-        change(&mut roster);
+        change(roster);
         if *roster == before {
             return;
         }
@@ -217,6 +233,7 @@ impl Engine {
         let (effects, usage) = {
             let mut shard = cell.shard.lock();
             let effects = call(&mut shard);
+            self.note_deadline(cell, &shard);
             (effects, shard.take_usage_changes())
         };
         self.usage.apply(usage);
@@ -290,6 +307,9 @@ impl Engine {
 
     fn take_membership(&self, list: Membership, better: fn(&MembershipVersion, &MembershipVersion) -> bool) {
         let list = Arc::new(list);
+        // Held over both steps, so that rosters follow lists in one order. Links see the list before any shard does: they
+        // pass it on before what follows from it.
+        let mut roster = self.roster.lock();
         let taken = self.membership.send_if_modified(|known| {
             let take = known.as_ref().is_none_or(|known| better(&known.version, &list.version));
             if take {
@@ -298,7 +318,7 @@ impl Engine {
             take
         });
         if taken {
-            self.update_roster(|roster| roster.take(&list));
+            self.change_roster(&mut roster, |roster| roster.take(&list));
         }
     }
 

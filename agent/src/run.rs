@@ -15,7 +15,7 @@ use tracing::{error, info};
 use crate::config::{Config, RunArgs, SourceConfig};
 use crate::control::{Control, ControlServer, DepartureOutcome, DepartureReport};
 use crate::departure::{Departure, DepartureHandle};
-use crate::engine::{Engine, Identity};
+use crate::engine::{self, Engine, Identity};
 use crate::http::StatusReport;
 use crate::metric::Metrics;
 use crate::open_file;
@@ -129,6 +129,7 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     tokio::spawn(admin::serve(engine.clone(), admin_listener, metrics));
     tokio::spawn(control.serve(Arc::new(Controls { engine: engine.clone(), departure: departure_handle.clone() })));
     tokio::spawn(membership::run(engine.clone(), config.clone()));
+    tokio::spawn(engine::expire(engine.clone()));
     tokio::spawn(settle(engine));
     tokio::spawn(stop_on_signal(departure_handle)?);
     Ok(departure.run(&config.termination_log).await)

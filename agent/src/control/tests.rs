@@ -47,6 +47,7 @@ impl Control for Agent {
             bytes: 9,
             log_slots: 0,
             remembered_keys: 3,
+            digest_mismatches: 0,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use baton_replica::{LinkId, ReplicaId};
 use baton_wire::directory::HandoffReport;
@@ -25,8 +25,10 @@ pub(crate) struct LinkHandle {
     pub(crate) id: LinkId,
     /// The replica that dialled it.
     pub(crate) dialer: ReplicaId,
-    /// The newest membership number that the peer is known to have.
+    /// The newest membership number that the peer has, or has been sent.
     pub(crate) peer_membership: AtomicU64,
+    /// The peer's heartbeat waits for an answer.
+    pub(crate) owes_heartbeat: AtomicBool,
     /// Ends the link's tasks.
     pub(crate) closed: CancellationToken,
     dirty: Vec<AtomicU64>,
@@ -59,6 +61,7 @@ impl Links {
             id: LinkId(self.next.fetch_add(1, Ordering::Relaxed)),
             dialer,
             peer_membership: AtomicU64::new(0),
+            owes_heartbeat: AtomicBool::new(false),
             closed: CancellationToken::new(),
             dirty: (0..self.shards.div_ceil(WORD)).map(|_| AtomicU64::new(0)).collect(),
             notify: Notify::new(),
@@ -135,6 +138,12 @@ impl LinkHandle {
             }
         }
         marked
+    }
+
+    /// The peer said that it is alive, and hears the same.
+    pub(crate) fn answer_heartbeat(&self) {
+        self.owes_heartbeat.store(true, Ordering::Release);
+        self.notify.notify_one();
     }
 
     /// Leaves a receipt with the peer.

@@ -24,6 +24,7 @@ pub(crate) struct Status {
     pub(crate) bytes: u64,
     pub(crate) log_slots: u64,
     pub(crate) remembered_keys: u64,
+    pub(crate) digest_mismatches: u64,
 }
 
 /// One other member.
@@ -68,6 +69,7 @@ impl Engine {
             bytes: usage.bytes.max(0) as u64,
             log_slots: sum(baton_replica::Shard::log_slots),
             remembered_keys: sum(baton_replica::Shard::remembered_keys),
+            digest_mismatches: sum(|shard| shard.digest_mismatches() as usize),
         }
     }
 

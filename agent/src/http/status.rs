@@ -34,6 +34,9 @@ pub(crate) struct StatusReport {
     pub(crate) log_slots: u64,
     /// Keys held, deleted ones that are still remembered included.
     pub(crate) remembered_keys: u64,
+    /// How often a shard of a peer had seen the same and held something else: a bug or a corruption, each time.
+    #[serde(default)]
+    pub(crate) digest_mismatches: u64,
 }
 
 /// Another member.
@@ -74,6 +77,7 @@ impl From<Status> for StatusReport {
             bytes: status.bytes,
             log_slots: status.log_slots,
             remembered_keys: status.remembered_keys,
+            digest_mismatches: status.digest_mismatches,
         }
     }
 }

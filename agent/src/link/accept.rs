@@ -93,9 +93,9 @@ async fn accept(
 ) -> Result<(), Refusal> {
     let first = timeout(HELLO_TIMEOUT, incoming.message()).await;
     let Ok(Ok(Some(first))) = first else { return Err(Refusal::NoHello) };
-    let greeted = hello::check(&engine, first.body)?;
+    let mut greeted = hello::check(&engine, first.body)?;
     let _ = outbox.send(hello::hello(&engine)).await;
-    exchange_lists(&engine, &greeted, &mut incoming, &outbox).await;
+    exchange_lists(&engine, &mut greeted, &mut incoming, &outbox).await;
     hello::listed(&engine, greeted.replica)?;
     let me = engine.identity().replica;
     let handle = engine.links().register(me, greeted.replica, greeted.replica).ok_or(Refusal::AlreadyLinked)?;
@@ -107,17 +107,18 @@ async fn accept(
 /// Whoever has the newer list gives it to the other first, so that an unlisted id is never taken for a newcomer.
 async fn exchange_lists(
     engine: &Engine,
-    greeted: &Greeted,
+    greeted: &mut Greeted,
     incoming: &mut Streaming<Frame>,
     outbox: &mpsc::Sender<Frame>,
 ) {
     let ours = engine.membership_number();
+    let theirs_is_newer = greeted.membership > ours || ours == 0;
     if greeted.membership < ours
         && let Some(frame) = hello::newer_membership(engine)
     {
+        greeted.membership = frame.membership;
         let _ = outbox.send(frame).await;
     }
-    let theirs_is_newer = greeted.membership > ours || ours == 0;
     if hello::listed(engine, greeted.replica).is_ok() || !theirs_is_newer {
         return;
     }

@@ -122,11 +122,12 @@ async fn dial(engine: &Arc<Engine>, peer: ReplicaId, address: &str) -> anyhow::R
     if let Some(baton_wire::peer::frame::Body::Refused(refused)) = first.body {
         anyhow::bail!("the peer refused: {}", refused.message);
     }
-    let greeted = hello::check(engine, first.body)?;
+    let mut greeted = hello::check(engine, first.body)?;
     anyhow::ensure!(greeted.replica == peer, "another replica answers at this address: {}", greeted.replica);
     if greeted.membership < engine.membership_number()
         && let Some(frame) = hello::newer_membership(engine)
     {
+        greeted.membership = frame.membership;
         outbox.send(frame).await?;
     }
     hello::listed(engine, peer)?;

@@ -92,7 +92,8 @@ pub(super) fn hello(engine: &Engine) -> Frame {
 /// This agent's member list, for a peer that has an older one.
 pub(super) fn newer_membership(engine: &Engine) -> Option<Frame> {
     let list = engine.membership().borrow().clone()?;
-    Some(frame(engine, Body::NewerMembership(membership_to_wire(&list))))
+    let body = Body::NewerMembership(membership_to_wire(&list));
+    Some(Frame { membership: list.version.number, body: Some(body) })
 }
 
 /// Checks a peer's hello, all but whether it is listed.

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use baton_replica::{ProtocolError, ReplicaId};
 use baton_wire::convert::{
     membership_from_wire, phase_from_wire, phase_to_wire, shard_message_from_wire, shard_message_to_wire,
 };
@@ -14,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{debug, info, warn};
 
-use crate::engine::{Engine, LinkHandle};
+use crate::engine::{Engine, LinkHandle, Summary};
 use crate::link::hello::{Greeted, frame, member_phase, newer_membership};
 use crate::link::{HEARTBEAT, SILENCE};
 
@@ -36,6 +37,9 @@ enum Fault {
     Ended,
     #[error("the peer refused: {0}")]
     Refused(String),
+    /// The member list changed while the message was on its way.
+    #[error("{0} is no member any more")]
+    NoMember(ReplicaId),
     #[error("the peer sent what it must not: {0}")]
     Protocol(String),
 }
@@ -64,7 +68,7 @@ impl Session {
 
     fn up(&self, greeted: &Greeted) {
         let LinkHandle { peer, id, .. } = *self.handle;
-        self.handle.peer_membership.store(greeted.membership, Ordering::Relaxed);
+        self.handle.peer_membership.fetch_max(greeted.membership, Ordering::Relaxed);
         self.engine.update_roster(|roster| {
             if let Some(phase) = greeted.phase {
                 roster.heard(peer, phase);
@@ -93,6 +97,7 @@ impl Session {
     async fn write(&self) {
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let dialled = self.handle.dialer == self.engine.identity().replica;
         let mut told_phase = None;
         loop {
             let phase = member_phase(*self.engine.phase().borrow());
@@ -112,9 +117,13 @@ impl Session {
                     return;
                 }
             }
+            let asked = self.handle.owes_heartbeat.swap(false, Ordering::AcqRel);
+            if asked && self.beat().await.is_err() {
+                return;
+            }
             tokio::select! {
                 () = self.handle.woken() => {}
-                _ = heartbeat.tick() => {
+                _ = heartbeat.tick(), if dialled => {
                     if self.beat().await.is_err() {
                         return;
                     }
@@ -125,22 +134,30 @@ impl Session {
 
     async fn write_shard(&self, index: usize) -> Result<(), mpsc::error::SendError<Frame>> {
         while let Some(message) = self.engine.poll_transmit(index, self.handle.peer, self.handle.id) {
+            // The shard may have made the message by a newer list than the peer has.
+            self.pass_list_on().await?;
             let frame = ShardFrame { shard: index as u32, body: Some(shard_message_to_wire(message)) };
             self.send(Body::Shard(frame)).await?;
         }
         Ok(())
     }
 
-    /// Says that this side is alive, and passes a newer member list on.
+    /// Says that this side is alive and what it holds, and passes a newer member list on.
     async fn beat(&self) -> Result<(), mpsc::error::SendError<Frame>> {
+        self.pass_list_on().await?;
+        let (seen, sum) = self.engine.summary().map_or((0, 0), |summary| (summary.seen, summary.sum));
+        self.send(Body::Heartbeat(Heartbeat { seen, sum })).await
+    }
+
+    /// Gives the peer this side's member list, unless it has that or a newer one.
+    async fn pass_list_on(&self) -> Result<(), mpsc::error::SendError<Frame>> {
         let number = self.engine.membership_number();
-        let peer_number = self.handle.peer_membership.load(Ordering::Relaxed);
-        if peer_number < number
-            && let Some(frame) = newer_membership(&self.engine)
-        {
-            self.outbox.send(frame).await?;
+        if self.handle.peer_membership.load(Ordering::Relaxed) >= number {
+            return Ok(());
         }
-        self.send(Body::Heartbeat(Heartbeat {})).await
+        let Some(frame) = newer_membership(&self.engine) else { return Ok(()) };
+        self.handle.peer_membership.fetch_max(frame.membership, Ordering::Relaxed);
+        self.outbox.send(frame).await
     }
 
     async fn send(&self, body: Body) -> Result<(), mpsc::error::SendError<Frame>> {
@@ -181,10 +198,20 @@ impl Session {
             }
             Some(Body::ReceiptKept(_)) => self.handle.receipt_kept.notify_one(),
             Some(Body::Refused(refused)) => return Err(Fault::Refused(refused.message)),
+            Some(Body::Heartbeat(heartbeat)) => self.take_heartbeat(&heartbeat),
             // A frame that a newer release knows is passed over; a second hello says nothing new.
-            Some(Body::Heartbeat(_) | Body::Hello(_)) | None => {}
+            Some(Body::Hello(_)) | None => {}
         }
         Ok(())
+    }
+
+    fn take_heartbeat(&self, heartbeat: &Heartbeat) {
+        if self.handle.dialer == self.handle.peer {
+            self.handle.answer_heartbeat();
+        }
+        if heartbeat.seen != 0 {
+            self.engine.compare(self.handle.peer, Summary { seen: heartbeat.seen, sum: heartbeat.sum });
+        }
     }
 
     fn take_phase(&self, notice: PhaseNotice) {
@@ -202,6 +229,9 @@ impl Session {
         let Some(body) = frame.body else { return Ok(()) };
         let message = shard_message_from_wire(body).map_err(|error| Fault::Protocol(error.to_string()))?;
         let LinkHandle { peer, id, .. } = *self.handle;
-        self.engine.handle(index, peer, id, message).map_err(|error| Fault::Protocol(error.to_string()))
+        self.engine.handle(index, peer, id, message).map_err(|error| match error {
+            ProtocolError::NoMember(peer) => Fault::NoMember(peer),
+            error => Fault::Protocol(error.to_string()),
+        })
     }
 }

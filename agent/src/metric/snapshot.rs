@@ -7,6 +7,7 @@ use baton_replica::{MemberPhase, Phase};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::engine::{Engine, Status};
@@ -49,6 +50,9 @@ impl Collector for Snapshot {
         gauge("links", "Open links to members.", linked(&status))?;
         gauge("in_sync", "Whether this agent has applied what its peers had a moment ago.", status.in_sync.into())?;
         gauge("ready", "Whether traffic should come to this pod.", status.ready.into())?;
+        let help = "Shards of peers that had seen the same and held something else: a bug or a corruption, each time.";
+        let mismatches = encoder.encode_descriptor("digest_mismatches", help, None, MetricType::Counter)?;
+        ConstCounter::new(status.digest_mismatches).encode(mismatches)?;
         phases(&mut encoder, &status)?;
         members(&mut encoder, &status)
     }

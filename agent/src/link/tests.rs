@@ -1,0 +1,176 @@
+//! Agents of one group in one process, linked over loopback, with the member list in the test's hands.
+
+mod expiry;
+mod membership;
+mod summary;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use baton_replica::{
+    Condition, Entry, Key, LinkId, MapName, Member, MemberPhase, Membership, MembershipVersion, Phase, Range,
+    RangeItem, ReplicaId, Settings, ShardMessage, Value,
+};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::engine::{DefaultLimits, Engine, Identity};
+use crate::link;
+
+const SHARDS: usize = 2;
+const LIMITS: DefaultLimits = DefaultLimits { max_value_bytes: 1024, max_bytes: 1 << 20, max_entries: 10_000 };
+
+/// Longer than anything takes here, on a machine that does other things too.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The n-th agent has the id n + 1.
+struct Town {
+    agents: Vec<Agent>,
+    number: u64,
+}
+
+struct Agent {
+    engine: Arc<Engine>,
+    address: String,
+    phase: MemberPhase,
+    /// Its tasks; dropping them is its crash.
+    tasks: JoinSet<()>,
+}
+
+// === impl Town ===
+
+impl Town {
+    /// Agents that are linked and hold the state, which is empty.
+    async fn of(count: u64) -> Self {
+        let mut agents = Vec::new();
+        for bits in 1..=count {
+            agents.push(Agent::start(bits).await);
+        }
+        let mut town = Self { agents, number: 0 };
+        town.tell_all();
+        town[0].engine.start_empty();
+        for agent in &town.agents {
+            agent.engine.set_phase(Phase::Active);
+        }
+        wait("all agents hold the state", || {
+            town.agents
+                .iter()
+                .all(|agent| agent.engine.holds_state() && agent.engine.links().all().len() + 1 == count as usize)
+        })
+        .await;
+        town
+    }
+
+    /// A new list, of all agents in their present phases but those that are left out.
+    fn list(&mut self, without: &[usize]) -> Membership {
+        self.number += 1;
+        let kept = self.agents.iter().enumerate().filter(|(at, _)| !without.contains(at));
+        Membership {
+            version: MembershipVersion { uid: "u".to_owned(), number: self.number },
+            members: kept.map(|(_, agent)| agent.row()).collect(),
+            first: None,
+            settings: Settings::default(),
+        }
+    }
+
+    fn tell_all(&mut self) {
+        let list = self.list(&[]);
+        self.agents.iter().for_each(|agent| agent.engine.take_membership_from_source(list.clone()));
+    }
+
+    /// An agent crashes.
+    fn crash(&mut self, at: usize) {
+        self.agents[at].tasks.abort_all();
+        self.agents[at].engine.links().all().iter().for_each(|link| link.closed.cancel());
+        self.agents[at].phase = MemberPhase::Gone;
+    }
+}
+
+impl std::ops::Index<usize> for Town {
+    type Output = Agent;
+
+    fn index(&self, at: usize) -> &Agent {
+        &self.agents[at]
+    }
+}
+
+// === impl Agent ===
+
+impl Agent {
+    async fn start(bits: u64) -> Self {
+        let identity = Identity {
+            replica: id(bits),
+            group: "shop/web".to_owned(),
+            pod_name: format!("web-{bits}"),
+            pod_uid: String::new(),
+        };
+        let engine = Engine::new(identity, SHARDS, LIMITS);
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("bound").to_string();
+        let mut tasks = JoinSet::new();
+        let (serving, settling) = (engine.clone(), engine.clone());
+        tasks.spawn(async move { link::serve(serving, listener).await.expect("it serves") });
+        tasks.spawn(link::dial(engine.clone()));
+        tasks.spawn(crate::engine::expire(engine.clone()));
+        tasks.spawn(async move {
+            loop {
+                settling.unsettled().await;
+                settling.settle();
+            }
+        });
+        Self { engine, address, phase: MemberPhase::Active, tasks }
+    }
+
+    fn row(&self) -> Member {
+        Member {
+            replica: self.engine.identity().replica,
+            pod_name: self.engine.identity().pod_name.clone(),
+            pod_uid: String::new(),
+            node: String::new(),
+            zone: String::new(),
+            controller: String::new(),
+            revision: 0,
+            address: self.address.clone(),
+            phase: self.phase,
+            held_state: true,
+            grace: None,
+        }
+    }
+
+    async fn put(&self, name: &str) {
+        let value = Value { content_type: Box::default(), body: b"v"[..].into() };
+        self.engine.put(&key(name), value, &Condition::Always, None).await.expect("it is live");
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        self.engine.get(&key(name)).expect("it is live").is_some()
+    }
+
+    /// Takes a range of one write as if the writer had a link to this agent alone.
+    fn take_write(&self, writer: ReplicaId, counter: u64, name: &str, entry: Entry) {
+        let link = LinkId(u64::MAX);
+        let index = (key(name).hash() % SHARDS as u64) as usize;
+        self.engine.with_shard(index, None, |shard| shard.link_up(writer, link));
+        let items = vec![RangeItem { key: key(name), slots: vec![counter], entry }];
+        let (closed, continued) = (Vec::new(), Vec::new());
+        let range = Range { origin: writer, from: counter - 1, to: counter, items, closed, continued, token: 0 };
+        self.engine.handle(index, writer, link, ShardMessage::Range(range)).expect("a sound range");
+        self.engine.with_shard(index, None, |shard| shard.link_down(writer, link));
+    }
+}
+
+fn id(bits: u64) -> ReplicaId {
+    ReplicaId::new(bits).expect("not zero")
+}
+
+fn key(name: &str) -> Key {
+    Key::new(&MapName::parse("default").expect("a name"), name.as_bytes()).expect("a key")
+}
+
+async fn wait(what: &str, there: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !there() {
+        assert!(began.elapsed() < PATIENCE, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
