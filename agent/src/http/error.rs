@@ -127,6 +127,9 @@ impl From<WriteError> for ApiError {
                 Self::unavailable("sealed", error.to_string(), hint)
             }
             WriteError::Condition { current } => Self::condition_failed(current),
+            WriteError::Refused(refusal) => {
+                Self::bad("refused", refusal.to_string(), "read the key, and ask for what can be done to it")
+            }
         }
     }
 }

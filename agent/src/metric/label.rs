@@ -72,6 +72,7 @@ impl WriteLabels {
             Some(WriteFailure::Refused(WriteError::Joining)) => "joining",
             Some(WriteFailure::Refused(WriteError::Sealed)) => "sealed",
             Some(WriteFailure::Refused(WriteError::Condition { .. })) => "condition_failed",
+            Some(WriteFailure::Refused(WriteError::Refused(_))) => "refused",
             Some(WriteFailure::Limit(LimitError::Value { .. })) => "value_too_large",
             Some(WriteFailure::Limit(LimitError::Bytes { .. } | LimitError::Entries { .. })) => "map_full",
             Some(WriteFailure::TooFewMembers { .. }) => "too_few_members",

@@ -1,7 +1,7 @@
 //! Entries and the one join rule.
 
 use crate::mutant::{Mutant, active};
-use crate::{Dot, Owner, Value, Version, VersionVector};
+use crate::{Dot, Owner, Tag, Value, Version, VersionVector};
 
 /// One key: its versions (usually one; concurrent writes stay as siblings; none is a tombstone) and the
 /// dots that they have superseded.
@@ -73,6 +73,12 @@ impl Entry {
         self.versions.push(version);
     }
 
+    /// Adds a version beside those that are there.
+    pub(crate) fn add(&mut self, version: Version) {
+        self.versions.push(version);
+        sort(&mut self.versions);
+    }
+
     /// Replaces all that is observed by nothing. The context takes the delete's own dot too: without it, a relay
     /// that has seen the delete but not what it deleted could bring the key back.
     pub(crate) fn delete(&mut self, dot: Dot) {
@@ -102,7 +108,11 @@ impl Entry {
             let earlier = |other: &Version| other.dot.replica == dot.replica && other.dot.counter < dot.counter;
             versions.iter().any(|other| earlier(other) && !other.has_expired(now))
         };
+        let context = self.context.clone();
         self.supersede(|version| version.has_expired(now) && !shields(version.dot));
+        if active(Mutant::ExpiryWithoutContext) {
+            self.context = context;
+        }
     }
 
     /// The join rule. `seen` says which dots the local replica has seen; `absent` says, in a full-state join, which dots
@@ -137,6 +147,11 @@ impl Entry {
     pub(crate) fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
         let superseded = self.context.iter().map(|(replica, counter)| Dot { replica, counter });
         self.versions.iter().flat_map(Version::dots).chain(superseded)
+    }
+
+    /// The tag of what a read returns.
+    pub fn tag(&self) -> Option<Tag> {
+        Tag::of(self)
     }
 
     /// What a read returns as the key's value.

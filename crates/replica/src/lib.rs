@@ -8,6 +8,7 @@
 //! drain [`Shard::poll_transmit`] for every linked peer. A [`Lifecycle`] decides when the process as a
 //! whole may say "handed off". A [`Roster`] is what both know about the other members.
 
+mod counter;
 mod entry;
 mod hlc;
 mod id;
@@ -17,10 +18,12 @@ mod log;
 mod membership;
 mod message;
 mod mutant;
+mod operation;
 mod roster;
 mod shard;
 mod store;
 mod tag;
+mod token;
 mod version;
 mod vv;
 
@@ -33,12 +36,14 @@ pub use membership::{MapLimits, Member, MemberPhase, Membership, MembershipVersi
 pub use message::{Applied, Chunk, ChunkItem, Digest, Range, RangeItem, Settle, ShardMessage};
 #[cfg(feature = "mutants")]
 pub use mutant::{Mutant, with as with_mutant};
+pub use operation::{Answer, Condition, Done, Operation, Refusal, Request};
 pub use roster::{Peer, Roster, settle_round};
 pub use shard::{
-    AckLevel, Condition, Coverage, Effects, Limits, LinkId, Listed, Need, ProtocolError, Read, Shard, Survivor, Wake,
-    WriteError, Written,
+    AckLevel, Coverage, Effects, Limits, LinkId, Listed, MAX_BATCH, MAX_BATCH_BYTES, Need, ProtocolError, Read,
+    Rejected, Shard, Survivor, Wake, WriteError, Written,
 };
 pub use store::{Change, State, Sum, Usage};
 pub use tag::{ParseTagError, Tag};
+pub use token::{ParseTokenError, Token};
 pub use version::{Owner, Value, Version};
 pub use vv::VersionVector;

@@ -56,6 +56,13 @@ impl Log {
         self.cut_to_size();
     }
 
+    /// The last slot belongs to one batch with the next that will be pushed.
+    pub(crate) fn continue_last(&mut self, origin: ReplicaId) {
+        if let Some(slot) = self.windows.get_mut(&origin).and_then(|window| window.slots.back_mut()) {
+            slot.continues = true;
+        }
+    }
+
     /// Counters up to here are closed if they have no slot.
     pub(crate) fn close(&mut self, origin: ReplicaId, through: u64) {
         let window = self.windows.entry(origin).or_default();

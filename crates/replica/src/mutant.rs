@@ -80,6 +80,22 @@ mutants! {
     DeadlineIsSuccess,
     /// The writes of a replica that is gone are asked of nobody.
     GapsOfTheDeadStay,
+    /// A default overwrites what is there, as a put would.
+    InitOverwrites,
+    /// A take leaves its own dot out of the context.
+    TakeWithoutOwnDot,
+    /// A new deadline makes a value as new as a put.
+    TouchIsNewer,
+    /// What retired replicas have added is taken over by any member.
+    CounterAbsorbedByYounger,
+    /// What living replicas have added is taken over.
+    CounterAbsorbsTheLiving,
+    /// A fencing token is the time, whatever was given before.
+    TokenReused,
+    /// Ranges end inside batches.
+    BatchTorn,
+    /// What has expired leaves no context.
+    ExpiryWithoutContext,
 }
 
 /// Whether this mutant is at work in this thread.

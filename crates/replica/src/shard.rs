@@ -5,6 +5,7 @@
 
 mod bootstrap;
 mod compare;
+mod counter;
 mod coverage;
 mod link;
 mod range;
@@ -20,11 +21,11 @@ use std::collections::BTreeMap;
 
 pub use coverage::{AckLevel, Coverage, Need, Survivor};
 pub use read::{Listed, Read};
-pub use write::{Condition, WriteError, Written};
+pub use write::{MAX_BATCH, MAX_BATCH_BYTES, Rejected, WriteError, Written};
 
 use crate::log::Log;
 use crate::store::Store;
-use crate::{Change, HlcClock, ReplicaId, Roster, Usage, VersionVector};
+use crate::{Change, HlcClock, Key, ReplicaId, Roster, Usage, VersionVector};
 use link::{Owed, PeerState};
 use settle::Settling;
 use stability::Unpurged;
@@ -139,6 +140,8 @@ pub struct Shard {
     /// The highest fencing token that was ever seen.
     tokens: u64,
     mismatches: u64,
+    /// Counters to which somebody has added while too many retired replicas' contributions are in them.
+    crowded: Vec<Key>,
 }
 
 // === impl Limits ===
@@ -192,6 +195,7 @@ impl Shard {
             settling: BTreeMap::new(),
             tokens: 0,
             mismatches: 0,
+            crowded: Vec::new(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::counter::{self, MAX_RETIRED};
 use crate::log::Slot;
 use crate::mutant::{Mutant, active};
 use crate::shard::{ProtocolError, Shard};
@@ -42,7 +43,7 @@ impl Shard {
                 continued.push(slot.counter);
             }
             // Peers see all writes of a batch, or none.
-            inside = slot.continues;
+            inside = slot.continues && !active(Mutant::BatchTorn);
             to = slot.counter;
         }
         if slots.peek().is_none() && to < known {
@@ -118,13 +119,17 @@ impl Shard {
             self.tokens = self.tokens.max(version.owner.as_ref().map_or(0, |owner| owner.token));
         }
         let joining = self.is_joining();
+        self.drop_expired(key, now);
         let Self { clock, roster, store, .. } = self;
         let seen = |dot: Dot| clock.covers(dot) || (!joining && !roster.lists(dot.replica));
-        let (record, has_context) = store.change(key, slots, next, |mine| {
+        let (record, (has_context, is_crowded)) = store.change(key, slots, next, |mine| {
             mine.join(entry, seen, absent);
             mine.expire(now);
-            !mine.context().is_empty()
+            (!mine.context().is_empty(), counter::retired(mine, roster) > MAX_RETIRED)
         });
+        if slots > 0 && is_crowded {
+            self.crowded.push(key.clone());
+        }
         if let Some(record) = record.filter(|_| slots == 0 && has_context) {
             self.unpurged.look_at(record);
         }

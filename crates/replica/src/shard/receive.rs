@@ -109,6 +109,7 @@ impl Shard {
         }
         self.refuse_future(&VersionVector::from_iter([(origin, range.to)]))?;
         let moved = self.apply_range(range, now)?;
+        self.absorb_crowded(now);
         if moved {
             // Others may have acknowledged these writes before they came here.
             self.settle_what_is_heard();

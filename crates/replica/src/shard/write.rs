@@ -1,21 +1,18 @@
-//! Local writes.
+//! Local writes: one at a time, or several of which peers see all or none.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::log::Slot;
+use crate::mutant::{Mutant, active};
+use crate::operation::{Author, Need};
 use crate::shard::{Shard, Stage};
-use crate::{Dot, Entry, Key, Read, Tag, Value, Version};
+use crate::{Answer, Condition, Done, Dot, Entry, Hlc, Key, Operation, Refusal, Request, Roster, Tag, Value};
 
-/// What must hold of the key for a write to be made. It is checked here, on this replica, not across the group.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// Nothing.
-    Always,
-    /// The key has no value.
-    Absent,
-    /// The key has a value.
-    Present,
-    /// The key's versions are these.
-    Matches(Tag),
-}
+/// Requests in one batch: a sixteenth of the log window, so that a batch does not push all else out of it.
+pub const MAX_BATCH: usize = 1_024;
+
+/// Bytes of keys and values in one batch. It travels in one frame, with the siblings of what it writes.
+pub const MAX_BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 /// A write that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +38,26 @@ pub enum WriteError {
         /// The key's present tag, if it has a value.
         current: Option<Tag>,
     },
+    /// What is there does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// A batch that was not made; nothing changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("request {at} of the batch: {error}")]
+pub struct Rejected {
+    /// Which request, from 0, it failed for.
+    pub at: usize,
+    /// Why.
+    pub error: WriteError,
+}
+
+/// The number of the next write, and whether it belongs to one batch with the one before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Alone,
+    After,
 }
 
 // === impl Shard ===
@@ -48,23 +65,63 @@ pub enum WriteError {
 impl Shard {
     /// Puts a value. `now` is the wall clock in Unix milliseconds.
     pub fn put(&mut self, key: &Key, value: Value, condition: &Condition, now: u64) -> Result<Written, WriteError> {
-        let existed = self.check(key, condition, now)?;
-        let hlc = self.hlc.tick(now);
-        let dot = self.make_write(key, |entry, dot| {
-            let owner = entry.owner().copied().map(Box::new);
-            let value = Some(value);
-            entry.put(Version { dot, hlc, writer: dot.replica, value, added: 0, owner, expires_at: None });
-        });
-        Ok(Written { dot, existed })
+        let done = self.write_one(key, condition, Operation::Put { value, expires_at: None }, now)?;
+        let Some(dot) = done.dot else { unreachable!("a put is always a write") };
+        Ok(Written { dot, existed: done.existed })
     }
 
     /// Deletes a value. Deleting a key that has none is no write: it would supersede nothing.
     pub fn delete(&mut self, key: &Key, condition: &Condition, now: u64) -> Result<Option<Written>, WriteError> {
-        if !self.check(key, condition, now)? {
-            return Ok(None);
+        let done = self.write_one(key, condition, Operation::Delete, now)?;
+        Ok(done.dot.map(|dot| Written { dot, existed: done.existed }))
+    }
+
+    /// Does one operation. `now` is the wall clock in Unix milliseconds.
+    pub fn write_one(
+        &mut self,
+        key: &Key,
+        condition: &Condition,
+        operation: Operation,
+        now: u64,
+    ) -> Result<Done, WriteError> {
+        self.writable()?;
+        self.drop_expired(key, now);
+        let entry = self.store.get(key);
+        check(condition, entry.as_deref())?;
+        let existed = entry.as_deref().is_some_and(|entry| !entry.versions().is_empty());
+        let need = operation.need(entry.as_deref().unwrap_or(&Entry::default()), &self.roster)?;
+        drop(entry);
+        let done = self.perform(key, operation, (need, existed), Place::Alone, now);
+        self.end_writes();
+        Ok(done)
+    }
+
+    /// Does several operations at once, or none if one of them cannot be done. Peers see all of them or none.
+    ///
+    /// All conditions are those of the state before the batch; the operations see what the ones before them did.
+    pub fn write(&mut self, requests: Vec<Request>, now: u64) -> Result<Vec<Done>, Rejected> {
+        self.writable().map_err(|error| Rejected { at: 0, error })?;
+        let bytes: usize = requests.iter().map(|request| request.key.as_bytes().len() + request.operation.size()).sum();
+        if requests.len() > MAX_BATCH || bytes > MAX_BATCH_BYTES {
+            return Err(Rejected { at: 0, error: Refusal::TooLarge.into() });
         }
-        let dot = self.make_write(key, Entry::delete);
-        Ok(Some(Written { dot, existed: true }))
+        for request in &requests {
+            self.drop_expired(&request.key, now);
+        }
+        self.rehearse(&requests, now)?;
+        let before = self.clock.get(self.me());
+        let mut done = Vec::with_capacity(requests.len());
+        for Request { key, operation, .. } in requests {
+            let entry = self.store.get(&key);
+            let existed = entry.as_deref().is_some_and(|entry| !entry.versions().is_empty());
+            let need = operation.need(entry.as_deref().unwrap_or(&Entry::default()), &self.roster);
+            let Ok(need) = need else { unreachable!("the batch was rehearsed") };
+            drop(entry);
+            let place = if self.clock.get(self.me()) > before { Place::After } else { Place::Alone };
+            done.push(self.perform(&key, operation, (need, existed), place, now));
+        }
+        self.end_writes();
+        Ok(done)
     }
 
     /// Drops what has expired, at most so many keys. Says whether there may be more.
@@ -74,10 +131,7 @@ impl Shard {
             let Some(due) = self.store.due(now, after) else { return false };
             after = Some(due);
             let key = self.store.key(due.1);
-            let (record, ()) = self.store.change(&key, 0, &self.clock, |entry| entry.expire(now));
-            if let Some(record) = record {
-                self.unpurged.look_at(record);
-            }
+            self.expire_key(&key, now);
         }
         self.forget_stable();
         self.store.due(now, after).is_some()
@@ -88,51 +142,122 @@ impl Shard {
         self.store.next_deadline()
     }
 
-    /// Whether a write may be made; says whether the key has a value.
-    fn check(&self, key: &Key, condition: &Condition, now: u64) -> Result<bool, WriteError> {
-        match self.stage {
-            Stage::Joining => return Err(WriteError::Joining),
-            Stage::Sealed { .. } => return Err(WriteError::Sealed),
-            Stage::Live => {}
+    /// What has expired of a key is dropped before anything else happens to it, as a change of its own: its watchers see
+    /// that it ended, and no operation finds it.
+    pub(super) fn drop_expired(&mut self, key: &Key, now: u64) {
+        if self.store.next_deadline().is_none_or(|deadline| deadline > now) {
+            return;
         }
-        let current = self.store.get(key).and_then(|entry| Read::of(&entry, now)).map(|read| read.tag);
-        let holds = match condition {
-            Condition::Always => true,
-            Condition::Absent => current.is_none(),
-            Condition::Present => current.is_some(),
-            Condition::Matches(tag) => current.as_ref() == Some(tag),
-        };
-        if holds { Ok(current.is_some()) } else { Err(WriteError::Condition { current }) }
+        let expired = |entry: &Entry| entry.versions().iter().any(|version| version.has_expired(now));
+        if self.store.get(key).is_some_and(|entry| expired(&entry)) {
+            self.expire_key(key, now);
+        }
     }
 
     /// Changes one entry under a new dot of this replica, with a log slot.
-    fn make_write(&mut self, key: &Key, change: impl FnOnce(&mut Entry, Dot)) -> Dot {
+    pub(super) fn make_write<R>(
+        &mut self,
+        key: &Key,
+        follows: bool,
+        change: impl FnOnce(&mut Entry, Dot, &Roster) -> R,
+    ) -> (Dot, R) {
         let replica = self.me();
         let counter = self.clock.get(replica) + 1;
         let dot = Dot { replica, counter };
         self.raise_clock(replica, counter);
-        let (record, ()) = self.store.change(key, 1, &self.clock, |entry| change(entry, dot));
+        let roster = &self.roster;
+        let (record, result) = self.store.change(key, 1, &self.clock, |entry| change(entry, dot, roster));
+        if follows {
+            self.log.continue_last(replica);
+        }
         if let Some(record) = record {
             self.log.push(replica, Slot { counter, record, continues: false });
         }
-        self.release_cut_slots();
-        self.forget_if_alone();
-        dot
+        (dot, result)
     }
 
-    /// With no other member every write is stable at once.
-    fn forget_if_alone(&mut self) {
+    /// What has to be done after writes were made.
+    pub(super) fn end_writes(&mut self) {
+        self.release_cut_slots();
+        // With no other member every write is stable at once.
         if self.roster.members().next().is_none() {
             self.forget_stable();
         }
     }
+
+    /// The number of a fencing token that is given at a time: above all that this shard has seen.
+    pub(super) fn next_token(&self, hlc: Hlc) -> u64 {
+        if active(Mutant::TokenReused) {
+            return hlc.bits();
+        }
+        hlc.bits().max(self.tokens.saturating_add(1))
+    }
+
+    fn perform(
+        &mut self,
+        key: &Key,
+        operation: Operation,
+        (need, existed): (Need, bool),
+        place: Place,
+        now: u64,
+    ) -> Done {
+        if need == Need::Nothing {
+            let answer = if operation == Operation::Take { Answer::Taken(None) } else { Answer::Nothing };
+            return Done { dot: None, existed, answer };
+        }
+        let hlc = self.hlc.tick(now);
+        let token = self.next_token(hlc);
+        if operation.takes_token() {
+            self.tokens = self.tokens.max(token);
+        }
+        let (dot, answer) = self.make_write(key, place == Place::After, |entry, dot, roster| {
+            operation.apply(entry, &Author { roster, dot, hlc, token, now })
+        });
+        Done { dot: Some(dot), existed, answer }
+    }
+
+    /// Whether a batch can be made. Keys that it names more than once are tried out on copies.
+    fn rehearse(&self, requests: &[Request], now: u64) -> Result<(), Rejected> {
+        let mut seen = BTreeSet::new();
+        let again: BTreeSet<&Key> =
+            requests.iter().map(|request| &request.key).filter(|key| !seen.insert(*key)).collect();
+        let mut copies: BTreeMap<&Key, Entry> = BTreeMap::new();
+        let mut dot = Dot { replica: self.me(), counter: self.clock.get(self.me()) };
+        for (at, Request { key, condition, operation }) in requests.iter().enumerate() {
+            let rejected = |error| Rejected { at, error };
+            let stored = self.store.get(key);
+            check(condition, stored.as_deref()).map_err(rejected)?;
+            let stored = stored.unwrap_or_default();
+            let entry = copies.get(key).unwrap_or(&stored);
+            let need = operation.need(entry, &self.roster).map_err(|refusal| rejected(refusal.into()))?;
+            if need == Need::Write && again.contains(key) {
+                dot.counter += 1;
+                let author = Author { roster: &self.roster, dot, hlc: Hlc::default(), token: 0, now };
+                operation.clone().apply(copies.entry(key).or_insert_with(|| stored.into_owned()), &author);
+            }
+        }
+        Ok(())
+    }
+
+    fn writable(&self) -> Result<(), WriteError> {
+        match self.stage {
+            Stage::Joining => Err(WriteError::Joining),
+            Stage::Sealed { .. } => Err(WriteError::Sealed),
+            Stage::Live => Ok(()),
+        }
+    }
+
+    fn expire_key(&mut self, key: &Key, now: u64) {
+        let (record, ()) = self.store.change(key, 0, &self.clock, |entry| entry.expire(now));
+        if let Some(record) = record {
+            self.unpurged.look_at(record);
+        }
+    }
 }
 
-// === impl Entry ===
-
-impl Entry {
-    /// The tag of what a read returns.
-    pub fn tag(&self) -> Option<Tag> {
-        Tag::of(self)
+fn check(condition: &Condition, entry: Option<&Entry>) -> Result<(), WriteError> {
+    if condition.holds(entry) {
+        return Ok(());
     }
+    Err(WriteError::Condition { current: entry.and_then(Entry::tag) })
 }

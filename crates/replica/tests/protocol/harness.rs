@@ -5,6 +5,7 @@
 mod exchange;
 mod network;
 mod node;
+mod operate;
 mod operator;
 mod oracle;
 mod schedule;

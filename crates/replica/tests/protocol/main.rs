@@ -14,6 +14,7 @@ mod handoff;
 mod input;
 mod join;
 mod liveness;
+mod operation;
 mod seeds;
 mod tombstone;
 mod transfer;

@@ -1,0 +1,276 @@
+//! What each operation does to a key, on one replica and where two of them meet.
+
+use baton_replica::{Answer, Condition, Done, Key, Operation, Refusal, ReplicaId, Request, Tag, Value, WriteError};
+
+use crate::harness::{World, key, roomy};
+
+/// Long before and long after everything that happens here.
+const LATER: u64 = 1_700_000_060_000;
+
+fn value(text: &str) -> Value {
+    Value { content_type: "text/plain".into(), body: text.to_owned().into() }
+}
+
+fn put(text: &str) -> Operation {
+    Operation::Put { value: value(text), expires_at: None }
+}
+
+fn put_until(text: &str, expires_at: u64) -> Operation {
+    Operation::Put { value: value(text), expires_at: Some(expires_at) }
+}
+
+fn init(text: &str) -> Operation {
+    Operation::Init { value: value(text), expires_at: None }
+}
+
+fn refused(world: &mut World, at: ReplicaId, operation: Operation) -> Refusal {
+    match world.write(at, &key("k"), Condition::Always, operation) {
+        Err(WriteError::Refused(refusal)) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn done(world: &mut World, at: ReplicaId, operation: Operation) -> Done {
+    world.write(at, &key("k"), Condition::Always, operation).expect("can be done")
+}
+
+fn text(world: &World, at: ReplicaId, key: &Key) -> Option<String> {
+    let read = world.shard(at).get(key, world.now).expect("live")?;
+    Some(String::from_utf8_lossy(&read.value.body).into_owned())
+}
+
+#[test]
+fn a_default_is_put_where_nothing_is_and_only_there() {
+    let (mut world, [a]) = World::group(roomy());
+    assert!(done(&mut world, a, init("default")).dot.is_some());
+    assert_eq!(text(&world, a, &key("k")), Some("default".into()));
+    let again = done(&mut world, a, init("other"));
+    assert_eq!((again.dot, again.existed), (None, true));
+    assert_eq!(text(&world, a, &key("k")), Some("default".into()));
+}
+
+#[test]
+fn a_default_loses_to_a_value_that_was_put_before_it_and_comes_later() {
+    let (mut world, [a, b]) = World::group(roomy());
+    done(&mut world, a, put("real"));
+    world.now += 10_000;
+    done(&mut world, b, init("default"));
+    world.settle();
+    for id in [a, b] {
+        assert_eq!(text(&world, id, &key("k")), Some("real".into()));
+    }
+}
+
+#[test]
+fn a_default_outlives_the_delete_of_a_value_that_it_has_not_met() {
+    let (mut world, [a, b]) = World::group(roomy());
+    done(&mut world, a, put("real"));
+    done(&mut world, b, init("default"));
+    done(&mut world, a, Operation::Delete);
+    world.settle();
+    for id in [a, b] {
+        assert_eq!(text(&world, id, &key("k")), Some("default".into()));
+    }
+}
+
+#[test]
+fn a_take_answers_with_what_was_there_and_leaves_nothing() {
+    let (mut world, [a, b]) = World::group(roomy());
+    done(&mut world, a, put("session"));
+    world.settle();
+    let taken = done(&mut world, b, Operation::Take);
+    let Answer::Taken(Some(read)) = taken.answer else { panic!("{taken:?}") };
+    assert_eq!(read.value, value("session"));
+    assert_eq!(done(&mut world, b, Operation::Take).answer, Answer::Taken(None));
+    world.settle();
+    assert_eq!(text(&world, a, &key("k")), None);
+}
+
+/// Left out of the context, the take's own dot is held by nobody: a third replica that has the take and not what it took
+/// would add what a relay still sends.
+#[test]
+fn a_take_leaves_its_own_dot_as_a_delete_does() {
+    let (mut world, [a, b]) = World::group(roomy());
+    done(&mut world, a, put("session"));
+    world.part(a, b);
+    let taken = done(&mut world, a, Operation::Take).dot.expect("a write");
+    let context = |world: &World| world.shard(a).entries().find(|(k, _)| *k == key("k")).map(|(_, entry)| entry);
+    assert!(context(&world).is_some_and(|entry| entry.context().covers(taken)));
+}
+
+#[test]
+fn a_touch_changes_the_deadline_and_nothing_else() {
+    let (mut world, [a, b]) = World::group(roomy());
+    done(&mut world, a, put("value"));
+    let before = world.shard(a).get(&key("k"), world.now).expect("live").expect("there");
+    let touched = done(&mut world, a, Operation::Touch { expires_at: Some(LATER) });
+    world.settle();
+    let after = world.shard(b).get(&key("k"), world.now).expect("live").expect("there");
+    assert_eq!(after.value, before.value);
+    assert_eq!(after.versions[0].expires_at, Some(LATER));
+    assert_eq!((after.versions[0].hlc, after.versions[0].writer), (before.versions[0].hlc, before.versions[0].writer));
+    assert_eq!(after.tag, Tag::of_dot(touched.dot.expect("a write")));
+    done(&mut world, b, Operation::Touch { expires_at: None });
+    world.settle();
+    assert_eq!(world.shard(a).next_deadline(), None);
+}
+
+#[test]
+fn a_touch_of_nothing_writes_nothing() {
+    let (mut world, [a]) = World::group(roomy());
+    assert_eq!(done(&mut world, a, Operation::Touch { expires_at: None }).dot, None);
+}
+
+#[test]
+fn a_touch_does_not_win_over_a_newer_value() {
+    let (mut world, [a, b]) = World::group(roomy());
+    done(&mut world, a, put("old"));
+    world.settle();
+    done(&mut world, b, put("new"));
+    world.now += 10_000;
+    done(&mut world, a, Operation::Touch { expires_at: Some(LATER) });
+    world.settle();
+    for id in [a, b] {
+        assert_eq!(text(&world, id, &key("k")), Some("new".into()));
+    }
+}
+
+#[test]
+fn what_has_expired_is_gone_for_every_operation_before_it_is_dropped() {
+    let (mut world, [a]) = World::group(roomy());
+    let expired = |world: &mut World| {
+        let deadline = world.now + 40_000;
+        done(world, a, put_until("5", deadline));
+        world.now += 60_000;
+    };
+    expired(&mut world);
+    assert!(!done(&mut world, a, put("new")).existed);
+    expired(&mut world);
+    assert_eq!(done(&mut world, a, Operation::Delete).dot, None);
+    expired(&mut world);
+    assert_eq!(done(&mut world, a, Operation::Take).answer, Answer::Taken(None));
+    expired(&mut world);
+    assert!(done(&mut world, a, init("default")).dot.is_some());
+    expired(&mut world);
+    assert_eq!(done(&mut world, a, Operation::Touch { expires_at: None }).dot, None);
+    expired(&mut world);
+    assert_eq!(done(&mut world, a, Operation::Increment(2)).answer, Answer::Count(2));
+    done(&mut world, a, Operation::Delete);
+    expired(&mut world);
+    assert_eq!(refused(&mut world, a, Operation::Claim), Refusal::NoValue);
+    expired(&mut world);
+    assert!(world.write(a, &key("k"), Condition::Absent, put("x")).is_ok());
+}
+
+#[test]
+fn an_expired_value_does_not_come_back_from_one_whose_clock_is_behind() {
+    let (mut world, [a, b]) = World::group(roomy());
+    let deadline = world.now + 5_000;
+    done(&mut world, a, put_until("short", deadline));
+    world.now += 60_000;
+    let now = world.now;
+    world.node(a).shard.expire(now, 10);
+    world.settle();
+    for id in [a, b] {
+        world.node(id).shard.expire(now, 10);
+        assert_eq!(text(&world, id, &key("k")), None);
+    }
+    assert_eq!(world.shard(a).digest().map(|digest| digest.sum), world.shard(b).digest().map(|digest| digest.sum));
+}
+
+#[test]
+fn concurrent_puts_are_read_one_or_all() {
+    let (mut world, [a, b]) = World::group(roomy());
+    done(&mut world, a, put("first"));
+    world.now += 60_000;
+    done(&mut world, b, put("second"));
+    world.settle();
+    for id in [a, b] {
+        let read = world.shard(id).get(&key("k"), world.now).expect("live").expect("there");
+        assert_eq!(read.value, value("second"));
+        let all: Vec<Value> = read.versions.iter().filter_map(|version| version.value.clone()).collect();
+        assert_eq!(all, [value("second"), value("first")]);
+        let absent = world.write(id, &key("k"), Condition::Absent, put("third"));
+        assert_eq!(absent, Err(WriteError::Condition { current: Some(read.tag.clone()) }));
+    }
+    let tag = world.shard(a).get(&key("k"), world.now).expect("live").expect("there").tag;
+    world.write(a, &key("k"), Condition::Matches(tag), put("third")).expect("nobody wrote since");
+    world.settle();
+    assert_eq!(world.shard(b).get(&key("k"), world.now).expect("live").expect("there").versions.len(), 1);
+}
+
+#[test]
+fn an_add_and_a_remove_of_one_member_of_a_set_at_once_leave_it_in() {
+    let (mut world, [a, b]) = World::group(roomy());
+    let member = key("set").with_field(b"member").expect("short");
+    let other = key("set").with_field(b"other").expect("short");
+    for field in [&member, &other] {
+        world.write(a, field, Condition::Always, put("")).expect("added");
+    }
+    world.settle();
+    world.write(a, &member, Condition::Always, put("")).expect("added again");
+    world.write(b, &member, Condition::Always, Operation::Delete).expect("removed");
+    world.write(b, &other, Condition::Always, Operation::Delete).expect("removed");
+    world.settle();
+    for id in [a, b] {
+        let fields = world.shard(id).fields(&key("set"), None, 10, world.now).expect("live");
+        assert!(fields.iter().map(|row| &row.key).eq([&member]));
+    }
+}
+
+#[test]
+fn a_batch_is_done_as_a_whole_or_not_at_all() {
+    let (mut world, [a]) = World::group(roomy());
+    let request = |name: &str, condition, operation| Request { key: key(name), condition, operation };
+    let clock = world.shard(a).clock().clone();
+    let fails = vec![
+        request("x", Condition::Always, put("1")),
+        request("y", Condition::Always, put("text")),
+        request("y", Condition::Always, Operation::Increment(1)),
+    ];
+    let rejected = world.write_all(a, fails).expect_err("not an integer");
+    assert_eq!((rejected.at, rejected.error), (2, WriteError::Refused(Refusal::NotAnInteger)));
+    let fails = vec![request("x", Condition::Always, put("1")), request("y", Condition::Present, put("2"))];
+    assert_eq!(world.write_all(a, fails).expect_err("absent").at, 1);
+    assert_eq!(world.shard(a).clock(), &clock);
+    assert_eq!(world.names(a), Vec::<String>::new());
+    let works = vec![
+        request("x", Condition::Absent, put("1")),
+        request("x", Condition::Absent, Operation::Increment(4)),
+        request("y", Condition::Absent, put("2")),
+        request("x", Condition::Always, Operation::Claim),
+        request("y", Condition::Always, Operation::Delete),
+        request("z", Condition::Absent, Operation::Delete),
+    ];
+    let done = world.write_all(a, works).expect("possible");
+    assert_eq!(done.iter().filter(|done| done.dot.is_some()).count(), 5);
+    assert_eq!(done[1].answer, Answer::Count(5));
+    assert_eq!(world.names(a), ["x"]);
+}
+
+#[test]
+fn peers_see_all_of_a_batch_or_none_of_it() {
+    let (mut world, [a, b]) = World::group(crate::harness::tight(64));
+    let request = |name: &str| Request { key: key(name), condition: Condition::Always, operation: put("v") };
+    world.write_all(a, vec![request("x"), request("y"), request("z")]).expect("possible");
+    world.write(a, &key("w"), Condition::Always, put("v")).expect("possible");
+    let mut seen = vec![world.names(b).len()];
+    while world.pump(a, b, 1) | world.deliver(a, b) | world.pump(b, a, 1) | world.deliver(b, a) {
+        seen.push(world.names(b).len());
+    }
+    seen.dedup();
+    assert_eq!(seen, [0, 3, 4]);
+}
+
+#[test]
+fn a_batch_beyond_the_limits_is_refused() {
+    let (mut world, [a]) = World::group(roomy());
+    let many = (0..=baton_replica::MAX_BATCH).map(|number| Request {
+        key: key(&number.to_string()),
+        condition: Condition::Always,
+        operation: put("v"),
+    });
+    let rejected = world.write_all(a, many.collect()).expect_err("too many");
+    assert_eq!(rejected.error, WriteError::Refused(Refusal::TooLarge));
+    assert_eq!(world.names(a), Vec::<String>::new());
+}
