@@ -50,7 +50,7 @@ pub struct Applied {
     pub full: bool,
     /// Answers the receiver's range that is in flight.
     pub answers_range: bool,
-    /// The sender knew that the receiver is leaving.
+    /// The receiver had told the sender, on this link, that it leaves.
     pub heard_leaving: bool,
     /// The sender itself was leaving.
     pub leaving: bool,

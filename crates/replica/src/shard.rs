@@ -231,14 +231,11 @@ impl Shard {
 
     /// Takes what is known of the other members; an older view than the last one changes nothing.
     pub fn set_roster(&mut self, roster: Roster) -> Effects {
-        let before = self.roster.clone();
+        let was_leaving = self.roster.leaving();
         self.roster.absorb(&roster);
-        // A leaver says what it holds, so that others can ask for it; they say what they have of it.
-        let leaves = self.roster.leaving() && !before.leaving();
-        for (id, peer) in &mut self.peers {
-            if leaves || (self.roster.is_leaving(*id) && !before.is_leaving(*id)) {
-                peer.announce_everything();
-            }
+        // A leaver says so, and what it holds, so that others can ask for it; they say what they have of it.
+        if self.roster.leaving() && !was_leaving {
+            self.announce_everything();
         }
         for (id, peer) in &self.peers {
             self.roster.set_linked(*id, peer.link.is_some());

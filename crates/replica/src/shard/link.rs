@@ -35,6 +35,9 @@ pub(super) struct Link {
     pub(super) owes_full: bool,
     /// The next acknowledgement answers a range.
     pub(super) answers_range: bool,
+    /// The peer itself has said that it leaves. What others say of it does not count: whoever hears of a departure
+    /// before the leaver does could acknowledge it, leave, and be counted on by one who leaves later.
+    pub(super) said_leaving: bool,
     /// Origins whose writes the peer asked for, and from where.
     pub(super) asked: BTreeMap<ReplicaId, u64>,
     /// Origins whose writes this replica asked the peer for.
@@ -92,6 +95,7 @@ impl Link {
             owed: Owed::Nothing,
             owes_full: false,
             answers_range: false,
+            said_leaving: false,
             asked: BTreeMap::new(),
             asking: BTreeSet::new(),
             to_ask: BTreeSet::new(),
@@ -123,6 +127,14 @@ impl PeerState {
         if let Some(link) = &mut self.link {
             link.owed = Owed::Now;
             link.owes_full = true;
+        }
+    }
+
+    /// The peer says that it leaves: from now on it waits for word of all that it holds.
+    pub(super) fn hear_leaving(&mut self) {
+        let first = self.link.as_mut().is_some_and(|link| !std::mem::replace(&mut link.said_leaving, true));
+        if first {
+            self.announce_everything();
         }
     }
 

@@ -73,11 +73,13 @@ impl Shard {
         };
         let before = peer.acked.get(me);
         peer.acked.join(&applied.clock);
-        // The giver may have heard of the departure, from the operator, before this replica itself did.
         let heard = applied.heard_leaving || active(Mutant::OldAckCounted);
         let counts = heard && (!applied.leaving || active(Mutant::LeaversCountEachOther));
         if counts {
             peer.counted.join(&applied.clock);
+        }
+        if applied.leaving {
+            peer.hear_leaving();
         }
         let more_of_mine = peer.acked.get(me) > before;
         if more_of_mine && self.roster.is_leaving(from) {

@@ -2,7 +2,7 @@
 
 use crate::mutant::{Mutant, active};
 use crate::shard::link::{Flight, Owed};
-use crate::shard::{Effects, LinkId, Shard, Stage, Wake};
+use crate::shard::{Effects, LinkId, Shard, Wake};
 use crate::{Applied, ReplicaId, ShardMessage};
 
 // === impl Shard ===
@@ -65,7 +65,7 @@ impl Shard {
         if self.is_joining() {
             return None;
         }
-        let (clock, roster) = (&self.clock, &self.roster);
+        let (clock, leaving) = (&self.clock, self.roster.leaving() || self.is_sealed());
         let link = self.peers.get_mut(&peer)?.link.as_mut()?;
         if link.owed != Owed::Now {
             return None;
@@ -78,8 +78,8 @@ impl Shard {
             clock: changed,
             full,
             answers_range: std::mem::take(&mut link.answers_range),
-            heard_leaving: roster.is_leaving(peer),
-            leaving: roster.leaving() || matches!(self.stage, Stage::Sealed { .. }),
+            heard_leaving: link.said_leaving,
+            leaving,
         }))
     }
 

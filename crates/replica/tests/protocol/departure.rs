@@ -169,15 +169,18 @@ fn a_survivors_writes_after_the_departure_hold_nobody_up() {
     assert!(world.is_covered(leaver));
 }
 
-/// The operator told the peers first: the one full acknowledgement came before the leaver knew that it leaves.
+/// The operator told the peers first: what they acknowledged before the leaver itself knew that it leaves does not count,
+/// and what they say when it tells them does.
 #[test]
-fn a_departure_that_the_peers_hear_of_first_is_covered() {
+fn a_departure_that_the_peers_hear_of_first_is_covered_one_round_trip_after_it_began() {
     let (mut world, leaver, survivor) = pair();
     world.terminate(leaver);
     world.push(survivor);
     world.exchange(leaver, survivor);
     world.push(leaver);
     assert_eq!(world.nodes[&leaver].phase, MemberPhase::Leaving);
+    assert!(!world.is_covered(leaver));
+    world.exchange(leaver, survivor);
     assert!(world.is_covered(leaver));
 }
 
