@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, ensure};
 
-/// Cargo's build folder of this very program, which lies in `<target>/<profile>/deps`.
+/// Cargo's build folder of this very program, which lies in `<target>/<profile>` or, if it is a test, in `deps` there.
 pub fn target() -> Result<PathBuf> {
     let folder = profile()?;
     Ok(folder.parent().unwrap_or(&folder).to_owned())
@@ -33,6 +33,7 @@ pub fn folder(suite: &str, scenario: &str) -> Result<PathBuf> {
 
 fn profile() -> Result<PathBuf> {
     let program = std::env::current_exe()?;
-    let deps = program.parent().unwrap_or(Path::new("."));
-    Ok(deps.parent().unwrap_or(deps).to_owned())
+    let folder = program.parent().unwrap_or(Path::new("."));
+    let profile = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    Ok(profile.to_owned())
 }

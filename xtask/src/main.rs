@@ -2,6 +2,7 @@
 
 mod apt;
 mod archive;
+mod bench;
 mod cache;
 mod cluster;
 mod command;
@@ -29,6 +30,8 @@ struct Cli {
 /// One variant per command; each module owns its arguments and its work.
 #[derive(Subcommand)]
 enum Commands {
+    /// Measure Baton against its targets
+    Bench(bench::Args),
     /// A real Kubernetes on this machine: nodes are network namespaces
     Cluster(cluster::Args),
     /// Show a rollout with Baton and without: nothing lost, and everything
@@ -43,6 +46,7 @@ enum Commands {
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Commands::Bench(args) => bench::run(&args),
         Commands::Cluster(args) => cluster::run(args),
         Commands::Demo(args) => demo::run(&args),
         Commands::Fuzz(args) => fuzz::run(&args),

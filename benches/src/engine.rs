@@ -1,0 +1,89 @@
+//! What an agent's engine is without its locks and its links: shards, chosen by the key.
+
+use baton_replica::{
+    Condition, Key, Limits, MapName, Member, MemberPhase, Membership, MembershipVersion, Read, ReplicaId, Roster,
+    Settings, Shard, Value,
+};
+use bytes::Bytes;
+
+use crate::sample;
+
+/// As many as an agent has.
+pub(crate) const SHARDS: usize = 16;
+
+/// The wall clock of a run in which it does not matter.
+pub(crate) const NOW: u64 = 1_700_000_000_000;
+
+/// The shards of one replica.
+pub(crate) struct Engine {
+    pub(crate) shards: Vec<Shard>,
+    map: MapName,
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// A replica of a group of so many, itself included, that holds the state and is linked to nobody.
+    pub(crate) fn new(me: u64, members: u64) -> Self {
+        let roster = roster(me, members);
+        let shards = (0..SHARDS).map(|index| Shard::new(index, roster.clone(), Limits::default()));
+        let mut shards: Vec<Shard> = shards.collect();
+        for shard in &mut shards {
+            shard.start_empty();
+        }
+        Self { shards, map: MapName::parse("bench").unwrap_or_else(|error| unreachable!("{error}")) }
+    }
+
+    /// Puts a value as it comes from a client: key and value are copied out of its request.
+    pub(crate) fn put(&mut self, number: u64, body: &[u8]) {
+        let key = self.key(number);
+        let value = Value { content_type: Box::default(), body: Bytes::copy_from_slice(body) };
+        let shard = self.shard(&key);
+        let done = self.shards[shard].put(&key, value, &Condition::Always, NOW);
+        debug_assert!(done.is_ok(), "{done:?}");
+    }
+
+    /// Reads what a client asks for.
+    pub(crate) fn get(&self, number: u64) -> Option<Read> {
+        let key = self.key(number);
+        self.shards[self.shard(&key)].get(&key, NOW).ok().flatten()
+    }
+
+    fn key(&self, number: u64) -> Key {
+        Key::new(&self.map, &sample::name(number)).unwrap_or_else(|error| unreachable!("{error}"))
+    }
+
+    fn shard(&self, key: &Key) -> usize {
+        (key.hash() % self.shards.len() as u64) as usize
+    }
+}
+
+/// The id of a member of a bench's group, from 1.
+pub(crate) fn replica(number: u64) -> ReplicaId {
+    ReplicaId::new(number).unwrap_or_else(|| unreachable!("members are numbered from 1"))
+}
+
+/// A group of Active members, as one of them sees it.
+pub(crate) fn roster(me: u64, members: u64) -> Roster {
+    let member = |number: u64| Member {
+        replica: replica(number),
+        phase: MemberPhase::Active,
+        pod_name: format!("web-{number}"),
+        pod_uid: String::new(),
+        node: String::new(),
+        zone: String::new(),
+        controller: String::new(),
+        revision: 0,
+        address: String::new(),
+        held_state: true,
+        grace: None,
+    };
+    let mut roster = Roster::new(replica(me));
+    roster.take(&Membership {
+        version: MembershipVersion { uid: "bench".to_owned(), number: 1 },
+        members: (1..=members).map(member).collect(),
+        first: None,
+        settings: Settings::default(),
+    });
+    roster
+}

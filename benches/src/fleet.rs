@@ -1,0 +1,158 @@
+//! Agents as processes on loopback, with a members file, and a meter in front of each if the row counts bytes.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use baton_tests::agent::{Agent, Hook, Options};
+use baton_tests::members::Members;
+use baton_tests::port;
+use jiff::Timestamp;
+
+use crate::meter::Meter;
+use crate::pipe::Pipe;
+
+const GRACE: u32 = 30;
+/// How long an agent may take to end.
+const PATIENCE: Duration = Duration::from_secs(40);
+/// How often a joiner is asked how far it is.
+const LOOK: Duration = Duration::from_millis(2);
+/// A million keys fit; the map's own default of 256 MiB would not hold them.
+const FLAGS: [&str; 4] = ["--max-bytes", "4294967296", "--max-entries", "10000000"];
+
+/// The agents, the oldest first.
+pub(crate) struct Fleet {
+    pub(crate) agents: Vec<Agent>,
+    members: Members,
+    folder: PathBuf,
+    meters: Option<Vec<Meter>>,
+    started: usize,
+}
+
+/// How long a join took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Joined {
+    /// From the start of the process.
+    pub(crate) all: Duration,
+    /// From its first link to a peer, as its log says; all of it if it has no peer.
+    pub(crate) transfer: Duration,
+}
+
+/// How an agent left.
+#[derive(Debug)]
+pub(crate) struct Left {
+    /// The preStop hook.
+    pub(crate) hook: Hook,
+    /// From the hook's start to the end of the process.
+    pub(crate) stop: Duration,
+}
+
+// === impl Fleet ===
+
+impl Fleet {
+    /// Starts so many agents, one after the other.
+    pub(crate) fn start(folder: &Path, size: usize) -> Result<Self> {
+        Self { meters: None, ..Self::empty(folder) }.with(size)
+    }
+
+    /// The same, and what their links carry is counted.
+    pub(crate) fn metered(folder: &Path, size: usize) -> Result<Self> {
+        Self { meters: Some(Vec::new()), ..Self::empty(folder) }.with(size)
+    }
+
+    /// One more agent; returns when it is ready.
+    pub(crate) fn add(&mut self) -> Result<Joined> {
+        let options = self.announce()?;
+        let begun = Instant::now();
+        let mut agent = Agent::spawn(&options, &self.folder)?;
+        let mut pipe = None;
+        loop {
+            agent.process().ensure_running()?;
+            ensure!(begun.elapsed() < 5 * PATIENCE, "{} does not get the state", agent.name());
+            // It does not listen yet, or is too busy to answer.
+            let asked = pipe.take().map_or_else(|| Pipe::connect(agent.ports().http), Ok);
+            if let Ok(mut asked) = asked
+                && let Ok(status) = asked.status()
+            {
+                if status["phase"] == "Active" {
+                    break;
+                }
+                pipe = Some(asked);
+            }
+            std::thread::sleep(LOOK);
+        }
+        let (all, ended) = (begun.elapsed(), Timestamp::now());
+        agent.wait_ready()?;
+        let joined = Joined { all, transfer: first_link(&agent.process().log(), ended)?.unwrap_or(all) };
+        self.agents.push(agent);
+        Ok(joined)
+    }
+
+    /// An agent ends as the kubelet ends it: the hook, then SIGTERM. Fails unless all was acknowledged.
+    pub(crate) fn leave(&mut self, mut agent: Agent) -> Result<Left> {
+        self.members.mark_leaving(&[agent.name()])?;
+        let begun = Instant::now();
+        let hook = agent.drain()?;
+        ensure!(hook.code == Some(0), "the hook failed: {}", hook.stderr);
+        let (status, farewell) = agent.stop(PATIENCE)?;
+        let stop = begun.elapsed();
+        ensure!(status.success() && farewell.outcome == "acknowledged", "the handoff failed: {}", farewell.message);
+        self.members.remove(agent.name())?;
+        Ok(Left { hook, stop })
+    }
+
+    /// The oldest agent ends.
+    pub(crate) fn leave_oldest(&mut self) -> Result<Left> {
+        let oldest = self.agents.remove(0);
+        self.leave(oldest)
+    }
+
+    /// The ports of the API.
+    pub(crate) fn ports(&self) -> Vec<u16> {
+        self.agents.iter().map(|agent| agent.ports().http).collect()
+    }
+
+    /// Bytes that all links have carried so far, both ways.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.meters.iter().flatten().map(Meter::bytes).sum()
+    }
+
+    fn empty(folder: &Path) -> Self {
+        Self {
+            agents: Vec::new(),
+            members: Members::new(folder, "web-1"),
+            folder: folder.to_owned(),
+            meters: None,
+            started: 0,
+        }
+    }
+
+    fn with(mut self, size: usize) -> Result<Self> {
+        for _ in 0..size {
+            self.add().context("an agent of the fleet")?;
+        }
+        Ok(self)
+    }
+
+    fn announce(&mut self) -> Result<Options> {
+        self.started += 1;
+        let name = format!("web-{}", self.started);
+        let peer = port::free()?;
+        let mut listed = peer;
+        if let Some(meters) = &mut self.meters {
+            let meter = Meter::start(peer)?;
+            listed = meter.port();
+            meters.push(meter);
+        }
+        self.members.add(&name, listed)?;
+        let flags = FLAGS.map(str::to_owned).to_vec();
+        Ok(Options { name, members: self.members.file().to_owned(), peer, grace: GRACE, flags })
+    }
+}
+
+/// How long before a moment the first link came up. A question would be answered too late by an agent that is busy.
+fn first_link(log: &str, moment: Timestamp) -> Result<Option<Duration>> {
+    let Some(line) = log.lines().find(|line| line.contains("Peer link up")) else { return Ok(None) };
+    let at: Timestamp = line.split_whitespace().next().unwrap_or_default().parse().context("a log without times")?;
+    Ok(Some(moment.duration_since(at).unsigned_abs()))
+}

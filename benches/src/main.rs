@@ -1,0 +1,90 @@
+//! Measures Baton against its targets; `cargo xtask bench core` builds what this needs and runs it.
+
+mod engine;
+mod figure;
+mod fleet;
+mod load;
+mod meter;
+mod pipe;
+mod redis;
+mod report;
+mod row;
+mod sample;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::report::Report;
+use crate::row::{Row, Scale, Stage};
+
+/// What agents use too: memory and speed depend on it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Measures Baton against its targets.
+#[derive(Debug, Parser)]
+struct Cli {
+    /// Measure these rows only
+    #[arg(long, value_enum, value_delimiter = ',')]
+    row: Vec<Row>,
+    /// What gungraun counted, as JSON, one count a line
+    #[arg(long, value_name = "FILE")]
+    counts: Option<PathBuf>,
+    /// Write the figures to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// A tenth of the keys: for a first look
+    #[arg(long, conflicts_with = "smoke")]
+    quick: bool,
+    /// A thousandth of the keys: shows that the rows work, and nothing else
+    #[arg(long)]
+    smoke: bool,
+}
+
+fn main() -> ExitCode {
+    match run(&Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A row that cannot be measured is an error, after all others; a target that is missed is a figure like any other.
+fn run(cli: &Cli) -> Result<()> {
+    let scale = match (cli.quick, cli.smoke) {
+        (false, false) => Scale::Full,
+        (true, _) => Scale::Quick,
+        (false, true) => Scale::Smoke,
+    };
+    let rows = if cli.row.is_empty() { Row::ALL.to_vec() } else { cli.row.clone() };
+    let folder = tempfile::Builder::new().prefix("baton-bench-").tempdir()?;
+    let mut report = Report::new(scale);
+    let mut broken = Vec::new();
+    println!("{report}");
+    for row in rows {
+        let stage = Stage::new(scale, &folder.path().join(row.name()), cli.counts.clone())?;
+        println!("\n{}: {}", row.name(), row.title());
+        let outcome = row.measure(&stage);
+        match &outcome {
+            Ok(figures) => figures.iter().for_each(|figure| println!("  {figure}")),
+            Err(error) => {
+                println!("  NOT MEASURED: {error:#}");
+                broken.push(row.name());
+            }
+        }
+        println!("  ({})", report.add(row, outcome));
+    }
+    if let Some(path) = &cli.report {
+        report.write(path)?;
+    }
+    if !broken.is_empty() {
+        let folder = folder.keep();
+        anyhow::bail!("not measured: {}; logs are in {}", broken.join(", "), folder.display());
+    }
+    Ok(())
+}

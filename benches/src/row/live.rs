@@ -1,0 +1,113 @@
+//! Three live agents as processes: how many puts a second are accepted and applied everywhere, and how long one takes
+//! to be seen on another agent while half as many arrive.
+//!
+//! Puts come by the HTTP API, with many requests on their way on each connection. What that front costs is seen from
+//! one agent alone, which has nobody to send anything to.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use crate::figure::Figure;
+use crate::fleet::Fleet;
+use crate::load::{self, Load, rate};
+use crate::pipe::Pipe;
+use crate::row::Stage;
+use crate::sample::{millis, percentile};
+
+const KEYS: u64 = 100_000;
+const VALUE_BYTES: usize = 256;
+/// Some ten seconds.
+const PUTS: u64 = 600_000;
+const PROBES: u64 = 2_000;
+/// The pause after a probe: with it, probes are no load themselves.
+const PAUSE: Duration = Duration::from_millis(2);
+/// A put that takes longer to spread than this is lost.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// At half load few requests wait behind each other, as those of an app do.
+const WINDOW: usize = 8;
+
+pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
+    let keys = stage.amount(KEYS);
+    let full = Load { puts: stage.amount(PUTS), fill: false, round: 1 << 32, ..Load::fill(keys, VALUE_BYTES) };
+    let alone = {
+        let fleet = Fleet::start(&stage.folder("one")?, 1)?;
+        load::fill(&fleet.ports(), keys, VALUE_BYTES)?;
+        full.run(&fleet.ports())?
+    };
+    let mut fleet = Fleet::start(&stage.folder("three")?, 3)?;
+    load::fill(&fleet.ports(), keys, VALUE_BYTES)?;
+    let before = processor_seconds(&mut fleet)?;
+    let group = full.run(&fleet.ports())?;
+    let spent = processor_seconds(&mut fleet)? - before;
+    let spread = rate(group.puts, group.everywhere);
+
+    let half = Load { rate: Some(spread / 2.0), window: WINDOW, round: 2 << 32, ..full };
+    let Probes { mut seen, mut acknowledged } = probe(&fleet, half, stage.amount(PROBES))?;
+    let [seen_50, seen_99] = [50, 99].map(|percent| millis(percentile(&mut seen, percent)));
+    let [acknowledged_50, acknowledged_99] = [50, 99].map(|percent| millis(percentile(&mut acknowledged, percent)));
+    Ok(vec![
+        Figure::new("puts, accepted and applied everywhere", spread, "/s").at_least(100_000.0),
+        Figure::new("puts, accepted", rate(group.puts, group.accepted), "/s"),
+        Figure::new("processor time of all three agents, per put", spent * 1e6 / group.puts as f64, "us"),
+        Figure::new("longest wait for a window of answers", millis(group.longest), "ms").at_most(100.0),
+        Figure::new("one agent alone: puts, accepted", rate(alone.puts, alone.accepted), "/s"),
+        Figure::new("half load: put until another agent shows it, p50", seen_50, "ms").at_most(1.0),
+        Figure::new("half load: put until another agent shows it, p99", seen_99, "ms").at_most(5.0),
+        Figure::new("half load: put until both others acknowledge, p50", acknowledged_50, "ms"),
+        Figure::new("half load: put until both others acknowledge, p99", acknowledged_99, "ms"),
+    ])
+}
+
+/// How long single puts took.
+struct Probes {
+    /// From the request until another agent's answer holds the value.
+    seen: Vec<Duration>,
+    /// From the request until its answer, which waits for both others.
+    acknowledged: Vec<Duration>,
+}
+
+/// Puts through the first agent and looks at the second, while the load goes on.
+fn probe(fleet: &Fleet, load: Load, count: u64) -> Result<Probes> {
+    let ports = fleet.ports();
+    let ended = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let load = scope.spawn(|| {
+            let mut outcome = Ok(());
+            while outcome.is_ok() && !ended.load(Ordering::Relaxed) {
+                outcome = Load { puts: load.puts / 10, ..load }.run(&ports).map(drop);
+            }
+            outcome
+        });
+        let probes = probes(&ports, count);
+        ended.store(true, Ordering::Relaxed);
+        load.join().map_err(|_| anyhow::anyhow!("the load panicked"))??;
+        probes
+    })
+}
+
+fn probes(ports: &[u16], count: u64) -> Result<Probes> {
+    let (mut here, mut there) = (Pipe::connect(ports[0])?, Pipe::connect(ports[1])?);
+    let mut probes = Probes { seen: Vec::new(), acknowledged: Vec::new() };
+    for number in 0..count {
+        let name = format!("probe-{number}");
+        let begun = Instant::now();
+        here.put_now(name.as_bytes(), "?acks=0", b"1")?;
+        while there.get_now(name.as_bytes())?.is_none() {
+            ensure!(begun.elapsed() < PATIENCE, "a put does not come to another agent");
+        }
+        probes.seen.push(begun.elapsed());
+        std::thread::sleep(PAUSE);
+        let begun = Instant::now();
+        here.put_now(name.as_bytes(), "?acks=all", b"2")?;
+        probes.acknowledged.push(begun.elapsed());
+        std::thread::sleep(PAUSE);
+    }
+    Ok(probes)
+}
+
+/// Of all agents together.
+fn processor_seconds(fleet: &mut Fleet) -> Result<f64> {
+    fleet.agents.iter_mut().map(|agent| agent.process().processor_seconds()).sum()
+}

@@ -1,0 +1,49 @@
+//! Resident memory over key and value, of one agent of a pair, against one Redis; and again after ten rollouts in
+//! which every key was written once more.
+
+use anyhow::{Context, Result};
+
+use crate::figure::Figure;
+use crate::fleet::Fleet;
+use crate::load::{self, Load};
+use crate::redis::Server;
+use crate::row::Stage;
+use crate::sample::NAME_BYTES;
+
+const VALUE_BYTES: usize = 256;
+const ROLLOUTS: u64 = 10;
+
+pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
+    let keys = stage.amount(1_000_000);
+    let mut fleet = Fleet::start(&stage.folder("baton")?, 2)?;
+    let empty = resident(&mut fleet)?;
+    let over = |bytes: u64| bytes.saturating_sub(empty) as f64 / keys as f64 - (NAME_BYTES + VALUE_BYTES) as f64;
+    load::fill(&fleet.ports(), keys, VALUE_BYTES)?;
+    let written = over(resident(&mut fleet)?);
+    for round in 1..=stage.rounds(ROLLOUTS) {
+        for _ in 0..2 {
+            fleet.add()?;
+            fleet.leave_oldest()?;
+        }
+        let share = Load { puts: keys / ROLLOUTS, fill: false, round: round << 32, ..Load::fill(keys, VALUE_BYTES) };
+        share.run(&fleet.ports())?;
+    }
+    let rolled = over(resident(&mut fleet)?);
+    drop(fleet);
+
+    let server = Server::start("memory", &stage.folder("redis")?)?;
+    let empty = server.process.resident()?;
+    server.fill(keys, VALUE_BYTES)?;
+    let redis = server.process.resident()?.saturating_sub(empty) as f64 / keys as f64;
+    Ok(vec![
+        Figure::new("an agent, written key by key", written, "B").at_most(64.0),
+        Figure::new("an agent, after 10 rollouts", rolled, "B").at_most(64.0),
+        Figure::new("Redis", redis - (NAME_BYTES + VALUE_BYTES) as f64, "B"),
+        Figure::new("an agent that holds nothing", empty as f64 / 1e6, "MB"),
+    ])
+}
+
+/// The youngest agent's: after rollouts it got everything by transfer.
+fn resident(fleet: &mut Fleet) -> Result<u64> {
+    fleet.agents.last_mut().context("no agent")?.process().resident()
+}

@@ -1,0 +1,82 @@
+//! `cargo xtask bench`: what Baton does against its targets; `docs/performance.md` explains the figures.
+
+mod instruction;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use clap::Subcommand;
+
+use crate::{apt, command, step, workspace};
+
+/// Arguments of `cargo xtask bench`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+/// What is measured.
+#[derive(Subcommand)]
+enum What {
+    /// The replica's core and agents on loopback, in part against Redis
+    Core(CoreArgs),
+}
+
+/// Arguments of `cargo xtask bench core`.
+#[derive(clap::Args)]
+struct CoreArgs {
+    /// Measure these rows only: put, live, join, restart, memory, wire, idle, hold, instructions
+    #[arg(long, value_delimiter = ',', value_name = "ROW")]
+    row: Vec<String>,
+    /// Write the figures to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// A tenth of the keys: for a first look
+    #[arg(long)]
+    quick: bool,
+}
+
+/// The row that valgrind measures; all others are the program's own.
+const INSTRUCTIONS: &str = "instructions";
+
+/// The peer of some rows.
+const REDIS: apt::Need = apt::Need { program: "redis-server", package: "redis-server" };
+
+/// Builds what is needed as users get it, and measures.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let What::Core(core) = &args.what;
+    apt::ensure(&[REDIS])?;
+    step::run("Build baton-agent and baton-bench (release)", |step| {
+        let mut build = cargo();
+        build.args(["build", "--release", "--package", "baton-agent", "--package", "baton-bench"]);
+        command::follow(&mut build, |line| step.advance(line.trim()))
+    })?;
+    let counted = core.row.is_empty() || core.row.iter().any(|row| row == INSTRUCTIONS);
+    let counts = if counted { Some(instruction::count()?) } else { None };
+    measure(core, counts.as_deref())
+}
+
+fn measure(args: &CoreArgs, counts: Option<&Path>) -> Result<()> {
+    let mut bench = Command::new(workspace::target().join("release/baton-bench"));
+    if !args.row.is_empty() {
+        bench.args(["--row", &args.row.join(",")]);
+    }
+    for (flag, file) in [("--report", args.report.as_deref()), ("--counts", counts)] {
+        if let Some(file) = file {
+            bench.arg(flag).arg(file);
+        }
+    }
+    if args.quick {
+        bench.arg("--quick");
+    }
+    let status = bench.stdin(Stdio::null()).status().context("cannot run baton-bench")?;
+    if status.success() { Ok(()) } else { bail!("baton-bench failed ({status})") }
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(workspace::root());
+    cargo
+}
