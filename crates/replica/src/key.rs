@@ -21,6 +21,14 @@ const HEADER_BYTES: usize = 3;
 /// Set in the first byte when the key has a field.
 const HAS_FIELD: u8 = 0x80;
 
+/// No name of a map has a zero.
+const END_OF_MAP: &[u8] = &[0];
+
+/// A zero of a name, and its ends, in ordinals.
+const ONE_ZERO: &[u8] = &[0, 255];
+const END_BEFORE_FIELD: &[u8] = &[0, 1];
+const END: &[u8] = &[0, 0];
+
 /// The name of a map: lower-case letters, digits, `-`, `_` and `.`, at most 63, a letter or digit first and last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MapName(String);
@@ -37,6 +45,10 @@ pub struct MapNameError;
 /// before all of its fields.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key(Bytes);
+
+/// A key in the bytes of something larger.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyRef<'a>(&'a [u8]);
 
 /// The bytes are not a key; nothing was read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -119,17 +131,17 @@ impl Key {
 
     /// The map's name.
     pub fn map(&self) -> &str {
-        std::str::from_utf8(&self.0[HEADER_BYTES..self.map_end()]).unwrap_or_default()
+        std::str::from_utf8(self.borrow().map()).unwrap_or_default()
     }
 
     /// The key within its map.
     pub fn name(&self) -> &[u8] {
-        &self.0[self.map_end()..self.name_end()]
+        self.borrow().name()
     }
 
     /// The field, if the entry is one of several under a key.
     pub fn field(&self) -> Option<&[u8]> {
-        (self.0[0] & HAS_FIELD != 0).then(|| &self.0[self.name_end()..])
+        self.borrow().field()
     }
 
     /// A hash of map and key, the same on every machine and in every release; it chooses the shard. Fields do not count,
@@ -155,22 +167,14 @@ impl Key {
         Self(assemble(map.0.as_bytes(), key, field))
     }
 
-    fn map_end(&self) -> usize {
-        HEADER_BYTES + usize::from(self.0[0] & !HAS_FIELD)
-    }
-
-    fn name_end(&self) -> usize {
-        self.map_end() + usize::from(u16::from_be_bytes([self.0[1], self.0[2]]))
-    }
-
-    fn parts(&self) -> (&[u8], &[u8], Option<&[u8]>) {
-        (&self.0[HEADER_BYTES..self.map_end()], self.name(), self.field())
+    pub(crate) fn borrow(&self) -> KeyRef<'_> {
+        KeyRef(&self.0)
     }
 }
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.parts().cmp(&other.parts())
+        self.borrow().cmp(&other.borrow())
     }
 }
 
@@ -184,6 +188,63 @@ impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.map(), self.name().escape_ascii())?;
         self.field().map_or(Ok(()), |field| write!(f, "#{}", field.escape_ascii()))
+    }
+}
+
+// === impl KeyRef ===
+
+impl<'a> KeyRef<'a> {
+    pub(crate) fn to_key(self) -> Key {
+        Key(Bytes::copy_from_slice(self.0))
+    }
+
+    pub(crate) fn map(self) -> &'a [u8] {
+        &self.0[HEADER_BYTES..self.map_end()]
+    }
+
+    pub(crate) fn name(self) -> &'a [u8] {
+        &self.0[self.map_end()..self.name_end()]
+    }
+
+    pub(crate) fn field(self) -> Option<&'a [u8]> {
+        (self.0[0] & HAS_FIELD != 0).then(|| &self.0[self.name_end()..])
+    }
+
+    /// A hash for the memory of one process.
+    pub(crate) fn seeded_hash(self, seed: u64) -> u64 {
+        xxhash_rust::xxh3::xxh3_64_with_seed(self.0, seed)
+    }
+
+    /// A byte string that is ordered as the key is, among those of other keys: zeros in the name are told from its end.
+    pub(crate) fn ordinal(self) -> impl Iterator<Item = u8> + 'a {
+        let name = self.name().iter().flat_map(|byte| if *byte == 0 { ONE_ZERO } else { std::slice::from_ref(byte) });
+        let end = if self.field().is_some() { END_BEFORE_FIELD } else { END };
+        let field = self.field().unwrap_or_default();
+        self.map().iter().chain(END_OF_MAP).chain(name).chain(end).chain(field).copied()
+    }
+
+    fn map_end(self) -> usize {
+        HEADER_BYTES + usize::from(self.0[0] & !HAS_FIELD)
+    }
+
+    fn name_end(self) -> usize {
+        self.map_end() + usize::from(u16::from_be_bytes([self.0[1], self.0[2]]))
+    }
+
+    fn parts(self) -> (&'a [u8], &'a [u8], Option<&'a [u8]>) {
+        (self.map(), self.name(), self.field())
+    }
+}
+
+impl Ord for KeyRef<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.parts().cmp(&other.parts())
+    }
+}
+
+impl PartialOrd for KeyRef<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
@@ -232,6 +293,7 @@ mod tests {
             key(b"b"),
         ];
         assert!(in_order.is_sorted());
+        assert!(in_order.is_sorted_by(|a, b| a.borrow().ordinal().lt(b.borrow().ordinal())));
     }
 
     #[test]

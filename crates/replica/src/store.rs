@@ -5,13 +5,17 @@ mod change;
 mod deadline;
 mod digest;
 mod exception;
+mod index;
+mod order;
 mod ownership;
+mod region;
 mod usage;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use crate::key::KeyRef;
 use crate::{Entry, Key, MapName, ReplicaId, VersionVector};
 
 use change::Feed;
@@ -19,7 +23,10 @@ pub use change::{Change, State};
 use deadline::Deadlines;
 pub use digest::Sum;
 use exception::Exceptions;
+use index::Index;
+use order::Order;
 use ownership::Owned;
+use region::Region;
 pub use usage::Usage;
 use usage::UsageChanges;
 
@@ -27,18 +34,26 @@ use usage::UsageChanges;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RecordId(u32);
 
-/// Entries in key order. Key order serves reads, lists by prefix and full-state transfers alike.
-#[derive(Debug, Default)]
+/// Entries by key, and in key order, which serves lists by prefix and full-state transfers alike.
+#[derive(Debug)]
 pub(crate) struct Store {
-    order: BTreeMap<Key, RecordId>,
-    records: Vec<Option<Record>>,
-    free: Vec<RecordId>,
+    records: Records,
+    region: Region,
+    index: Index,
+    order: Order,
+    seed: u64,
     sum: Sum,
     exceptions: Exceptions,
     deadlines: Deadlines,
     owned: Owned,
     usage: UsageChanges,
     feed: Feed,
+}
+
+#[derive(Debug, Default)]
+struct Records {
+    records: Vec<Option<Record>>,
+    free: Vec<RecordId>,
 }
 
 /// An entry, and how many log slots name it. It stays while one does, even when nothing is left in it.
@@ -59,27 +74,46 @@ impl RecordId {
 // === impl Store ===
 
 impl Store {
+    /// `seed` makes hashes differ from process to process.
+    pub(crate) fn new(seed: ReplicaId) -> Self {
+        let mut region = Region::default();
+        Self {
+            records: Records::default(),
+            index: Index::new(&mut region),
+            region,
+            order: Order::new(),
+            seed: seed.bits(),
+            sum: Sum::default(),
+            exceptions: Exceptions::default(),
+            deadlines: Deadlines::default(),
+            owned: Owned::default(),
+            usage: UsageChanges::default(),
+            feed: Feed::default(),
+        }
+    }
+
     pub(crate) fn find(&self, key: &Key) -> Option<RecordId> {
-        self.order.get(key).copied()
+        let hash = key.borrow().seeded_hash(self.seed);
+        let meant = |id| self.records.key(RecordId(id)) == key.borrow();
+        self.index.find(&self.region, hash, meant).map(RecordId)
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<Cow<'_, Entry>> {
-        Some(Cow::Borrowed(&self.record(self.find(key)?).entry))
+        Some(Cow::Borrowed(&self.records.record(self.find(key)?).entry))
     }
 
     /// The entry of a record, if the record still exists.
     pub(crate) fn entry(&self, id: RecordId) -> Option<Cow<'_, Entry>> {
-        let record = self.records.get(id.0 as usize)?.as_ref()?;
-        Some(Cow::Borrowed(&record.entry))
+        Some(Cow::Borrowed(&self.records.get(id)?.entry))
     }
 
     pub(crate) fn key(&self, id: RecordId) -> Key {
-        self.record(id).key.clone()
+        self.records.record(id).key.clone()
     }
 
     /// How many log slots name the record.
     pub(crate) fn slots(&self, id: RecordId) -> u32 {
-        self.record(id).slots
+        self.records.record(id).slots
     }
 
     /// Changes one entry, made if need be, for which the log gets so many new slots. `clock` is what will have been seen
@@ -94,7 +128,7 @@ impl Store {
         change: impl FnOnce(&mut Entry) -> R,
     ) -> (Option<RecordId>, R) {
         let id = self.find(key).unwrap_or_else(|| self.insert(key));
-        let Some(record) = self.records[id.0 as usize].as_mut() else { unreachable!("the order names records only") };
+        let Some(record) = self.records.get_mut(id) else { unreachable!("the index names records only") };
         let before = record.entry.clone();
         let result = change(&mut record.entry);
         record.slots += slots;
@@ -116,14 +150,14 @@ impl Store {
 
     /// The log gets one more slot that names the record.
     pub(crate) fn hold(&mut self, id: RecordId) {
-        if let Some(record) = self.records[id.0 as usize].as_mut() {
+        if let Some(record) = self.records.get_mut(id) {
             record.slots += 1;
         }
     }
 
     /// A log slot that named the record is gone. Says whether it was the last.
     pub(crate) fn release(&mut self, id: RecordId) -> bool {
-        let Some(record) = self.records[id.0 as usize].as_mut() else { return false };
+        let Some(record) = self.records.get_mut(id) else { return false };
         record.slots = record.slots.saturating_sub(1);
         let last = record.slots == 0;
         if last && record.entry.is_void() {
@@ -134,7 +168,7 @@ impl Store {
 
     /// Forgets what the entry superseded, and the entry if nothing else is in it.
     pub(crate) fn purge(&mut self, id: RecordId) {
-        let Some(record) = self.records[id.0 as usize].as_mut() else { return };
+        let Some(record) = self.records.get_mut(id) else { return };
         record.entry.context = VersionVector::new();
         if record.entry.is_void() && record.slots == 0 {
             self.remove(id);
@@ -236,30 +270,63 @@ impl Store {
     }
 
     fn from(&self, start: Bound<Key>) -> impl Iterator<Item = (Key, Cow<'_, Entry>)> {
-        let row = |(key, id): (&Key, &RecordId)| (key.clone(), Cow::Borrowed(&self.record(*id).entry));
-        self.order.range((start, Bound::Unbounded)).map(row)
-    }
-
-    fn record(&self, id: RecordId) -> &Record {
-        let Some(record) = self.records[id.0 as usize].as_ref() else { unreachable!("a void record was named") };
-        record
+        let ids = self.order.from(start.as_ref(), &|id| self.records.key(id));
+        ids.map(|id| self.records.record(id)).map(|record| (record.key.clone(), Cow::Borrowed(&record.entry)))
     }
 
     fn insert(&mut self, key: &Key) -> RecordId {
-        let record = Some(Record { key: key.clone(), entry: Entry::default(), slots: 0 });
-        let id = self.free.pop().unwrap_or(RecordId(self.records.len() as u32));
-        match self.records.get_mut(id.0 as usize) {
-            Some(place) => *place = record,
-            None => self.records.push(record),
-        }
-        self.order.insert(key.clone(), id);
+        let Self { records, region, index, order, seed, .. } = self;
+        let id = records.insert(Record { key: key.clone(), entry: Entry::default(), slots: 0 });
+        let key_of = |id| records.key(id);
+        index.insert(region, key.borrow().seeded_hash(*seed), id.0, |_, id| key_of(RecordId(id)).seeded_hash(*seed));
+        order.insert(id, &key_of);
         id
     }
 
     fn remove(&mut self, id: RecordId) {
-        if let Some(record) = self.records[id.0 as usize].take() {
-            self.order.remove(&record.key);
+        let Self { records, region, index, order, seed, .. } = self;
+        let key = records.record(id).key.clone();
+        index.remove(region, key.borrow().seeded_hash(*seed), id.0);
+        order.remove(key.borrow(), &|id| records.key(id));
+        records.remove(id);
+    }
+}
+
+// === impl Records ===
+
+impl Records {
+    fn get(&self, id: RecordId) -> Option<&Record> {
+        self.records.get(id.0 as usize)?.as_ref()
+    }
+
+    fn get_mut(&mut self, id: RecordId) -> Option<&mut Record> {
+        self.records.get_mut(id.0 as usize)?.as_mut()
+    }
+
+    fn record(&self, id: RecordId) -> &Record {
+        let Some(record) = self.get(id) else { unreachable!("a void record was named") };
+        record
+    }
+
+    fn key(&self, id: RecordId) -> KeyRef<'_> {
+        self.record(id).key.borrow()
+    }
+
+    fn insert(&mut self, record: Record) -> RecordId {
+        let id = self.free.pop().unwrap_or(RecordId(self.records.len() as u32));
+        match self.records.get_mut(id.0 as usize) {
+            Some(place) => *place = Some(record),
+            None => self.records.push(Some(record)),
+        }
+        id
+    }
+
+    fn remove(&mut self, id: RecordId) {
+        if self.records.get_mut(id.0 as usize).and_then(Option::take).is_some() {
             self.free.push(id);
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,11 @@ use crate::{Dot, Entry};
 
 /// The set of dots that a read returned; two reads have the same tag when they saw the same versions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tag(Vec<Dot>);
+pub struct Tag {
+    first: Dot,
+    /// Above the first, in order; nearly always none.
+    rest: Vec<Dot>,
+}
 
 /// The text is not a tag that this system gave; nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,27 +23,30 @@ pub struct ParseTagError;
 impl Tag {
     /// The tag of an entry that has versions.
     pub fn of(entry: &Entry) -> Option<Self> {
-        if entry.versions().is_empty() {
-            return None;
+        match entry.versions() {
+            [version] => Some(Self::of_dot(version.dot)),
+            versions => Self::of_dots(versions.iter().map(|version| version.dot).collect()),
         }
-        let mut dots: Vec<Dot> = entry.versions().iter().map(|version| version.dot).collect();
-        dots.sort_unstable();
-        Some(Self(dots))
     }
 
     /// The tag of one version.
-    pub fn of_dot(dot: Dot) -> Self {
-        Self(vec![dot])
+    pub const fn of_dot(dot: Dot) -> Self {
+        Self { first: dot, rest: Vec::new() }
+    }
+
+    fn of_dots(mut dots: Vec<Dot>) -> Option<Self> {
+        dots.sort_unstable();
+        let first = *dots.first()?;
+        dots.remove(0);
+        Some(Self { first, rest: dots })
     }
 }
 
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, dot) in self.0.iter().enumerate() {
-            if at > 0 {
-                f.write_str("+")?;
-            }
-            dot.fmt(f)?;
+        self.first.fmt(f)?;
+        for dot in &self.rest {
+            write!(f, "+{dot}")?;
         }
         Ok(())
     }
@@ -56,8 +63,7 @@ impl FromStr for Tag {
             let counter = counter.parse().map_err(|_| ParseTagError)?;
             dots.push(Dot { replica, counter });
         }
-        dots.sort_unstable();
-        Ok(Self(dots))
+        Self::of_dots(dots).ok_or(ParseTagError)
     }
 }
 

@@ -1,0 +1,182 @@
+//! Records in the order of their keys, in a few bytes a key.
+//!
+//! Leaves of up to 256 records hang in a tree by their first keys. A leaf has, for each record, its id and two bytes of
+//! its key: those that follow what all keys of the leaf begin with. They nearly always tell where a key belongs without a
+//! look at the keys themselves, each of which would be a wait for memory.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use crate::Key;
+use crate::key::KeyRef;
+use crate::store::RecordId;
+
+/// A leaf with more is split.
+const MAX_LEN: usize = 256;
+
+/// A leaf with fewer is joined with the one before it, if both fit.
+const MIN_LEN: usize = 64;
+
+/// By so many a leaf grows: most have room for few more than they hold.
+const GROWTH: usize = 16;
+
+/// The order. It asks for keys by the id of their record: of those that are in it, and of the one that is put in.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// By a key that is not above any in the leaf, and above all in the leaf before it; the first leaf, by none.
+    leaves: BTreeMap<Option<Key>, Leaf>,
+    len: usize,
+}
+
+#[derive(Debug, Default)]
+struct Leaf {
+    /// What the ordinals of all keys begin with.
+    prefix: Box<[u8]>,
+    /// What follows it.
+    tags: Vec<u16>,
+    ids: Vec<RecordId>,
+}
+
+// === impl Order ===
+
+impl Order {
+    pub(super) fn new() -> Self {
+        Self { leaves: BTreeMap::from([(None, Leaf::default())]), len: 0 }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds a record whose key is not there.
+    pub(super) fn insert<'a>(&mut self, id: RecordId, key_of: &impl Fn(RecordId) -> KeyRef<'a>) {
+        self.len += 1;
+        let key = key_of(id);
+        let owned = Some(key.to_key());
+        let last = self.leaves.last_key_value().is_none_or(|(low, _)| *low <= owned);
+        let Some((_, leaf)) = self.leaves.range_mut(..=&owned).next_back() else { return };
+        let at = leaf.position(key, key_of).unwrap_or_else(|at| at);
+        if leaf.ids.len() < MAX_LEN {
+            leaf.insert(at, id, key_of);
+        } else if last && at == MAX_LEN {
+            // Who only ever appends gets full leaves.
+            self.leaves.insert(owned, Leaf::of(&[id], key_of));
+        } else {
+            let (left, right) = leaf.ids.split_at(MAX_LEN / 2);
+            let (mut left, mut right) = (Leaf::of(left, key_of), Leaf::of(right, key_of));
+            match at.checked_sub(MAX_LEN / 2 + 1) {
+                Some(_) => right.insert(at - MAX_LEN / 2, id, key_of),
+                None => left.insert(at, id, key_of),
+            }
+            let low = key_of(right.ids[0]).to_key();
+            *leaf = left;
+            self.leaves.insert(Some(low), right);
+        }
+    }
+
+    /// Removes the record of a key.
+    pub(super) fn remove<'a>(&mut self, key: KeyRef<'_>, key_of: &impl Fn(RecordId) -> KeyRef<'a>) {
+        let owned = Some(key.to_key());
+        let mut leaves = self.leaves.range_mut(..=&owned).rev();
+        let (Some((low, leaf)), before) = (leaves.next(), leaves.next()) else { return };
+        let Ok(at) = leaf.position(key, key_of) else { return };
+        leaf.remove(at);
+        self.len -= 1;
+        let Some((_, before)) = before.filter(|(_, before)| leaf.is_small_with(before)) else { return };
+        if !leaf.ids.is_empty() {
+            *before = Leaf::of(&[before.ids.as_slice(), &leaf.ids].concat(), key_of);
+        }
+        let low = low.clone();
+        self.leaves.remove(&low);
+    }
+
+    /// The records from a key on.
+    pub(super) fn from<'s, 'a, K: Fn(RecordId) -> KeyRef<'a>>(
+        &'s self,
+        start: Bound<&Key>,
+        key_of: &K,
+    ) -> impl Iterator<Item = RecordId> + use<'s, 'a, K> {
+        let (key, after) = match start {
+            Bound::Included(key) => (Some(key), false),
+            Bound::Excluded(key) => (Some(key), true),
+            Bound::Unbounded => (None, false),
+        };
+        let owned = key.cloned();
+        let first = self.leaves.range(..=&owned).next_back();
+        let skip = first.zip(key).map_or(0, |((_, leaf), key)| match leaf.position(key.borrow(), key_of) {
+            Ok(at) => at + usize::from(after),
+            Err(at) => at,
+        });
+        let low = first.and_then(|(low, _)| low.clone());
+        self.leaves.range(low..).flat_map(|(_, leaf)| leaf.ids.iter().copied()).skip(skip)
+    }
+}
+
+// === impl Leaf ===
+
+impl Leaf {
+    /// A leaf of some records, in order.
+    fn of<'a>(ids: &[RecordId], key_of: &impl Fn(RecordId) -> KeyRef<'a>) -> Self {
+        let mut leaf = Self::default();
+        let (Some(first), Some(last)) = (ids.first(), ids.last()) else { return leaf };
+        let shared = key_of(*first).ordinal().zip(key_of(*last).ordinal()).take_while(|(a, b)| a == b);
+        leaf.prefix = shared.map(|(byte, _)| byte).collect();
+        leaf.ids = ids.to_vec();
+        leaf.tags = leaf.tags_of(ids, key_of);
+        leaf
+    }
+
+    /// Where a key is, or would be.
+    fn position<'a>(&self, key: KeyRef<'_>, key_of: &impl Fn(RecordId) -> KeyRef<'a>) -> Result<usize, usize> {
+        let mut rest = key.ordinal();
+        for byte in &self.prefix {
+            match rest.next().cmp(&Some(*byte)) {
+                Ordering::Less => return Err(0),
+                Ordering::Equal => {}
+                Ordering::Greater => return Err(self.ids.len()),
+            }
+        }
+        let tag = tag(rest);
+        let first = self.tags.partition_point(|other| *other < tag);
+        let same = self.tags[first..].partition_point(|other| *other == tag);
+        let found = self.ids[first..first + same].binary_search_by(|id| key_of(*id).cmp(&key));
+        found.map(|at| first + at).map_err(|at| first + at)
+    }
+
+    fn insert<'a>(&mut self, at: usize, id: RecordId, key_of: &impl Fn(RecordId) -> KeyRef<'a>) {
+        let shared = self.prefix.iter().copied().zip(key_of(id).ordinal()).take_while(|(a, b)| a == b).count();
+        if shared < self.prefix.len() {
+            self.prefix = self.prefix[..shared].into();
+            self.tags = self.tags_of(&self.ids, key_of);
+        }
+        if self.ids.len() == self.ids.capacity() {
+            self.ids.reserve_exact(GROWTH);
+        }
+        if self.tags.len() == self.tags.capacity() {
+            self.tags.reserve_exact(GROWTH);
+        }
+        self.ids.insert(at, id);
+        self.tags.insert(at, tag(key_of(id).ordinal().skip(shared)));
+    }
+
+    fn remove(&mut self, at: usize) {
+        self.ids.remove(at);
+        self.tags.remove(at);
+    }
+
+    /// Whether it is better off as a part of the leaf before it.
+    fn is_small_with(&self, before: &Self) -> bool {
+        let (len, together) = (self.ids.len(), self.ids.len() + before.ids.len());
+        len == 0 || (len < MIN_LEN && together <= MAX_LEN / 2)
+    }
+
+    fn tags_of<'a>(&self, ids: &[RecordId], key_of: &impl Fn(RecordId) -> KeyRef<'a>) -> Vec<u16> {
+        ids.iter().map(|id| tag(key_of(*id).ordinal().skip(self.prefix.len()))).collect()
+    }
+}
+
+fn tag(mut rest: impl Iterator<Item = u8>) -> u16 {
+    let mut next = || rest.next().unwrap_or_default();
+    u16::from_be_bytes([next(), next()])
+}
