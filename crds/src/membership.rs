@@ -1,6 +1,6 @@
 //! Membership: who is a member of one group. Written by the operator only.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 
@@ -72,10 +72,25 @@ pub struct MemberRow {
     #[serde(default)]
     #[schemars(with = "i64")]
     pub grace_seconds: u64,
+    /// Who has settled a member that is Gone, if not all of them attend one operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Settlement")]
+    pub settlement: Option<Settlement>,
     /// Fields of a newer release, kept as they are.
     #[serde(flatten)]
     #[schemars(skip)]
     pub unknown: BTreeMap<String, serde_json::Value>,
+}
+
+/// Members that lack nothing of what a member that is Gone has written. When all of them do, it is not listed any more.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Settlement {
+    /// The set of members of which they have said so, as 16 hexadecimal digits; void for any other.
+    pub round: String,
+    /// Who has.
+    #[serde(default)]
+    pub by: BTreeSet<ReplicaId>,
 }
 
 /// How far a member is. The order is the direction of time.

@@ -13,5 +13,5 @@ mod stream_tests;
 mod tests;
 
 pub use attendance::{Attendance, Seat};
-pub use attendee::{Attendee, Known};
+pub use attendee::{Attendee, Known, Settled};
 pub use service::DirectoryService;

@@ -8,7 +8,7 @@ use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
 use baton_crds::selector::{LabelValue, Selector};
 use baton_crds::{HandoffGroupSpec, HandoffGroupStatus, MembershipSpec, label};
 
-use crate::directory::{Attendee, Known};
+use crate::directory::{Attendee, Known, Settled};
 use crate::index::{Agent, GroupFacts, GroupKey, GroupView, Life, Listing, OptIn, Owner, PodFacts, PodView, Standing};
 
 /// The group `shop/web`, made at this second.
@@ -82,6 +82,7 @@ pub(crate) fn row(replica: u64, pod: &str, phase: MemberPhase) -> MemberRow {
         phase,
         held_state: phase >= MemberPhase::Active,
         grace_seconds: 0,
+        settlement: None,
         unknown: BTreeMap::new(),
     }
 }
@@ -102,6 +103,7 @@ pub(crate) fn attendee(arrival: u64, pod: &str, phase: MemberPhase, now: Instant
         bytes: 0,
         reached: BTreeSet::new(),
         known: None,
+        settled: Settled::default(),
     }
 }
 

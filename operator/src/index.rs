@@ -177,6 +177,13 @@ impl Index {
         }
     }
 
+    /// The group's present Membership has all that was known by an earlier one.
+    pub fn forget_remembered(&mut self, key: &GroupKey) {
+        if self.namespace(&key.namespace).remembered.remove(&key.name).is_some() {
+            self.publish(&key.namespace);
+        }
+    }
+
     /// Replaces all Memberships by those of a new list.
     pub fn reset_listings(&mut self, listings: Vec<(GroupKey, Listing)>) {
         let named: BTreeMap<GroupKey, Listing> = listings.into_iter().collect();

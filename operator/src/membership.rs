@@ -7,6 +7,7 @@ mod check;
 mod decide;
 mod first;
 mod hearsay;
+mod retire;
 mod scribe;
 mod store;
 

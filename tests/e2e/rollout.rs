@@ -22,6 +22,7 @@ fn run(stage: &Stage) -> Result<()> {
             stage.wait_event("Pod", pod.name(), "HandoffAcknowledged")?;
         }
     }
+    stage.wait_forgotten(PODS)?;
     stage.wait_condition("arena", "Drained", "True", None)?;
     stage.wait_condition("arena", "InSync", "True", None)?;
     stage.wait_condition("arena", "Degraded", "False", None)?;

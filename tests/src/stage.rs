@@ -173,6 +173,26 @@ impl Stage {
         })
     }
 
+    /// Waits until the Membership lists exactly so many members, all of them Active: who is gone is forgotten. Every agent
+    /// goes by that list.
+    pub fn wait_forgotten(&self, count: usize) -> Result<()> {
+        let path = self.path("Membership", arena::NAME);
+        wait::until(SHOWN, &format!("exactly {count} members are listed, all of them Active"), || {
+            let spec = &self.cluster.api.get(&path)?["spec"];
+            let rows = spec["members"].as_array().cloned().unwrap_or_default();
+            let good = rows.len() == count && rows.iter().all(|row| row["phase"] == "Active");
+            ensure!(good, "the list is {rows:?}");
+            for pod in self.pods.ready() {
+                let command = ["exec", pod.name(), "-c", "baton-agent", "--", "/baton-agent", "status", "-o", "json"];
+                let said = self.cluster.kubectl(&[&["-n", &self.namespace], &command[..]].concat())?;
+                let status: Value = serde_json::from_str(&said)?;
+                let listed = status["members"].as_array().map_or(0, Vec::len);
+                ensure!(listed + 1 == count && status["membership"] == spec["number"], "{} says {said}", pod.name());
+            }
+            Ok(())
+        })
+    }
+
     /// Waits for an event with a reason about an object, and returns its message.
     pub fn wait_event(&self, kind: &str, object: &str, reason: &str) -> Result<String> {
         wait::until(SHOWN, &format!("there is an event {reason} about {kind} {object}"), || {

@@ -8,9 +8,9 @@ use baton_crds::membership::ReplicaId;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::Attendee;
+use super::{Attendee, Known};
 use crate::handoff::Receipt;
-use crate::index::GroupKey;
+use crate::index::{GroupKey, Listing};
 use crate::membership::StartedEmpty;
 
 /// How many receipts of one group wait for being looked at: more than its pods can leave between two looks.
@@ -58,6 +58,26 @@ impl Attendance {
     /// Who attends for a group.
     pub fn attendees(&self, key: &GroupKey) -> BTreeMap<ReplicaId, Attendee> {
         self.groups.lock().get(key).map(|desk| desk.attendees.clone()).unwrap_or_default()
+    }
+
+    /// A list has all that these agents knew when they said hello: from now on they know that list.
+    pub fn merged(&self, key: &GroupKey, attendees: &BTreeMap<ReplicaId, Attendee>, listing: &Listing) {
+        let news = |(replica, attendee): (&ReplicaId, &Attendee)| {
+            let row = listing.row(*replica)?.clone();
+            let known = attendee.known.as_ref().is_some_and(|known| known.uid == listing.uid && known.names(*replica));
+            let now_known =
+                Known { uid: listing.uid.clone(), number: listing.spec.number, rows: [row].into_iter().collect() };
+            (!known).then_some((*replica, attendee.arrival, now_known))
+        };
+        let news: Vec<(ReplicaId, u64, Known)> = attendees.iter().filter_map(news).collect();
+        let mut groups = self.groups.lock();
+        let Some(desk) = groups.get_mut(key) else { return };
+        for (replica, arrival, known) in news {
+            let attendee = desk.attendees.get_mut(&replica).filter(|one| one.arrival == arrival);
+            if let Some(attendee) = attendee {
+                attendee.known = Some(known);
+            }
+        }
     }
 
     /// Told whenever anything changes for a group.

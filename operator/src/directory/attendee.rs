@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
 
+use crate::index::Listing;
+
 /// What an attending agent has said of itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attendee {
@@ -33,8 +35,19 @@ pub struct Attendee {
     pub bytes: u64,
     /// The members to which it has an open link; said while it joins.
     pub reached: BTreeSet<ReplicaId>,
-    /// The newest list that it knew when it said hello.
+    /// The newest list that it knew when it said hello; the present one, once that has all of it.
     pub known: Option<Known>,
+    /// The members that are Gone of which it lacks nothing.
+    pub settled: Settled,
+}
+
+/// What an agent says of members that are Gone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settled {
+    /// The set of members that this goes for.
+    pub round: u64,
+    /// Of whom it lacks nothing.
+    pub replicas: BTreeSet<ReplicaId>,
 }
 
 /// A list that an agent knows.
@@ -46,6 +59,15 @@ pub struct Known {
     pub number: u64,
     /// Its rows.
     pub rows: Arc<[MemberRow]>,
+}
+
+// === impl Known ===
+
+impl Known {
+    /// Whether it lists a replica.
+    pub fn names(&self, replica: ReplicaId) -> bool {
+        self.rows.iter().any(|row| row.replica == replica)
+    }
 }
 
 // === impl Attendee ===
@@ -65,8 +87,17 @@ impl Attendee {
             phase: self.phase,
             held_state: self.held_state,
             grace_seconds: 0,
+            settlement: None,
             unknown: BTreeMap::new(),
         }
+    }
+
+    /// Whether a list once named this agent, which the present one does not any more: it was removed, and its id never
+    /// comes back.
+    pub fn was_removed(&self, replica: ReplicaId, listing: &Listing) -> bool {
+        let known = self.known.as_ref().filter(|known| known.uid == listing.uid && known.number <= listing.spec.number);
+        let named = known.is_some_and(|known| known.names(replica));
+        named && listing.row(replica).is_none()
     }
 
     /// Takes the agent's report of its own phase: phases only go forward.

@@ -8,7 +8,7 @@ use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
 use baton_crds::status::HandoffOutcome;
 use baton_wire::directory as wire;
 
-use super::{Attendee, Known};
+use super::{Attendee, Known, Settled};
 use crate::handoff::{Receipt, Stage};
 use crate::index::{GroupKey, Listing};
 
@@ -73,6 +73,7 @@ pub(super) fn introduction(hello: wire::Hello, arrival: u64, since: Instant) -> 
             keys: 0,
             bytes: 0,
             reached: Default::default(),
+            settled: Settled::default(),
             known: match known {
                 Some(known) => {
                     Some(Known { uid: text("known.uid", known.uid)?, number: known.number, rows: rows.into() })
@@ -91,6 +92,13 @@ pub(super) fn reported_phase(phase: wire::Phase) -> Result<MemberPhase, Malforme
         wire::Phase::Leaving => Ok(MemberPhase::Leaving),
         wire::Phase::Gone | wire::Phase::Unspecified => Err(Malformed::Unspeakable("phase")),
     }
+}
+
+pub(super) fn settled(report: wire::Settled) -> Result<Settled, Malformed> {
+    if report.replicas.len() > ROWS {
+        return Err(Malformed::Long("settled"));
+    }
+    Ok(Settled { round: report.round, replicas: report.replicas.into_iter().map(ReplicaId).collect() })
 }
 
 pub(super) fn receipt(report: wire::HandoffReport) -> Result<Receipt, Malformed> {
@@ -201,6 +209,7 @@ fn row(member: wire::Member) -> Result<MemberRow, Malformed> {
         phase,
         held_state: member.held_state,
         grace_seconds: member.grace_seconds.min(i64::MAX as u64),
+        settlement: None,
         unknown: BTreeMap::new(),
     })
 }

@@ -86,8 +86,9 @@ impl Session {
         }
         let Some(view) = service.index.read().view(&key) else { return };
         tracing::info!(phase = ?attendee.phase, address = attendee.address, remote = ?self.remote, release, "An agent attends");
+        let listed_by = attendee.known.as_ref().filter(|known| known.names(replica)).map(|known| known.uid.clone());
         let seat = service.attendance.seat(key, replica, attendee);
-        let ended = self.converse(&seat, replica, view, reports).await;
+        let ended = self.converse(&seat, replica, listed_by, view, reports).await;
         tracing::info!(reason = ended, "An agent's stream ended");
     }
 
@@ -96,12 +97,14 @@ impl Session {
         &self,
         seat: &Seat,
         replica: ReplicaId,
+        mut listed_by: Option<String>,
         mut view: watch::Receiver<Arc<GroupView>>,
         mut reports: Streaming<wire::Report>,
     ) -> String {
         let mut told = Told(None);
         loop {
-            let newest = newest(&view.borrow_and_update(), replica).filter(|(what, _)| *what != told);
+            let newest = newest(&view.borrow_and_update(), replica, listed_by.as_deref());
+            let newest = newest.filter(|(what, _)| *what != told);
             tokio::select! {
                 report = reports.message() => match report {
                     Ok(Some(report)) => {
@@ -119,6 +122,7 @@ impl Session {
                     tracing::debug!(number = what.number(), "A membership is sent");
                     self.service.metrics.pushed();
                     permit.send(Ok(wire::Notice { body: Some(NoticeBody::Membership(membership)) }));
+                    listed_by = what.uid().or(listed_by);
                     told = what;
                 }
                 changed = view.changed() => {
@@ -144,6 +148,10 @@ impl Told {
     fn number(&self) -> u64 {
         self.0.as_ref().map_or(0, |(_, number, _)| *number)
     }
+
+    fn uid(&self) -> Option<String> {
+        self.0.as_ref().map(|(uid, ..)| uid.clone())
+    }
 }
 
 // === impl Status ===
@@ -154,10 +162,12 @@ impl From<Malformed> for Status {
     }
 }
 
-/// The newest membership, once it lists the agent: one that does not would mean to it that it was removed.
-fn newest(view: &GroupView, replica: ReplicaId) -> Option<(Told, wire::Membership)> {
+/// The newest membership, once it lists the agent, or does not any more: the agent takes the latter for its removal.
+fn newest(view: &GroupView, replica: ReplicaId, listed_by: Option<&str>) -> Option<(Told, wire::Membership)> {
     let listing: &Listing = view.listing.as_deref()?;
-    listing.row(replica)?;
+    if listing.row(replica).is_none() && listed_by != Some(&listing.uid) {
+        return None;
+    }
     let membership = convert::membership(listing, &view.group.spec);
     let settings = membership.settings.clone()?;
     Some((Told(Some((listing.uid.clone(), listing.spec.number, settings))), membership))
@@ -181,6 +191,10 @@ fn take(seat: &Seat, report: wire::Report) -> Result<(), Malformed> {
         Some(ReportBody::Reachability(report)) => {
             let reached = report.reached.into_iter().take(convert::ROWS).map(ReplicaId).collect();
             seat.update(|attendee| attendee.reached = reached);
+        }
+        Some(ReportBody::Settled(report)) => {
+            let settled = convert::settled(report)?;
+            seat.update(|attendee| attendee.settled = settled);
         }
         Some(ReportBody::Handoff(report)) => seat.leave_receipt(convert::receipt(report)?),
     }

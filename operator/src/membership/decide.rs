@@ -1,7 +1,7 @@
 //! The decision: given the Membership, the pods and the agents' reports, what is the next Membership?
 //!
-//! Everything here is a function of its arguments. Phases only go forward, rows are never dropped, and a
-//! row becomes Gone only by proof or because its own pod runs a newer agent.
+//! Everything here is a function of its arguments. Phases only go forward, a row becomes Gone only by proof or because
+//! its own pod runs a newer agent, and is dropped only when all others have settled it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
 use super::Verdict;
 use super::first::{self, Grant, StartedEmpty};
 use super::hearsay;
+use super::retire::retire;
 use crate::directory::Attendee;
 use crate::index::{GroupView, Life, Standing};
 
@@ -34,6 +35,8 @@ pub struct Situation<'a> {
 pub struct Decision {
     /// The next version of the list, if it must change.
     pub draft: Option<Draft>,
+    /// The present list has all that was heard of others: that may be forgotten.
+    pub merged: bool,
     /// Pods of which only a live read can say whether they still are.
     pub ask: Vec<PodRef>,
     /// Since when no member with state has been reachable; what the next decision is given.
@@ -75,6 +78,7 @@ pub fn decide(situation: Situation<'_>) -> Decision {
     granted = granted.or(heard.first);
     enrol(&situation, &mut rows);
     let ask = follow_pods(&situation, &mut rows);
+    retire(situation.attendees, &mut rows);
     let Grant { first, silence, again_in, started_empty } = first::grant(&situation, &rows, granted);
 
     let unchanged = match current {
@@ -88,7 +92,7 @@ pub fn decide(situation: Situation<'_>) -> Decision {
     };
     let number = current.map_or(0, |listing| listing.spec.number).max(heard.number) + 1;
     let draft = (!unchanged && !view.group.deleting).then_some(Draft { number, first, members: rows, started_empty });
-    Decision { draft, ask, silence, again_in }
+    Decision { draft, merged: unchanged && current.is_some(), ask, silence, again_in }
 }
 
 /// Takes what the agents say of themselves: a hello makes a row, and ends the earlier rows of its pod.
@@ -96,6 +100,10 @@ fn enrol(situation: &Situation<'_>, rows: &mut Vec<MemberRow>) {
     let mut attendees: Vec<_> = situation.attendees.iter().collect();
     attendees.sort_by_key(|(_, attendee)| attendee.arrival);
     for (&replica, attendee) in attendees {
+        let removed = situation.view.listing.as_deref().is_some_and(|listing| attendee.was_removed(replica, listing));
+        if removed {
+            continue;
+        }
         if !rows.iter().any(|row| row.replica == replica) {
             rows.push(attendee.row(replica));
         }

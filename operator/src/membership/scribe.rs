@@ -58,7 +58,7 @@ impl Scribe {
                 silence,
                 now: Instant::now(),
             });
-            let Decision { draft, ask, silence: since, again_in } = decision;
+            let Decision { draft, merged, ask, silence: since, again_in } = decision;
             silence = since;
 
             if let Some(draft) = draft {
@@ -70,6 +70,12 @@ impl Scribe {
                     pause = (pause * 2).min(PAUSE.1);
                 }
                 continue;
+            }
+            if let Some(listing) = view.listing.as_deref().filter(|_| merged) {
+                self.attendance.merged(&key, &attendees, listing);
+                if view.remembered.is_some() {
+                    self.index.write().forget_remembered(&key);
+                }
             }
             let due = check.due(&ask, Instant::now());
             if !due.is_empty() {

@@ -77,7 +77,7 @@ fn a_first_hello_makes_a_member_and_grants_the_first_one() {
 #[test]
 fn what_is_written_already_is_not_written_again() {
     let world = World::new(&[pod("a")]).listed(4, Some(1), vec![row(1, "a", Active)]).attended(&[(1, "a", Active)]);
-    assert_eq!(world.decide(), Decision { draft: None, ask: vec![], silence: None, again_in: None });
+    assert_eq!(world.decide(), Decision { draft: None, merged: true, ask: vec![], silence: None, again_in: None });
 }
 
 #[test]
@@ -324,6 +324,17 @@ fn what_an_agent_knows_of_an_earlier_version_is_no_news() {
     let mut world = World::new(&[pod("a")]).listed(30, None, vec![row(1, "a", Active)]).attended(&[(1, "a", Active)]);
     world.agent(1).known = known("list", 4, vec![row(1, "a", Joining), row(5, "x", Active)]);
     assert_eq!(world.decide().draft, None);
+}
+
+#[test]
+fn an_id_that_was_removed_never_comes_back() {
+    let mut world =
+        World::new(&[pod("a"), pod("b")]).listed(30, None, vec![row(1, "a", Active)]).attended(&[(1, "a", Active)]);
+    world = world.attended(&[(1, "a", Active), (2, "b", Active)]);
+    world.agent(2).known = known("list", 12, vec![row(1, "a", Active), row(2, "b", Active)]);
+    assert_eq!(world.decide().draft, None, "the list named it once, and does not any more");
+    world.agent(2).known = known("another", 12, vec![row(2, "b", Active)]);
+    assert_eq!(phases(&world.draft()), [(1, Active), (2, Active)], "a list of another object fences nobody");
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baton_crds::membership::MemberRow;
 use baton_crds::status::LastHandoff;
 use baton_crds::{HandoffGroup, HandoffGroupStatus};
 use baton_telemetry::Repeat;
@@ -22,7 +21,7 @@ use super::derive::{Observation, derive, unprotected};
 use crate::api::{ApiError, ApiServer};
 use crate::directory::Attendance;
 use crate::event::{self, Announcer, Event};
-use crate::handoff::{Happening, Ledger, Receipt};
+use crate::handoff::{Former, Happening, Ledger, Receipt};
 use crate::index::{Agent, GroupView, OptIn};
 use crate::membership::StartedEmpty;
 use crate::metrics::Metrics;
@@ -60,6 +59,7 @@ pub struct Reporter {
 #[derive(Default)]
 struct Memory {
     ledger: Ledger,
+    former: Former,
     status: HandoffGroupStatus,
     last_handoff: Option<LastHandoff>,
     started_empty: Option<StartedEmpty>,
@@ -127,8 +127,8 @@ impl Reporter {
     }
 
     fn happenings(&self, view: &GroupView, memory: &mut Memory, now: Instant) -> Vec<Happening> {
-        let rows: &[MemberRow] = view.listing.as_deref().map_or(&[], |listing| &listing.spec.members);
-        let mut happenings = memory.ledger.look(rows, now);
+        let rows = memory.former.look(view.listing.as_deref(), now);
+        let mut happenings = memory.ledger.look(&rows, now);
         let ended = view.terminations.iter().filter_map(|(uid, how)| {
             // The pod's newest agent is the one whose container ended last.
             let row = rows.iter().rev().find(|row| row.pod_uid == *uid)?;
@@ -141,7 +141,7 @@ impl Reporter {
                 happenings.extend(memory.ledger.note(receipt, now));
             }
         }
-        happenings.extend(memory.ledger.overdue(rows, now));
+        happenings.extend(memory.ledger.overdue(&rows, now));
         happenings
     }
 

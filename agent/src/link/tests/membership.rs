@@ -15,3 +15,40 @@ async fn a_list_goes_ahead_of_what_follows_from_it() {
     assert!(began.elapsed() < link::HEARTBEAT, "it comes with the first word, not with a heartbeat");
     assert!(town[1].engine.links().get(id(1)).is_some(), "no message of it was a stranger's");
 }
+
+#[tokio::test]
+async fn who_is_gone_is_settled_by_all_and_then_forgotten() {
+    let mut town = Town::of(3).await;
+    for number in 0..20 {
+        town[2].put(&format!("k{number}")).await;
+    }
+    let gone = id(3);
+    town.crash(2);
+    town.tell_all();
+    wait("both have settled it", || (0..2).all(|at| town[at].engine.settled().replicas == [gone])).await;
+    assert_eq!(town[0].engine.settled(), town[1].engine.settled(), "they name the set of members alike");
+
+    let list = town.list(&[2]);
+    (0..2).for_each(|at| town[at].engine.take_membership_from_source(list.clone()));
+    for at in 0..2 {
+        assert!(town[at].engine.clocks().iter().all(|clock| clock.get(gone) == 0), "its id costs nothing any more");
+        assert!((0..20).all(|number| town[at].holds(&format!("k{number}"))), "what it wrote stays");
+        assert_eq!(town[at].engine.settled().replicas, []);
+    }
+    let equal = || town[0].engine.summary().is_some_and(|summary| Some(summary) == town[1].engine.summary());
+    wait("both hold the same", equal).await;
+}
+
+#[tokio::test]
+async fn a_joining_member_keeps_who_is_gone_from_being_settled() {
+    let mut town = Town::of(2).await;
+    town[1].put("k").await;
+    town.crash(1);
+    // The third is listed, and does not hold the state: nothing it says counts before it does.
+    town.agents.push(Agent::start(3).await);
+    town.agents[2].phase = MemberPhase::Joining;
+    town.agents[2].tasks.abort_all();
+    town.tell_all();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(town[0].engine.settled().replicas, []);
+}

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use baton_replica::MemberPhase;
 use baton_telemetry::Repeat;
 use baton_wire::convert::{membership_from_wire, phase_to_wire};
+use baton_wire::directory as wire;
 use baton_wire::directory::directory_client::DirectoryClient;
 use baton_wire::directory::{
     HandoffReport, Hello, Membership, Notice, PhaseReport, Reachability, Report, notice, report,
@@ -18,7 +19,7 @@ use tonic::Streaming;
 use tonic::transport::Channel;
 use tracing::{info, warn};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Settled};
 use crate::link::member_phase;
 use crate::membership::operator::{StreamEnd, causes};
 
@@ -50,6 +51,7 @@ pub(super) struct Session {
     notices: Streaming<Notice>,
     phase: watch::Receiver<baton_replica::Phase>,
     told: Option<(PhaseReport, Instant)>,
+    settled: Settled,
     malformed: Repeat,
     doubtful: VecDeque<(HandoffReport, Instant)>,
 }
@@ -75,7 +77,16 @@ impl Session {
         let answer = answer.map_err(|_| StreamEnd::Stuck)?;
         let notices = answer.map_err(|status| StreamEnd::Status(causes(&status)))?.into_inner();
         let phase = engine.phase();
-        Ok(Self { engine, outbox, notices, phase, told: None, malformed: Repeat::new(), doubtful: VecDeque::new() })
+        Ok(Self {
+            engine,
+            outbox,
+            notices,
+            phase,
+            told: None,
+            settled: Settled::default(),
+            malformed: Repeat::new(),
+            doubtful: VecDeque::new(),
+        })
     }
 
     /// Runs the stream to its end. `served` is set once a list has arrived.
@@ -157,11 +168,25 @@ impl Session {
         if self.told.as_ref().is_none_or(due) {
             self.send_phase(report).await?;
         }
+        self.report_settled().await?;
         if member_phase(*self.phase.borrow()) != MemberPhase::Joining {
             return Ok(());
         }
         let reached = self.engine.links().all().iter().map(|link| link.peer.bits()).collect();
         self.send(report::Body::Reachability(Reachability { reached })).await
+    }
+
+    /// Tells whom this agent has settled, whenever that changes. A new stream begins with nothing told.
+    async fn report_settled(&mut self) -> Result<(), StreamEnd> {
+        let settled = self.engine.settled();
+        let silent = self.settled.replicas.is_empty() && settled.replicas.is_empty();
+        if silent || settled == self.settled {
+            return Ok(());
+        }
+        let replicas = settled.replicas.iter().map(|replica| replica.bits()).collect();
+        let report = wire::Settled { round: settled.round, replicas };
+        self.settled = settled;
+        self.send(report::Body::Settled(report)).await
     }
 
     async fn report_phase(&mut self) -> Result<(), StreamEnd> {

@@ -194,3 +194,19 @@ async fn an_operator_that_is_not_ready_is_asked_again() {
     stream.say(Say::Membership(list(1))).await;
     bench.wait_for_membership(1).await;
 }
+
+#[tokio::test]
+async fn the_operator_hears_who_is_settled_and_again_on_a_new_stream() {
+    let bench = Bench::start().await;
+    let (mut stream, _) = bench.stream().await;
+    bench.engine.start_empty();
+    let mut list = list(1);
+    list.members.push(Member { replica: 9, phase: Phase::Gone.into(), ..Member::default() });
+    stream.say(Say::Membership(list)).await;
+    let settled = |heard| if let Heard::Settled(report) = heard { Some(report) } else { None };
+    let told = stream.find(settled).await;
+    assert_eq!(told.replicas, [9], "nobody else is there who could hold more of it");
+    drop(stream);
+    let (mut stream, _) = bench.stream().await;
+    assert_eq!(stream.find(settled).await, told);
+}
