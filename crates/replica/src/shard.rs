@@ -345,8 +345,9 @@ impl Shard {
         for id in retired {
             self.clock.remove(id);
             self.log.remove(id);
-            self.store.retire(id);
         }
+        let roster = &self.roster;
+        self.store.retire(|id| roster.lists(id));
         self.release_cut_slots();
     }
 }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::key::KeyRef;
-use crate::{Entry, Key, MapName, ReplicaId, VersionVector};
+use crate::{Dot, Entry, Key, MapName, ReplicaId, VersionVector};
 
 use change::Feed;
 pub use change::{Change, State};
@@ -116,15 +116,15 @@ impl Store {
         self.records.record(id).slots
     }
 
-    /// Changes one entry, made if need be, for which the log gets so many new slots. `clock` is what will have been seen
-    /// when the call that this is part of has ended.
+    /// Changes one entry, made if need be, for which the log gets so many new slots. `seen` says what will have been
+    /// seen when the call that this is part of has ended.
     ///
     /// The id is `None` when nothing is left of the entry and no log slot names it.
     pub(crate) fn change<R>(
         &mut self,
         key: &Key,
         slots: u32,
-        clock: &VersionVector,
+        seen: impl Fn(Dot) -> bool,
         change: impl FnOnce(&mut Entry) -> R,
     ) -> (Option<RecordId>, R) {
         let id = self.find(key).unwrap_or_else(|| self.insert(key));
@@ -135,7 +135,7 @@ impl Store {
         let after = &record.entry;
         if before != *after {
             self.sum.replace(key, &before, after);
-            self.exceptions.replace(id, &before, after, clock);
+            self.exceptions.replace(id, &before, after, seen);
             self.deadlines.replace(id, &before, after);
             self.owned.replace(id, &before, after);
             self.usage.replace(key, &before, after);
@@ -180,9 +180,9 @@ impl Store {
         self.exceptions.raise(origin, counter);
     }
 
-    /// A replica is retired: its dots are no exceptions.
-    pub(crate) fn retire(&mut self, origin: ReplicaId) {
-        self.exceptions.raise(origin, u64::MAX);
+    /// The dots of replicas that are not listed are no exceptions: they are retired.
+    pub(crate) fn retire(&mut self, listed: impl Fn(ReplicaId) -> bool) {
+        self.exceptions.retain(listed);
     }
 
     /// The records that hold dots of an origin above the clock, with those dots in order.
@@ -260,7 +260,7 @@ impl Store {
     }
 
     /// How many keys have a dot that is not seen.
-    pub(crate) fn unseen(&self, seen: impl Fn(crate::Dot) -> bool) -> u64 {
+    pub(crate) fn unseen(&self, seen: impl Fn(Dot) -> bool) -> u64 {
         self.after(None).filter(|(_, entry)| entry.dots().any(|dot| !seen(dot))).count() as u64
     }
 

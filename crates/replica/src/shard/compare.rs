@@ -1,7 +1,7 @@
 //! Whether replicas that must hold the same do, and what is done when they do not.
 
 use crate::shard::{Effects, Shard, Stage, Wake};
-use crate::{Digest, Entry, Key, ReplicaId};
+use crate::{Digest, Dot, Entry, Key, ReplicaId};
 
 // === impl Shard ===
 
@@ -40,8 +40,9 @@ impl Shard {
     /// Adds what a peer holds unless this replica knows that it was superseded, whatever the clock says. That something
     /// is absent there is no evidence of anything.
     pub(super) fn repair_entry(&mut self, key: &Key, entry: Entry) {
-        let clock = &self.clock;
-        let (id, ()) = self.store.change(key, 0, clock, |mine| mine.join(entry, |_| false, |_| false));
+        let Self { clock, roster, store, .. } = self;
+        let seen = |dot: Dot| clock.covers(dot) || !roster.lists(dot.replica);
+        let (id, ()) = store.change(key, 0, seen, |mine| mine.join(entry, |_| false, |_| false));
         if let Some(id) = id {
             self.unpurged.look_at(id);
         }

@@ -122,7 +122,8 @@ impl Shard {
         self.drop_expired(key, now);
         let Self { clock, roster, store, .. } = self;
         let seen = |dot: Dot| clock.covers(dot) || (!joining && !roster.lists(dot.replica));
-        let (record, (has_context, is_crowded)) = store.change(key, slots, next, |mine| {
+        let seen_then = |dot: Dot| next.covers(dot) || !roster.lists(dot.replica);
+        let (record, (has_context, is_crowded)) = store.change(key, slots, seen_then, |mine| {
             mine.join(entry, seen, absent);
             mine.expire(now);
             (!mine.context().is_empty(), counter::retired(mine, roster) > MAX_RETIRED)

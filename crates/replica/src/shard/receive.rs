@@ -136,6 +136,9 @@ impl Shard {
         let lacks = self.peers.get(&from).is_some_and(|peer| peer.acked.get(origin) > self.clock.get(origin));
         if matches!(self.stage, Stage::Live) && (lacks || origin == from) {
             self.fetch_from(from);
+        } else {
+            // A transfer was faster than the question; somebody else may have more.
+            self.want_pulls();
         }
     }
 

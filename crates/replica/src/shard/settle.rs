@@ -46,6 +46,9 @@ impl Shard {
         let round = self.roster.round();
         let gone: Vec<ReplicaId> = self.roster.gone().collect();
         self.settling.retain(|origin, _| gone.contains(origin));
+        for link in self.peers.values_mut().filter_map(|peer| peer.link.as_mut()) {
+            link.told_of.retain(|origin, _| gone.contains(origin));
+        }
         for origin in gone {
             let settling = self.settling.entry(origin).or_default();
             if settling.round != round {

@@ -183,6 +183,9 @@ impl Shard {
             Purpose::Repair => {
                 self.incoming = None;
                 self.forget_stable();
+                // Who said meanwhile that its window starts too late repeats it.
+                self.announce_everything();
+                self.want_pulls();
                 Ok(Effects::wake(Wake::All))
             }
         }

@@ -165,8 +165,9 @@ impl Shard {
         let counter = self.clock.get(replica) + 1;
         let dot = Dot { replica, counter };
         self.raise_clock(replica, counter);
-        let roster = &self.roster;
-        let (record, result) = self.store.change(key, 1, &self.clock, |entry| change(entry, dot, roster));
+        let Self { clock, roster, store, .. } = self;
+        let seen = |dot: Dot| clock.covers(dot) || !roster.lists(dot.replica);
+        let (record, result) = store.change(key, 1, seen, |entry| change(entry, dot, roster));
         if follows {
             self.log.continue_last(replica);
         }
@@ -248,7 +249,9 @@ impl Shard {
     }
 
     fn expire_key(&mut self, key: &Key, now: u64) {
-        let (record, ()) = self.store.change(key, 0, &self.clock, |entry| entry.expire(now));
+        let Self { clock, roster, store, .. } = self;
+        let seen = |dot: Dot| clock.covers(dot) || !roster.lists(dot.replica);
+        let (record, ()) = store.change(key, 0, seen, |entry| entry.expire(now));
         if let Some(record) = record {
             self.unpurged.look_at(record);
         }

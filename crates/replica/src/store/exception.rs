@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::store::RecordId;
-use crate::{Dot, Entry, ReplicaId, VersionVector};
+use crate::{Dot, Entry, ReplicaId};
 
 /// Per origin the dots above the clock, and the records that hold them.
 #[derive(Debug, Default)]
@@ -12,13 +12,13 @@ pub(super) struct Exceptions(BTreeMap<ReplicaId, BTreeSet<(u64, RecordId)>>);
 // === impl Exceptions ===
 
 impl Exceptions {
-    pub(super) fn replace(&mut self, id: RecordId, before: &Entry, after: &Entry, clock: &VersionVector) {
+    pub(super) fn replace(&mut self, id: RecordId, before: &Entry, after: &Entry, seen: impl Fn(Dot) -> bool) {
         if !self.0.is_empty() {
             for dot in before.dots() {
                 self.remove(dot, id);
             }
         }
-        for dot in after.dots().filter(|dot| !clock.covers(*dot)) {
+        for dot in after.dots().filter(|dot| !seen(*dot)) {
             self.0.entry(dot.replica).or_default().insert((dot.counter, id));
         }
     }
@@ -29,6 +29,10 @@ impl Exceptions {
         if dots.is_empty() {
             self.0.remove(&origin);
         }
+    }
+
+    pub(super) fn retain(&mut self, listed: impl Fn(ReplicaId) -> bool) {
+        self.0.retain(|origin, _| listed(*origin));
     }
 
     pub(super) fn of(&self, origin: ReplicaId) -> impl Iterator<Item = (u64, RecordId)> + '_ {

@@ -107,17 +107,17 @@ struct Model {
 
 impl Model {
     fn step(&mut self, store: &mut Store, step: Step) {
-        let clock = VersionVector::new();
+        let seen = |_| false;
         match step {
             Step::Change { key, slots, entry } => {
-                let (id, ()) = store.change(&key, slots, &clock, |mine| *mine = entry.clone());
+                let (id, ()) = store.change(&key, slots, seen, |mine| *mine = entry.clone());
                 let record = self.records.entry(key.clone()).or_default();
                 *record = (entry, record.1 + slots);
                 self.forget_void(&key);
                 assert_eq!(id.is_some(), self.records.contains_key(&key));
             }
             Step::Same { key, slots } => {
-                store.change(&key, slots, &clock, |_| ());
+                store.change(&key, slots, seen, |_| ());
                 self.records.entry(key.clone()).or_default().1 += slots;
                 self.forget_void(&key);
             }

@@ -10,3 +10,5 @@ mod protocol {
 pub(crate) use protocol::harness;
 
 mod departure;
+mod retirement;
+mod window;
