@@ -204,6 +204,11 @@ impl Shard {
         self.roster.me()
     }
 
+    /// What the shard knows of the members.
+    pub const fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
     /// Everything that this replica has seen.
     pub const fn clock(&self) -> &VersionVector {
         &self.clock

@@ -30,7 +30,7 @@ proptest! {
         world.assert_settled();
         let crashes = world.crashed.len();
         for (dot, said) in world.acknowledged.iter().filter(|(_, said)| **said as usize >= crashes) {
-            let holds = world.nodes.values().all(|node| node.shard.clock().covers(*dot));
+            let holds = world.nodes.values().all(|node| world.oracle.keeps(&node.shard, *dot));
             prop_assert!(holds, "{dot} was lost with {said} acknowledgements and {crashes} crashes");
         }
     }

@@ -14,7 +14,7 @@ pub(crate) fn check(world: &World, touched: ReplicaId) {
     }
     let state = live_state(&node.shard);
     if !node.shard.is_rejoining() {
-        assert_eq!(state, world.oracle.live(node.shard.clock()), "{touched} differs from what its clock says");
+        assert_eq!(state, world.oracle.live(&node.shard), "{touched} differs from what its clock says");
     }
     for (other, peer) in &world.nodes {
         let same_list = peer.list.version == node.list.version;

@@ -15,6 +15,7 @@ mod input;
 mod join;
 mod liveness;
 mod operation;
+mod restart;
 mod seeds;
 mod tombstone;
 mod transfer;

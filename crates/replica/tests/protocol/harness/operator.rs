@@ -61,6 +61,17 @@ impl Operator {
         true
     }
 
+    /// The ids that are Gone and not retired.
+    pub(crate) fn gone(&self) -> Vec<ReplicaId> {
+        let gone = self.list.members.iter().filter(|member| member.phase == MemberPhase::Gone);
+        gone.map(|member| member.replica).collect()
+    }
+
+    /// Lists an id no more.
+    pub(crate) fn retire(&mut self, replica: ReplicaId) {
+        self.change(|list| list.members.retain(|member| member.replica != replica));
+    }
+
     fn change(&mut self, change: impl FnOnce(&mut Membership)) {
         let mut list = (*self.list).clone();
         list.version.number += 1;

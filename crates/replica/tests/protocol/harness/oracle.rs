@@ -23,6 +23,8 @@ pub(crate) struct Oracle {
     superseded_by: BTreeMap<Dot, Vec<Dot>>,
     /// Writes of processes that have ended, of which nobody was left who holds anything.
     lost: BTreeSet<Dot>,
+    /// Ids that the operator has ceased to list.
+    retired: BTreeSet<ReplicaId>,
 }
 
 // === impl Oracle ===
@@ -41,10 +43,42 @@ impl Oracle {
         self.operations.get(&dot).unwrap_or_else(|| panic!("{dot} was never written"))
     }
 
-    /// The writes that a clock covers and that somebody held when it came to.
-    pub(crate) fn within<'a>(&'a self, clock: &'a VersionVector) -> impl Iterator<Item = (Dot, &'a Operation)> {
-        let seen = |dot: &Dot| clock.covers(*dot) && !self.lost.contains(dot);
+    /// The operator lists an id no more.
+    pub(crate) fn note_retired(&mut self, replica: ReplicaId) {
+        self.retired.insert(replica);
+    }
+
+    pub(crate) fn is_retired(&self, replica: ReplicaId) -> bool {
+        self.retired.contains(&replica)
+    }
+
+    /// Remembers only these writes: a quiet group holds nothing of the others any more.
+    pub(crate) fn keep(&mut self, dots: &BTreeSet<Dot>) {
+        self.operations.retain(|dot, _| dots.contains(dot));
+        self.superseded_by.clear();
+        self.lost.clear();
+    }
+
+    /// The writes that a shard has seen and that somebody held when it came to that.
+    fn within<'a>(&'a self, shard: &'a Shard) -> impl Iterator<Item = (Dot, &'a Operation)> {
+        let seen = |dot: &Dot| self.has_seen(shard, *dot) && !self.lost.contains(dot);
         self.operations.iter().filter(move |(dot, _)| seen(dot)).map(|(dot, operation)| (*dot, operation))
+    }
+
+    /// Whether a shard has what became of a write.
+    pub(crate) fn keeps(&self, shard: &Shard, dot: Dot) -> bool {
+        self.has_seen(shard, dot) && !self.lost.contains(&dot)
+    }
+
+    /// The writes that a clock covers, all of them.
+    pub(crate) fn made<'a>(&'a self, clock: &'a VersionVector) -> impl Iterator<Item = Dot> + 'a {
+        self.operations.keys().copied().filter(|dot| clock.covers(*dot))
+    }
+
+    /// Retired replicas' writes are settled, so whoever has state, and a list without them, has seen them.
+    fn has_seen(&self, shard: &Shard, dot: Dot) -> bool {
+        let retired = self.retired.contains(&dot.replica) && !shard.roster().lists(dot.replica);
+        shard.clock().covers(dot) || (!shard.is_joining() && retired)
     }
 
     /// The writes that observed this one and were not lost.
@@ -75,11 +109,11 @@ impl Oracle {
         }
     }
 
-    /// What a replica that has seen exactly a clock must hold: the puts in it that no write in it observed.
-    pub(crate) fn live(&self, clock: &VersionVector) -> BTreeMap<Key, BTreeSet<Dot>> {
+    /// What a shard must hold: the puts that it has seen and that no write that it has seen observed.
+    pub(crate) fn live(&self, shard: &Shard) -> BTreeMap<Key, BTreeSet<Dot>> {
         let mut live: BTreeMap<Key, BTreeSet<Dot>> = BTreeMap::new();
-        for (dot, operation) in self.within(clock).filter(|(_, operation)| operation.value.is_some()) {
-            if !self.superseders(dot).any(|later| clock.covers(later)) {
+        for (dot, operation) in self.within(shard).filter(|(_, operation)| operation.value.is_some()) {
+            if !self.superseders(dot).any(|later| self.has_seen(shard, later)) {
                 live.entry(operation.key.clone()).or_default().insert(dot);
             }
         }
@@ -89,10 +123,10 @@ impl Oracle {
     /// Everything that a shard's clock claims is in its entries, or superseded by a write that is.
     pub(crate) fn assert_claims_are_held(&self, shard: &Shard) {
         let entries: BTreeMap<_, _> = shard.entries().collect();
-        for (dot, operation) in self.within(shard.clock()) {
+        for (dot, operation) in self.within(shard) {
             let entry = entries.get(&operation.key);
             let held = |dot: Dot| entry.is_some_and(|entry| holds(entry, dot));
-            let known = |later: Dot| shard.clock().covers(later) || held(later);
+            let known = |later: Dot| self.has_seen(shard, later) || held(later);
             let alive = |dot: &Dot| entry.is_some_and(|entry| entry.versions().iter().any(|one| one.dot == *dot));
             // A tombstone that everybody has seen is forgotten; what it buried is gone.
             let done = operation.value.is_none() && !operation.observed.iter().any(alive);
@@ -113,7 +147,7 @@ impl Oracle {
                 let operation = self.operation(dot);
                 assert_eq!((&operation.key, &operation.value), (&key, &version.value), "{dot} changed");
                 assert!(!entry.context().covers(dot), "{} holds {dot} alive and superseded", shard.me());
-                let killer = self.superseders(dot).find(|later| shard.clock().covers(*later));
+                let killer = self.superseders(dot).find(|later| self.has_seen(shard, *later));
                 assert_eq!(killer, None, "{} holds {dot} of {key:?}, which it has seen superseded", shard.me());
             }
         }

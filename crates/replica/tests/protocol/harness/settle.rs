@@ -1,6 +1,6 @@
 //! The end of all faults: what must then come true, by the replicas' own means.
 
-use baton_replica::{MemberPhase, ReplicaId};
+use baton_replica::{MemberPhase, Membership, ReplicaId, Roster};
 
 use super::exceptions;
 use super::oracle::live_state;
@@ -34,7 +34,7 @@ impl World {
             for id in self.ids() {
                 self.node(id).flush();
             }
-            if !self.turn() {
+            if !self.turn() && !self.retire() {
                 return;
             }
         }
@@ -59,11 +59,7 @@ impl World {
                 assert!(ended && lost, "{id} holds {dot}, which somebody could have completed");
             }
             if exceptions.is_empty() {
-                assert_eq!(
-                    live_state(&node.shard),
-                    self.oracle.live(node.shard.clock()),
-                    "{id} differs from the truth"
-                );
+                assert_eq!(live_state(&node.shard), self.oracle.live(&node.shard), "{id} differs from the truth");
             }
             if self.nodes.values().all(|node| !node.sealed) {
                 assert_eq!(node.shard.log_slots(), 0, "{id} keeps slots that everybody has acknowledged");
@@ -72,6 +68,43 @@ impl World {
         for (id, _) in self.nodes.iter().filter(|(_, node)| node.phase == MemberPhase::Leaving) {
             assert!(self.is_covered(*id), "{id} is never covered: {:#?}", self.shard(*id));
         }
+    }
+
+    /// Forgets the past of a group that is quiet, so that a long one costs no more than a short one.
+    pub(crate) fn forget_past(&mut self) {
+        self.assert_settled();
+        let live = self.nodes.values().flat_map(|node| live_state(&node.shard)).flat_map(|(_, dots)| dots).collect();
+        self.oracle.keep(&live);
+        self.acknowledged.clear();
+        self.crashed.clear();
+    }
+
+    /// The operator forgets the ids that all members have settled alike; says whether there was one.
+    pub(crate) fn retire(&mut self) -> bool {
+        let list = self.operator.list();
+        let rows = || list.members.iter().filter(|member| member.phase != MemberPhase::Gone);
+        let settled = |gone: &ReplicaId| {
+            let said = |replica: ReplicaId| {
+                let node = self.nodes.get(&replica)?;
+                let same = node.roster.round() == self.round_of(&list, replica);
+                node.shard.settled(*gone).filter(|_| same)
+            };
+            let all: Option<Vec<u64>> = rows().map(|member| said(member.replica)).collect();
+            all.is_some_and(|all| all.windows(2).all(|two| two[0] == two[1]))
+        };
+        let retired: Vec<ReplicaId> = self.operator.gone().into_iter().filter(settled).collect();
+        for id in &retired {
+            self.operator.retire(*id);
+            self.oracle.note_retired(*id);
+        }
+        !retired.is_empty()
+    }
+
+    /// What a member that goes by a list says of its set of ids.
+    fn round_of(&self, list: &Membership, replica: ReplicaId) -> u64 {
+        let mut roster = Roster::new(replica);
+        roster.take(list);
+        roster.round()
     }
 
     pub(crate) fn ids(&self) -> Vec<ReplicaId> {
