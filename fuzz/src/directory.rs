@@ -1,7 +1,7 @@
 //! What an operator and an agent say to each other: reports one way, notices the other.
 
 use baton_wire::convert::phase_from_wire;
-use baton_wire::directory as wire;
+use baton_wire::directory::{self as wire, notice, report};
 use prost::Message;
 
 use crate::membership;
@@ -21,9 +21,9 @@ pub fn run(bytes: &[u8]) {
         let again = wire::Report::decode(report.encode_to_vec().as_slice());
         assert_eq!(again.as_ref(), Ok(&report), "a report that is passed on is another report");
         match report.body {
-            Some(wire::report::Body::Hello(hello)) => drop(phase_from_wire(hello.phase)),
-            Some(wire::report::Body::Phase(report)) => drop(phase_from_wire(report.phase)),
-            Some(wire::report::Body::Reachability(_) | wire::report::Body::Handoff(_)) | None => {}
+            Some(report::Body::Hello(hello)) => drop(phase_from_wire(hello.phase)),
+            Some(report::Body::Phase(report)) => drop(phase_from_wire(report.phase)),
+            Some(report::Body::Reachability(_) | report::Body::Handoff(_) | report::Body::Settled(_)) | None => {}
         }
     });
 }
@@ -35,9 +35,8 @@ pub fn show(bytes: &[u8]) -> String {
 
 /// One of each report and notice.
 pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
-    use wire::{notice, report};
     let notice = |body| wire::Notice { body: Some(body) }.encode_to_vec();
-    let report = |body| wire::Report { body: Some(body) }.encode_to_vec();
+    let said = |body| wire::Report { body: Some(body) }.encode_to_vec();
     let hello = wire::Hello {
         namespace: "games".into(),
         group: "arena".into(),
@@ -52,10 +51,11 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("membership", notice(notice::Body::Membership(membership::usual()))),
         ("refusal", notice(notice::Body::Refusal(wire::Refusal { retry: true, message: "no pod".into() }))),
-        ("hello", report(report::Body::Hello(hello))),
-        ("phase", report(report::Body::Phase(phase))),
-        ("reachability", report(report::Body::Reachability(reached))),
-        ("receipt", report(report::Body::Handoff(receipt()))),
+        ("hello", said(report::Body::Hello(hello))),
+        ("phase", said(report::Body::Phase(phase))),
+        ("reachability", said(report::Body::Reachability(reached))),
+        ("receipt", said(report::Body::Handoff(receipt()))),
+        ("settled", said(report::Body::Settled(wire::Settled { round: 7, replicas: vec![3, 4] }))),
     ]
 }
 

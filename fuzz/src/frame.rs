@@ -64,7 +64,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         Body::Hello(hello),
         Body::NewerMembership(membership::usual()),
         Body::Phase(wire::PhaseNotice { phase: 3 }),
-        Body::Heartbeat(wire::Heartbeat {}),
+        Body::Heartbeat(wire::Heartbeat { seen: 1, sum: 2 }),
         Body::Receipt(directory::receipt()),
         Body::Refused(refused),
         Body::ReceiptKept(wire::ReceiptKept {}),

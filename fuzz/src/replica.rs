@@ -112,6 +112,16 @@ impl Replica {
         self.send(came);
     }
 
+    /// Who the replica's list names, in increasing order.
+    pub(crate) fn listed(&self) -> Vec<u64> {
+        self.roster.listed().into_iter().map(ReplicaId::bits).collect()
+    }
+
+    /// The round of settling that the replica is in.
+    pub(crate) fn round(&self) -> u64 {
+        self.roster.round()
+    }
+
     pub(crate) fn put(&mut self, number: u8) {
         let value = Value { content_type: "text/plain".into(), body: Bytes::from_static(b"mine") };
         let written = self.shard.put(&key(number), value, &Condition::Always, NOW);
@@ -119,7 +129,7 @@ impl Replica {
     }
 
     pub(crate) fn delete(&mut self, number: u8) {
-        let written = self.shard.delete(&key(number), &Condition::Always);
+        let written = self.shard.delete(&key(number), &Condition::Always, NOW);
         self.written += u64::from(matches!(written, Ok(Some(_))));
     }
 

@@ -2,6 +2,7 @@
 
 use arbitrary::Arbitrary;
 use baton_replica::ReplicaId;
+use baton_wire::directory::Version;
 use baton_wire::peer::{self as wire, shard_frame::Body};
 use bytes::Bytes;
 
@@ -19,6 +20,9 @@ pub(super) enum Said {
         from: Number,
         slots: Slots,
         items: Vec<Item>,
+        closed: Vec<Number>,
+        continued: Vec<Number>,
+        token: u64,
     },
     Pull {
         origin: Origin,
@@ -37,10 +41,27 @@ pub(super) enum Said {
         after: Option<Option<u8>>,
         through: Option<u8>,
         items: Vec<Item>,
+        /// The ids; those that the replica lists if there are none.
+        listed: Option<Vec<Origin>>,
+        token: u64,
     },
     ChunkSeen {
         transfer: u8,
         index: Number,
+    },
+    Settle {
+        origin: Origin,
+        /// The round that the replica is in, if there is none.
+        round: Option<u64>,
+        seen: Number,
+        last: bool,
+        items: Vec<Item>,
+        token: u64,
+    },
+    Digest {
+        list: Option<u64>,
+        clock: Clock,
+        sum: u8,
     },
 }
 
@@ -127,13 +148,22 @@ impl Said {
                     leaving: *leaving,
                 })
             }
-            Self::Range { origin, from, slots, items } => Body::Range(range(replica, *origin, *from, slots, items)),
+            Self::Range { origin, from, slots, items, closed, continued, token } => {
+                let resolve = |numbers: &[Number]| numbers.iter().map(|one| one.resolve(replica, *origin)).collect();
+                let range = range(replica, *origin, *from, slots, items);
+                Body::Range(wire::Range {
+                    closed: resolve(closed),
+                    continued: resolve(continued),
+                    token: *token,
+                    ..range
+                })
+            }
             Self::Pull { origin, from } => {
                 Body::Pull(wire::Pull { origin: origin.bits(), from: from.resolve(replica, *origin) })
             }
             Self::Behind { origin } => Body::Behind(wire::Behind { origin: origin.bits() }),
             Self::Fetch { transfer } => Body::Fetch(wire::Fetch { transfer: u32::from(*transfer) }),
-            Self::Chunk { transfer, index, clock, after, through, items } => {
+            Self::Chunk { transfer, index, clock, after, through, items, listed, token } => {
                 course.follow(replica, || clock.wire(replica));
                 let chunk = wire::Chunk {
                     transfer: transfer.map_or(course.transfer, u32::from),
@@ -143,6 +173,10 @@ impl Said {
                     through: through.map(bytes),
                     items: ordered(replica, items),
                     last: through.is_none(),
+                    listed: listed
+                        .as_deref()
+                        .map_or_else(|| replica.listed(), |ids| ids.iter().map(|id| id.bits()).collect()),
+                    token: *token,
                 };
                 course.sent(&chunk);
                 Body::Chunk(chunk)
@@ -151,6 +185,19 @@ impl Said {
                 let index = index.resolve(replica, Origin::Near(0)) as u32;
                 Body::ChunkSeen(wire::ChunkSeen { transfer: u32::from(*transfer), index })
             }
+            Self::Settle { origin, round, seen, last, items, token } => Body::Settle(wire::Settle {
+                origin: origin.bits(),
+                round: round.unwrap_or_else(|| replica.round()),
+                seen: seen.resolve(replica, *origin),
+                last: *last,
+                items: ordered(replica, items),
+                token: *token,
+            }),
+            Self::Digest { list, clock, sum } => Body::Digest(wire::Digest {
+                membership: Some(version_of_list(list.unwrap_or(1))),
+                clock: Some(clock.wire(replica)),
+                sum: vec![*sum; 16].into(),
+            }),
         }
     }
 }
@@ -171,7 +218,7 @@ fn range(replica: &Replica, origin: Origin, from: Number, slots: &Slots, items: 
             Slots::Same(slots) => slots.iter().map(|slot| slot.resolve(replica, origin)).collect(),
         };
     }
-    wire::Range { origin: origin.bits(), from, to: next, items }
+    wire::Range { origin: origin.bits(), from, to: next, items, ..Default::default() }
 }
 
 /// The items in the order of their keys, as a chunk has them.
@@ -180,6 +227,10 @@ fn ordered(replica: &Replica, items: &[Item]) -> Vec<wire::Item> {
     items.sort_by(|a, b| a.key.cmp(&b.key));
     items.dedup_by(|a, b| a.key == b.key);
     items
+}
+
+fn version_of_list(number: u64) -> Version {
+    Version { uid: "uid".into(), number }
 }
 
 fn bytes(number: u8) -> Bytes {
@@ -296,8 +347,10 @@ pub(crate) fn conversation() -> Vec<Body> {
     let chunk = wire::Chunk { transfer: 1, clock: Some(clock.clone()), ..Default::default() };
     let first = wire::Chunk { through: Some(bytes(2)), items: vec![item(0, &[]), item(2, &[])], ..chunk.clone() };
     let last = wire::Chunk { index: 1, after: Some(bytes(2)), items: vec![item(1, &[])], last: true, ..chunk };
-    let applied = wire::Applied { clock: Some(clock), full: true, heard_leaving: true, ..Default::default() };
-    let range = wire::Range { origin: 2, from: 0, to: 2, items: vec![item(2, &[1]), tombstone] };
+    let applied = wire::Applied { clock: Some(clock.clone()), full: true, heard_leaving: true, ..Default::default() };
+    let range =
+        wire::Range { origin: 2, to: 2, items: vec![item(2, &[1]), tombstone.clone()], token: 1, ..Default::default() };
+    let sum = vec![0; 16].into();
     vec![
         Body::Chunk(first),
         Body::Chunk(last),
@@ -308,5 +361,7 @@ pub(crate) fn conversation() -> Vec<Body> {
         Body::Behind(wire::Behind { origin: 2 }),
         Body::Fetch(wire::Fetch { transfer: 1 }),
         Body::ChunkSeen(wire::ChunkSeen { transfer: 1, index: 0 }),
+        Body::Settle(wire::Settle { origin: 2, seen: 2, last: true, items: vec![tombstone], ..Default::default() }),
+        Body::Digest(wire::Digest { membership: Some(version_of_list(1)), clock: Some(clock), sum }),
     ]
 }
