@@ -22,6 +22,7 @@ mod operation;
 mod roster;
 mod shard;
 mod store;
+mod succession;
 mod tag;
 mod token;
 mod version;
@@ -32,17 +33,18 @@ pub use hlc::{Hlc, HlcClock};
 pub use id::{Dot, ParseReplicaIdError, ReplicaId};
 pub use key::{Key, KeyError, MAX_FIELD_BYTES, MAX_KEY_BYTES, MapName, MapNameError};
 pub use lifecycle::{Action, Budget, Lifecycle, Outcome, Phase, Progress};
-pub use membership::{MapLimits, Member, MemberPhase, Membership, MembershipVersion, Settings};
+pub use membership::{MapLimits, Member, MemberPhase, Membership, MembershipVersion, OnDeparture, Settings};
 pub use message::{Applied, Chunk, ChunkItem, Digest, Range, RangeItem, Settle, ShardMessage};
 #[cfg(feature = "mutants")]
 pub use mutant::{Mutant, with as with_mutant};
 pub use operation::{Answer, Condition, Done, Operation, Refusal, Request};
 pub use roster::{Peer, Roster, settle_round};
 pub use shard::{
-    AckLevel, Coverage, Effects, Limits, LinkId, Listed, MAX_BATCH, MAX_BATCH_BYTES, Need, ProtocolError, Read,
-    Rejected, Shard, Survivor, Wake, WriteError, Written,
+    AckLevel, Adoption, Coverage, Effects, Handover, Limits, LinkId, Listed, MAX_BATCH, MAX_BATCH_BYTES, Need,
+    ProtocolError, Read, Rejected, Shard, Survivor, Wake, WriteError, Written,
 };
 pub use store::{Change, State, Sum, Usage};
+pub use succession::Succession;
 pub use tag::{ParseTagError, Tag};
 pub use token::{ParseTokenError, Token};
 pub use version::{Owner, Value, Version};

@@ -80,6 +80,20 @@ pub struct Settings {
     pub accept_when_alone: bool,
     /// Limits of maps that have their own.
     pub maps: Vec<(MapName, MapLimits)>,
+    /// Maps whose owned keys are not adopted.
+    pub on_departure: Vec<(MapName, OnDeparture)>,
+}
+
+/// What becomes of the keys that a member owns when it leaves or is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDeparture {
+    /// A survivor becomes the owner.
+    #[default]
+    Adopt,
+    /// They stay, and nobody owns them.
+    Keep,
+    /// They are deleted.
+    Release,
 }
 
 /// How much one map may hold; `None` leaves the agent's own limit.
@@ -122,6 +136,7 @@ impl Default for Settings {
             write_acks: 1,
             accept_when_alone: true,
             maps: Vec::new(),
+            on_departure: Vec::new(),
         }
     }
 }

@@ -92,6 +92,14 @@ mutants! {
     CounterAbsorbsTheLiving,
     /// A fencing token is the time, whatever was given before.
     TokenReused,
+    /// The adopter of a key is chosen among all that were ever listed.
+    AdopterFromStaleList,
+    /// An adopter goes on under the token of the owner before it.
+    AdopterKeepsToken,
+    /// The dots of ownerships are put into contexts, where they cover versions that nobody has superseded.
+    OwnerDotInContext,
+    /// A claim that meets a put is forgotten.
+    ClaimLosesToPut,
     /// Ranges end inside batches.
     BatchTorn,
     /// What has expired leaves no context.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::mutant::{Mutant, active};
-use crate::{Member, MemberPhase, Membership, MembershipVersion, ReplicaId};
+use crate::{Member, MemberPhase, Membership, MembershipVersion, OnDeparture, ReplicaId};
 
 /// One other member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Roster {
     version: Option<MembershipVersion>,
     /// Of the newest list, in its order.
     rows: Arc<Vec<Member>>,
+    /// What the newest list says of maps whose owned keys are not adopted.
+    departures: Arc<BTreeMap<String, OnDeparture>>,
     peers: BTreeMap<ReplicaId, Peer>,
 }
 
@@ -44,7 +46,14 @@ pub fn settle_round(listed: impl IntoIterator<Item = (ReplicaId, MemberPhase)>) 
 impl Roster {
     /// A roster that knows nobody.
     pub fn new(me: ReplicaId) -> Self {
-        Self { me, leaving: false, version: None, rows: Arc::default(), peers: BTreeMap::new() }
+        Self {
+            me,
+            leaving: false,
+            version: None,
+            rows: Arc::default(),
+            departures: Arc::default(),
+            peers: BTreeMap::new(),
+        }
     }
 
     /// The replica whose roster this is.
@@ -83,6 +92,8 @@ impl Roster {
         }
         self.version = Some(membership.version.clone());
         self.rows = Arc::new(membership.members.clone());
+        let departures = membership.settings.on_departure.iter();
+        self.departures = Arc::new(departures.map(|(map, what)| (map.to_string(), *what)).collect());
         for member in &membership.members {
             if member.replica != self.me {
                 self.advance(member.replica, member.phase);
@@ -102,6 +113,7 @@ impl Roster {
         if !older {
             self.version.clone_from(&other.version);
             self.rows = other.rows.clone();
+            self.departures = other.departures.clone();
             self.peers.retain(|id, _| other.peers.contains_key(id));
         }
         for (id, peer) in &other.peers {
@@ -159,6 +171,25 @@ impl Roster {
     pub fn is_oldest(&self) -> bool {
         self.rows.first().is_some_and(|row| row.replica == self.me)
             && self.peers.keys().all(|id| self.row(*id).is_some())
+    }
+
+    /// Whether what a replica owns needs another owner: it leaves, is gone, or is not listed.
+    pub fn is_departed(&self, replica: ReplicaId) -> bool {
+        if replica == self.me {
+            return self.leaving;
+        }
+        let stays = |peer: Peer| matches!(peer.phase, MemberPhase::Joining | MemberPhase::Active);
+        self.version.is_some() && !self.peer(replica).is_some_and(stays)
+    }
+
+    /// What becomes of the keys of a map whose owner departs.
+    pub fn on_departure(&self, map: &str) -> OnDeparture {
+        self.departures.get(map).copied().unwrap_or_default()
+    }
+
+    /// The rows of the newest list, in the order of their arrival.
+    pub fn rows(&self) -> &[Member] {
+        &self.rows
     }
 
     /// A row of the newest list.

@@ -3,6 +3,7 @@
 //! After any call that takes `&mut self`, drain [`Shard::poll_transmit`] for the peers that the call's
 //! [`Effects`] name.
 
+mod adopt;
 mod bootstrap;
 mod compare;
 mod counter;
@@ -19,6 +20,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
+pub use adopt::{Adoption, Handover};
 pub use coverage::{AckLevel, Coverage, Need, Survivor};
 pub use read::{Listed, Read};
 pub use write::{MAX_BATCH, MAX_BATCH_BYTES, Rejected, WriteError, Written};
@@ -26,6 +28,7 @@ pub use write::{MAX_BATCH, MAX_BATCH_BYTES, Rejected, WriteError, Written};
 use crate::log::Log;
 use crate::store::Store;
 use crate::{Change, HlcClock, Key, ReplicaId, Roster, Usage, VersionVector};
+use adopt::Heritage;
 use link::{Owed, PeerState};
 use settle::Settling;
 use stability::Unpurged;
@@ -142,6 +145,7 @@ pub struct Shard {
     mismatches: u64,
     /// Counters to which somebody has added while too many retired replicas' contributions are in them.
     crowded: Vec<Key>,
+    heritage: Heritage,
 }
 
 // === impl Limits ===
@@ -196,6 +200,7 @@ impl Shard {
             tokens: 0,
             mismatches: 0,
             crowded: Vec::new(),
+            heritage: Heritage::default(),
         }
     }
 
@@ -247,6 +252,7 @@ impl Shard {
         }
         self.forget_retired();
         self.renew_rounds();
+        self.renew_succession();
         self.settle_what_is_heard();
         self.forget_stable();
         self.seek_source();

@@ -210,6 +210,21 @@ impl Store {
         self.deadlines.due(now, after)
     }
 
+    /// Everybody who owns anything.
+    pub(crate) fn owners(&self) -> impl Iterator<Item = ReplicaId> + '_ {
+        self.owned.owners()
+    }
+
+    /// How many keys an owner has.
+    pub(crate) fn owned_count(&self, owner: ReplicaId) -> usize {
+        self.owned.count(owner)
+    }
+
+    /// The records of an owner, after one of them.
+    pub(crate) fn owned(&self, owner: ReplicaId, after: Option<RecordId>) -> impl Iterator<Item = RecordId> + '_ {
+        self.owned.of(owner, after)
+    }
+
     /// How each map's usage changed since this was last asked.
     pub(crate) fn take_usage_changes(&mut self) -> BTreeMap<String, Usage> {
         self.usage.take()

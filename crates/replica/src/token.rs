@@ -29,7 +29,7 @@ pub struct ParseTokenError;
 
 impl Token {
     /// The token of an ownership; `None` after a release.
-    pub(crate) fn of(owner: &Owner) -> Option<Self> {
+    pub fn of(owner: &Owner) -> Option<Self> {
         owner.replica.map(|by| Self { number: owner.token, by })
     }
 }

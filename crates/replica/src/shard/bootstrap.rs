@@ -14,6 +14,7 @@ impl Shard {
         }
         self.stage = Stage::Live;
         self.incoming = None;
+        self.renew_succession();
         self.announce_everything();
         Effects { wake: Wake::All, acknowledged: false, bootstrapped: true }
     }

@@ -123,11 +123,15 @@ impl Shard {
         let Self { clock, roster, store, .. } = self;
         let seen = |dot: Dot| clock.covers(dot) || (!joining && !roster.lists(dot.replica));
         let seen_then = |dot: Dot| next.covers(dot) || !roster.lists(dot.replica);
+        let mut owners = (None, None);
         let (record, (has_context, is_crowded)) = store.change(key, slots, seen_then, |mine| {
+            owners.0 = mine.owner().copied();
             mine.join(entry, seen, absent);
             mine.expire(now);
+            owners.1 = mine.owner().copied();
             (!mine.context().is_empty(), counter::retired(mine, roster) > MAX_RETIRED)
         });
+        self.note_owner(key, record, owners.0, owners.1);
         if slots > 0 && is_crowded {
             self.crowded.push(key.clone());
         }

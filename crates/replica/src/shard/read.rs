@@ -80,7 +80,7 @@ impl Shard {
         self.store.after(None).map(|(key, entry)| (key, entry.into_owned()))
     }
 
-    fn readable(&self) -> Result<(), WriteError> {
+    pub(super) fn readable(&self) -> Result<(), WriteError> {
         if self.is_joining() { Err(WriteError::Joining) } else { Ok(()) }
     }
 }

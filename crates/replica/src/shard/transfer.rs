@@ -219,6 +219,7 @@ impl Shard {
         if bootstrapped {
             self.stage = Stage::Live;
         }
+        self.renew_succession();
         self.forget_retired();
         self.release_cut_slots();
         self.settle_what_is_heard();

@@ -214,6 +214,7 @@ impl Shard {
         let (dot, answer) = self.make_write(key, place == Place::After, |entry, dot, roster| {
             operation.apply(entry, &Author { roster, dot, hlc, token, now })
         });
+        self.recheck_handover(key);
         Done { dot: Some(dot), existed, answer }
     }
 
@@ -255,6 +256,7 @@ impl Shard {
         if let Some(record) = record {
             self.unpurged.look_at(record);
         }
+        self.recheck_handover(key);
     }
 }
 

@@ -15,6 +15,7 @@ mod input;
 mod join;
 mod liveness;
 mod operation;
+mod ownership;
 mod restart;
 mod seeds;
 mod tombstone;

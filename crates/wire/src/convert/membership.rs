@@ -104,6 +104,7 @@ fn settings_from_wire(settings: wire::Settings) -> Settings {
         write_acks: settings.default_write_acks,
         accept_when_alone: settings.accept_when_alone,
         maps: settings.maps.into_iter().filter_map(named).collect(),
+        on_departure: Vec::new(),
     }
 }
 

@@ -1,0 +1,207 @@
+//! Who owns what: keys whose owner has departed get another, as a standing condition; and what a leaver waits for.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::mutant::{Mutant, active};
+use crate::operation::own;
+use crate::shard::{Listed, Shard, Stage, WriteError};
+use crate::store::RecordId;
+use crate::{Key, OnDeparture, Owner, Read, ReplicaId, Succession};
+
+/// What was done about keys whose owner has departed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Adoption {
+    /// Writes that were made; peers are to be told.
+    pub writes: usize,
+    /// There may be more to do.
+    pub more: bool,
+}
+
+/// What a leaver's keys wait for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Handover {
+    /// Keys that the leaver still owns.
+    pub unadopted: usize,
+    /// Keys that were adopted from it, and whose new owner's app has not confirmed that it runs them.
+    pub unconfirmed: usize,
+}
+
+/// Keys to look at, as to their owners.
+#[derive(Debug, Default)]
+pub(super) struct Heritage {
+    succession: Succession,
+    /// Departed owners, and how far their keys were looked at.
+    scan: BTreeMap<ReplicaId, Option<RecordId>>,
+    /// Records that arrived with a departed owner. An id whose record was removed does no harm.
+    due: BTreeSet<RecordId>,
+    /// Ownerships that this replica gave, and that a put which had not seen them has taken the place of.
+    overtaken: BTreeMap<Key, Owner>,
+    /// Keys that were this replica's when it left, and are not confirmed by their new owners.
+    unconfirmed: BTreeSet<Key>,
+}
+
+// === impl Shard ===
+
+impl Shard {
+    /// Gives new owners to keys whose owner has departed, if this replica is to be that owner: looks at most at so many.
+    pub fn adopt(&mut self, now: u64, most: usize) -> Adoption {
+        let mut writes = 0;
+        for _ in 0..most {
+            if let Some((key, owner)) = self.heritage.overtaken.pop_first() {
+                writes += usize::from(self.own_again(&key, owner, now));
+            } else if let Some(record) = self.next_orphan() {
+                writes += usize::from(self.adopt_record(record, now));
+            } else {
+                break;
+            }
+        }
+        if writes > 0 {
+            self.end_writes();
+        }
+        Adoption { writes, more: self.adoption_due() }
+    }
+
+    /// Whether there may be something to adopt.
+    pub fn adoption_due(&self) -> bool {
+        let Heritage { scan, due, overtaken, .. } = &self.heritage;
+        !(scan.is_empty() && due.is_empty() && overtaken.is_empty())
+    }
+
+    /// What a leaver's keys wait for.
+    pub fn handover(&self) -> Handover {
+        Handover { unadopted: self.owned_count(), unconfirmed: self.heritage.unconfirmed.len() }
+    }
+
+    /// How many keys this replica owns.
+    pub fn owned_count(&self) -> usize {
+        self.store.owned_count(self.me())
+    }
+
+    /// The keys and fields that this replica owns, in key order, after one of them; at most `limit`. Looks at all of them.
+    pub fn owned(&self, after: Option<&Key>, limit: usize, now: u64) -> Result<Vec<Listed>, WriteError> {
+        self.readable()?;
+        let mut keys = BTreeSet::new();
+        for record in self.store.owned(self.me(), None) {
+            let key = self.store.key(record);
+            if after.is_none_or(|after| key > *after) {
+                keys.insert(key);
+                if keys.len() > limit {
+                    keys.pop_last();
+                }
+            }
+        }
+        let listed = |key: Key| {
+            let read = Read::of(&*self.store.get(&key)?, now)?;
+            Some(Listed { key, read })
+        };
+        Ok(keys.into_iter().filter_map(listed).collect())
+    }
+
+    /// The members have changed, or this replica has got the state: who adopts what may be another.
+    pub(super) fn renew_succession(&mut self) {
+        let succession = Succession::of(&self.roster, matches!(self.stage, Stage::Live));
+        if succession == self.heritage.succession {
+            return;
+        }
+        self.heritage.succession = succession;
+        let departed = self.store.owners().filter(|owner| self.roster.is_departed(*owner));
+        self.heritage.scan = departed.map(|owner| (owner, None)).collect();
+    }
+
+    /// The owner of a key has changed, perhaps: by a message, or with what a local write has left.
+    pub(super) fn note_owner(
+        &mut self,
+        key: &Key,
+        record: Option<RecordId>,
+        before: Option<Owner>,
+        owner: Option<Owner>,
+    ) {
+        if let (Some(owner), Some(record)) = (owner.and_then(|owner| owner.replica), record)
+            && self.roster.is_departed(owner)
+            && !self.is_joining()
+        {
+            self.heritage.due.insert(record);
+        }
+        let (me, heritage) = (self.roster.me(), &mut self.heritage);
+        if let Some(mine) = before.filter(|before| before.dot.replica == me && is_older(owner.as_ref(), before))
+            && !active(Mutant::ClaimLosesToPut)
+        {
+            heritage.overtaken.insert(key.clone(), mine);
+        }
+        if !self.roster.leaving() {
+            return;
+        }
+        let pending = owner.is_some_and(|owner| owner.replica.is_some_and(|to| to != me) && !owner.confirmed);
+        if !pending {
+            heritage.unconfirmed.remove(key);
+        } else if before.is_some_and(|before| before.replica == Some(me)) {
+            heritage.unconfirmed.insert(key.clone());
+        }
+    }
+
+    /// A key was written or has expired here: a leaver does not wait for it if nobody owns it any more.
+    pub(super) fn recheck_handover(&mut self, key: &Key) {
+        if self.heritage.unconfirmed.contains(key) {
+            let owner = self.store.get(key).and_then(|entry| entry.owner().copied());
+            self.note_owner(key, None, None, owner);
+        }
+    }
+
+    /// The next record that may need this replica as its owner.
+    fn next_orphan(&mut self) -> Option<RecordId> {
+        if let Some(record) = self.heritage.due.pop_first() {
+            return Some(record);
+        }
+        loop {
+            let mut owner = self.heritage.scan.first_entry()?;
+            match self.store.owned(*owner.key(), *owner.get()).next() {
+                Some(record) => {
+                    owner.insert(Some(record));
+                    return Some(record);
+                }
+                None => drop(owner.remove()),
+            }
+        }
+    }
+
+    fn adopt_record(&mut self, record: RecordId, now: u64) -> bool {
+        let owner = self.store.entry(record).and_then(|entry| entry.owner().copied());
+        let Some(before) = owner else { return false };
+        let Some(departed) = before.replica.filter(|owner| self.roster.is_departed(*owner)) else { return false };
+        let key = self.store.key(record);
+        if self.heritage.succession.adopter(&key, departed) != Some(self.me()) || !matches!(self.stage, Stage::Live) {
+            return false;
+        }
+        let hlc = self.hlc.tick(now);
+        let mut token = self.next_token(hlc);
+        self.tokens = self.tokens.max(token);
+        if active(Mutant::AdopterKeepsToken) {
+            token = before.token;
+        }
+        let policy = self.roster.on_departure(key.map());
+        self.make_write(&key, false, |entry, dot, _| match policy {
+            OnDeparture::Adopt => own(entry, Owner { replica: Some(dot.replica), token, dot, confirmed: false }),
+            OnDeparture::Keep => own(entry, Owner { replica: None, token, dot, confirmed: false }),
+            OnDeparture::Release => entry.delete(dot),
+        });
+        true
+    }
+
+    /// A put that had not seen this replica's change of owner does not undo it: it is made again, with its token.
+    fn own_again(&mut self, key: &Key, owner: Owner, now: u64) -> bool {
+        self.drop_expired(key, now);
+        let lost = self.store.get(key).is_some_and(|entry| is_older(entry.owner(), &owner));
+        let departed = owner.replica.is_some_and(|owner| self.roster.is_departed(owner));
+        if !lost || departed || !matches!(self.stage, Stage::Live) {
+            return false;
+        }
+        self.make_write(key, false, |entry, dot, _| own(entry, Owner { dot, ..owner }));
+        true
+    }
+}
+
+/// Whether a register is from before an ownership, and from who had not seen it: all that follow it have greater tokens.
+/// None at all says nothing: the key may have been deleted, with its owner, and put anew.
+fn is_older(register: Option<&Owner>, owner: &Owner) -> bool {
+    register.is_some_and(|register| register.rank() < owner.rank())
+}

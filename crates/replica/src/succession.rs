@@ -1,0 +1,167 @@
+//! Who takes over what a member owned that leaves or is gone: the same answer wherever the same members are known.
+
+use std::collections::BTreeMap;
+
+use crate::mutant::{Mutant, active};
+use crate::{Key, Member, MemberPhase, ReplicaId, Roster};
+
+/// The members that adopt, as one replica knows them.
+///
+/// Two that know different lists may both take over a key, or neither; the greater token wins, and who finds the owner
+/// departed under a newer list chooses again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Succession {
+    /// Survivors of the newest revision of their controller, by id.
+    adopters: Vec<ReplicaId>,
+    /// New processes in the pods of departed ones: an agent that crashed gives its keys back to the app beside it.
+    heirs: BTreeMap<ReplicaId, ReplicaId>,
+    /// All ids in use: another set may make another owner a departed one.
+    listed: Vec<ReplicaId>,
+}
+
+// === impl Succession ===
+
+impl Succession {
+    /// Who adopts, as far as a replica knows; `holds_state` says whether it could do so itself.
+    pub fn of(roster: &Roster, holds_state: bool) -> Self {
+        let me = Some(roster.me()).filter(|_| holds_state && !roster.leaving());
+        let mut survivors: Vec<ReplicaId> = match active(Mutant::AdopterFromStaleList) {
+            true => roster.rows().iter().map(|row| row.replica).collect(),
+            false => roster.survivors().chain(me).collect(),
+        };
+        survivors.sort_unstable();
+        let rows: Vec<&Member> = survivors.iter().filter_map(|id| roster.row(*id)).collect();
+        let adopters = survivors.into_iter().filter(|id| roster.row(*id).is_none_or(|row| is_newest(row, &rows)));
+        Self { adopters: adopters.collect(), heirs: heirs(roster), listed: roster.listed() }
+    }
+
+    /// Who takes over a key from a departed owner; `None` while there is nobody.
+    pub fn adopter(&self, key: &Key, owner: ReplicaId) -> Option<ReplicaId> {
+        let heir = self.heirs.get(&owner).copied();
+        // Each key goes to the highest of its adopters' scores: one that comes or goes moves only its own share.
+        heir.or_else(|| self.adopters.iter().copied().max_by_key(|adopter| (score(key, *adopter), *adopter)))
+    }
+}
+
+/// Whether no survivor of the same controller has a greater revision. A revision of 0 is unknown and equal to all.
+fn is_newest(row: &Member, survivors: &[&Member]) -> bool {
+    let comparable = |other: &&&Member| !row.controller.is_empty() && other.controller == row.controller;
+    row.revision == 0 || survivors.iter().filter(comparable).all(|other| other.revision <= row.revision)
+}
+
+/// The newest process in the pod of each departed one. One that is Joining is waited for: it has the app of the pod.
+fn heirs(roster: &Roster) -> BTreeMap<ReplicaId, ReplicaId> {
+    let stays = |row: &&Member| {
+        let phase = roster.peer(row.replica).map_or(row.phase, |peer| peer.phase);
+        matches!(phase, MemberPhase::Joining | MemberPhase::Active) && !roster.is_departed(row.replica)
+    };
+    let heir = |gone: &Member| {
+        let same = |row: &&Member| !gone.pod_uid.is_empty() && row.pod_uid == gone.pod_uid;
+        roster.rows().iter().rev().filter(same).find(stays).map(|row| row.replica)
+    };
+    let departed = roster.rows().iter().filter(|row| roster.is_departed(row.replica));
+    departed.filter_map(|gone| Some((gone.replica, heir(gone)?))).collect()
+}
+
+fn score(key: &Key, adopter: ReplicaId) -> u64 {
+    xxhash_rust::xxh3::xxh3_64_with_seed(key.as_bytes(), adopter.bits())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MapName, Membership, MembershipVersion, Settings};
+
+    fn id(bits: u64) -> ReplicaId {
+        ReplicaId::new(bits).expect("not zero")
+    }
+
+    fn key(name: &str) -> Key {
+        Key::new(&MapName::parse("map").expect("valid"), name.as_bytes()).expect("valid")
+    }
+
+    /// A member in a pod, of a revision of one controller.
+    fn row(bits: u64, pod: &str, revision: u64, phase: MemberPhase) -> Member {
+        Member {
+            replica: id(bits),
+            pod_name: pod.into(),
+            pod_uid: pod.into(),
+            node: String::new(),
+            zone: String::new(),
+            controller: "web".into(),
+            revision,
+            address: String::new(),
+            phase,
+            held_state: true,
+            grace: None,
+        }
+    }
+
+    fn succession(me: u64, members: Vec<Member>) -> Succession {
+        let mut roster = Roster::new(id(me));
+        let version = MembershipVersion { uid: "list".into(), number: 1 };
+        roster.take(&Membership { version, members, first: None, settings: Settings::default() });
+        Succession::of(&roster, true)
+    }
+
+    fn adopters(succession: &Succession, owner: u64) -> Vec<u64> {
+        let adopter = |number: u32| succession.adopter(&key(&number.to_string()), id(owner)).map(ReplicaId::bits);
+        let mut ids: Vec<u64> = (0..64).filter_map(adopter).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    #[test]
+    fn survivors_share_the_keys_and_agree_on_whose_is_whose() {
+        use MemberPhase::{Active, Gone, Joining, Leaving};
+        let list = || {
+            vec![
+                row(1, "a", 1, Gone),
+                row(2, "b", 1, Active),
+                row(3, "c", 1, Active),
+                row(4, "d", 1, Leaving),
+                row(5, "e", 1, Joining),
+            ]
+        };
+        let (two, three) = (succession(2, list()), succession(3, list()));
+        assert_eq!(adopters(&two, 1), [2, 3]);
+        assert_eq!(two, three);
+    }
+
+    #[test]
+    fn the_newest_revision_of_a_controller_adopts() {
+        use MemberPhase::{Active, Gone};
+        let mut list = vec![row(1, "a", 1, Gone), row(2, "b", 1, Active), row(3, "c", 2, Active)];
+        assert_eq!(adopters(&succession(2, list.clone()), 1), [3]);
+        list.push(Member { controller: "other".into(), ..row(4, "d", 1, Active) });
+        assert_eq!(adopters(&succession(2, list.clone()), 1), [3, 4]);
+        list.push(row(5, "e", 0, Active));
+        assert_eq!(adopters(&succession(2, list), 1), [3, 4, 5]);
+    }
+
+    #[test]
+    fn a_new_process_in_the_same_pod_comes_first_even_while_it_joins() {
+        use MemberPhase::{Active, Gone, Joining};
+        let mut list = vec![row(1, "a", 1, Gone), row(2, "b", 2, Active), row(3, "a", 1, Joining)];
+        assert_eq!(adopters(&succession(2, list.clone()), 1), [3]);
+        list[2].phase = Gone;
+        assert_eq!(adopters(&succession(2, list.clone()), 1), [2]);
+        list.push(row(4, "a", 1, Active));
+        assert_eq!(adopters(&succession(2, list), 1), [4]);
+    }
+
+    #[test]
+    fn an_adopter_that_goes_moves_its_own_keys_only() {
+        use MemberPhase::{Active, Gone};
+        let list =
+            |third| vec![row(1, "a", 1, Gone), row(2, "b", 1, Active), row(3, "c", 1, Active), row(4, "d", 1, third)];
+        let (before, after) = (succession(2, list(Active)), succession(2, list(Gone)));
+        let moved = (0..100).map(|number| key(&number.to_string())).filter(|key| {
+            let (was, is) = (before.adopter(key, id(1)), after.adopter(key, id(1)));
+            assert!(was == is || was == Some(id(4)));
+            was != is
+        });
+        assert!((15..60).contains(&moved.count()));
+    }
+}

@@ -1,0 +1,240 @@
+//! Invariant: with stable membership, each owned key ends with exactly one owner, and that owner is a member. No two
+//! replicas ever get the same fencing token, and an owner's is above those of all that it follows.
+
+use std::rc::Rc;
+
+use baton_replica::{
+    Answer, Condition, Handover, MapName, MemberPhase, OnDeparture, Operation, Refusal, ReplicaId, Token, Value,
+    WriteError,
+};
+
+use crate::harness::{World, key, roomy};
+
+fn put(text: &str) -> Operation {
+    Operation::Put { value: Value { content_type: "".into(), body: text.to_owned().into() }, expires_at: None }
+}
+
+fn done(world: &mut World, at: ReplicaId, operation: Operation) -> Answer {
+    world.write(at, &key("k"), Condition::Always, operation).expect("can be done").answer
+}
+
+fn claim(world: &mut World, at: ReplicaId) -> Token {
+    let answer = done(world, at, Operation::Claim);
+    let Answer::Token(token) = answer else { panic!("{answer:?}") };
+    token
+}
+
+/// Who owns the key, as a replica sees it, and whether that is confirmed.
+fn owner(world: &World, at: ReplicaId) -> Option<(ReplicaId, bool)> {
+    let owner = world.shard(at).get(&key("k"), world.now).expect("live").expect("there").owner?;
+    Some((owner.replica?, owner.confirmed))
+}
+
+fn token(world: &World, at: ReplicaId) -> Option<Token> {
+    Token::of(&world.shard(at).get(&key("k"), world.now).expect("live").expect("there").owner?)
+}
+
+#[test]
+fn whoever_has_been_followed_is_refused_by_its_token() {
+    let (mut world, [a, b]) = World::group(roomy());
+    done(&mut world, a, put("session"));
+    let first = claim(&mut world, a);
+    world.settle();
+    assert_eq!(owner(&world, b), Some((a, true)));
+    let second = claim(&mut world, b);
+    assert!(second > first);
+    world.settle();
+    let late = world.write(a, &key("k"), Condition::Token(first), put("late"));
+    assert!(matches!(late, Err(WriteError::Condition { .. })));
+    world.write(a, &key("k"), Condition::Token(second), put("by the owner")).expect("the owner's token");
+    world.settle();
+    assert_eq!((owner(&world, a), token(&world, a)), (Some((b, true)), Some(second)));
+}
+
+#[test]
+fn a_claim_of_what_is_free_fails_once_somebody_has_it() {
+    let (mut world, [a]) = World::group(roomy());
+    assert_eq!(
+        world.write(a, &key("k"), Condition::Always, Operation::Claim),
+        Err(WriteError::Refused(Refusal::NoValue))
+    );
+    done(&mut world, a, put("session"));
+    let claim = |world: &mut World| world.write(a, &key("k"), Condition::Unowned, Operation::Claim);
+    assert!(claim(&mut world).is_ok());
+    assert!(claim(&mut world).is_err());
+    done(&mut world, a, Operation::Release);
+    assert_eq!(owner(&world, a), None);
+    assert!(claim(&mut world).is_ok());
+}
+
+#[test]
+fn two_claims_in_the_same_millisecond_get_different_tokens_and_one_owner() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    done(&mut world, b, put("session"));
+    world.settle();
+    let now = world.now;
+    let tokens = [a, c].map(|id| {
+        let node = world.node(id);
+        let done = node.shard.write_one(&key("k"), &Condition::Always, Operation::Claim, now + node.skew);
+        node.wake_all();
+        let Answer::Token(token) = done.expect("can be done").answer else { panic!("no token") };
+        token
+    });
+    assert_eq!(tokens[0].number, tokens[1].number);
+    assert_ne!(tokens[0], tokens[1]);
+    world.settle();
+    for id in [a, b, c] {
+        assert_eq!(token(&world, id), tokens.into_iter().max());
+    }
+}
+
+#[test]
+fn a_token_is_above_one_that_was_given_by_a_clock_ahead_for_a_key_that_is_no_more() {
+    let (mut world, [a, b]) = World::group(roomy());
+    assert!(world.nodes[&a].skew > world.nodes[&b].skew);
+    done(&mut world, a, put("first"));
+    let first = claim(&mut world, a);
+    done(&mut world, a, Operation::Delete);
+    world.settle();
+    done(&mut world, b, put("second"));
+    assert!(claim(&mut world, b) > first);
+}
+
+#[test]
+fn a_newcomer_knows_the_highest_token_of_what_was_deleted_before_it_came() {
+    let (mut world, [a, b]) = World::group(roomy());
+    done(&mut world, a, put("first"));
+    let first = claim(&mut world, a);
+    done(&mut world, a, Operation::Delete);
+    world.settle();
+    let c = world.spawn();
+    let d = world.spawn();
+    world.settle();
+    let behind = if world.nodes[&c].skew == 0 { c } else { d };
+    done(&mut world, behind, put("second"));
+    assert!(claim(&mut world, behind) > first);
+    assert!(world.nodes[&b].skew == 0);
+}
+
+#[test]
+fn a_claim_survives_a_put_that_has_not_seen_it() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    done(&mut world, a, put("one"));
+    let first = claim(&mut world, a);
+    world.settle();
+    let second = claim(&mut world, b);
+    done(&mut world, c, put("two"));
+    world.settle_owners();
+    for id in [a, b, c] {
+        assert_eq!((owner(&world, id), token(&world, id)), (Some((b, true)), Some(second)));
+    }
+    assert!(second > first);
+}
+
+#[test]
+fn a_key_that_is_deleted_and_put_anew_does_not_get_its_old_owner_back() {
+    let (mut world, [a, b]) = World::group(roomy());
+    done(&mut world, a, put("one"));
+    claim(&mut world, a);
+    world.settle();
+    done(&mut world, b, Operation::Delete);
+    done(&mut world, b, put("two"));
+    world.settle_owners();
+    assert_eq!(owner(&world, a), None);
+}
+
+#[test]
+fn what_a_leaver_owns_is_adopted_and_confirmed_by_survivors() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    let names: Vec<String> = (0..20).map(|number| number.to_string()).collect();
+    for name in &names {
+        world.write(a, &key(name), Condition::Always, put("session")).expect("live");
+        world.write(a, &key(name), Condition::Always, Operation::Claim).expect("live");
+    }
+    world.settle_owners();
+    world.leave(a);
+    assert_eq!(world.shard(a).handover(), Handover { unadopted: 20, unconfirmed: 0 });
+    world.settle_owners();
+    assert_eq!(world.shard(a).handover(), Handover { unadopted: 0, unconfirmed: 20 });
+    let owned = [b, c].map(|id| world.shard(id).owned(None, 100, world.now).expect("live"));
+    assert_eq!(owned[0].len() + owned[1].len(), 20);
+    assert!(owned.iter().all(|rows| !rows.is_empty() && rows.is_sorted_by(|one, two| one.key < two.key)));
+    let (last, rest) = owned[0].split_last().expect("not empty");
+    for row in rest.iter().chain(&owned[1]) {
+        let at = row.read.owner.and_then(|owner| owner.replica).expect("owned");
+        world.write(at, &row.key, Condition::Always, Operation::Confirm).expect("its own");
+    }
+    world.settle();
+    assert_eq!(world.shard(a).handover(), Handover { unadopted: 0, unconfirmed: 1 });
+    world.write(c, &last.key, Condition::Always, Operation::Delete).expect("live");
+    world.settle();
+    assert_eq!(world.shard(a).handover(), Handover::default());
+}
+
+#[test]
+fn only_the_owner_confirms() {
+    let (mut world, [a, b]) = World::group(roomy());
+    done(&mut world, a, put("session"));
+    claim(&mut world, a);
+    world.settle();
+    let refused = world.write(b, &key("k"), Condition::Always, Operation::Confirm);
+    assert_eq!(refused, Err(WriteError::Refused(Refusal::NotOwner)));
+}
+
+#[test]
+fn a_key_whose_adopter_crashes_finds_another() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    done(&mut world, a, put("session"));
+    let first = claim(&mut world, a);
+    world.settle_owners();
+    world.leave(a);
+    world.settle_owners();
+    let (adopter, confirmed) = owner(&world, b).expect("adopted");
+    assert!([b, c].contains(&adopter) && !confirmed);
+    let second = token(&world, b).expect("adopted");
+    world.crash(adopter);
+    world.settle_owners();
+    let last = if adopter == b { c } else { b };
+    assert_eq!(owner(&world, last), Some((last, false)));
+    assert!(first < second && Some(second) < token(&world, last));
+}
+
+#[test]
+fn a_put_with_the_register_of_one_who_is_gone_is_adopted_again() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    done(&mut world, a, put("session"));
+    claim(&mut world, a);
+    world.settle_owners();
+    world.part(b, c);
+    world.crash(a);
+    while world.operator.bury() {}
+    for id in [b, c] {
+        world.push(id);
+        world.adopt(id);
+    }
+    for id in [b, c] {
+        done(&mut world, id, put("put by one who has not seen the adoption"));
+    }
+    world.settle_owners();
+    let owners = [b, c].map(|id| owner(&world, id).expect("owned").0);
+    assert!(owners[0] == owners[1] && [b, c].contains(&owners[0]));
+}
+
+#[test]
+fn a_map_may_keep_or_release_what_its_members_leave() {
+    for (policy, remains) in [(OnDeparture::Keep, true), (OnDeparture::Release, false)] {
+        let (mut world, [a, b]) = World::group(roomy());
+        done(&mut world, a, put("presence"));
+        claim(&mut world, a);
+        world.settle_owners();
+        let mut list = (*world.operator.list()).clone();
+        list.version.number += 1;
+        list.settings.on_departure = vec![(MapName::parse("map").expect("valid"), policy)];
+        list.members.iter_mut().filter(|row| row.replica == a).for_each(|row| row.phase = MemberPhase::Leaving);
+        world.node(b).take(&Rc::new(list));
+        assert_eq!(world.adopt(b), 1);
+        let read = world.shard(b).get(&key("k"), world.now).expect("live");
+        assert_eq!(read.is_some(), remains);
+        assert_eq!(read.and_then(|read| read.owner?.replica), None);
+    }
+}
