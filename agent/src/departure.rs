@@ -4,7 +4,7 @@ mod receipt;
 
 use std::collections::BTreeSet;
 use std::future::pending;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,6 +47,7 @@ pub(crate) struct Departure {
     commands: mpsc::Receiver<Command>,
     hooks: Vec<oneshot::Sender<DepartureReport>>,
     watermark: Option<Vec<VersionVector>>,
+    termination_log: PathBuf,
 }
 
 // === impl DepartureHandle ===
@@ -70,19 +71,22 @@ impl DepartureHandle {
 
 impl Departure {
     /// A process that has just started.
-    pub(crate) fn new(engine: Arc<Engine>, metrics: Arc<Metrics>, budget: Budget) -> (DepartureHandle, Self) {
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        metrics: Arc<Metrics>,
+        budget: Budget,
+        termination_log: PathBuf,
+    ) -> (DepartureHandle, Self) {
         let (sender, commands) = mpsc::channel(MAX_COMMANDS);
         let life = Lifecycle::new(budget);
-        let departure = Self { engine, metrics, life, commands, hooks: Vec::new(), watermark: None };
+        let departure = Self { engine, metrics, life, commands, hooks: Vec::new(), watermark: None, termination_log };
         (DepartureHandle { commands: sender }, departure)
     }
 
     /// Follows the process from its start to its end, and leaves the receipt with a peer, the operator and the kubelet.
-    pub(crate) async fn run(mut self, termination_log: &Path) -> DepartureReport {
+    pub(crate) async fn run(mut self) -> DepartureReport {
         let receipt = self.follow().await;
-        if let Err(error) = receipt::leave_for_kubelet(&receipt, termination_log) {
-            warn!(%error, path = %termination_log.display(), "Cannot write the termination message");
-        }
+        self.leave_for_kubelet(&receipt);
         self.leave_with_others(&receipt).await;
         receipt
     }
@@ -117,6 +121,13 @@ impl Departure {
             tokio::select! { () = peer => {}, () = self.engine.reports().drained() => {} }
         };
         let _ = timeout(RECEIPT_WAIT, taken).await;
+    }
+
+    fn leave_for_kubelet(&self, receipt: &DepartureReport) {
+        let path = &self.termination_log;
+        if let Err(error) = receipt::leave_for_kubelet(receipt, path) {
+            warn!(%error, path = %path.display(), "Cannot write the termination message");
+        }
     }
 
     fn command(&mut self, command: Option<Command>) {
@@ -184,6 +195,10 @@ impl Departure {
 
     fn return_hooks(&mut self, outcome: Outcome) {
         let receipt = self.report(Stage::Hook, outcome);
+        if outcome == Outcome::Failed {
+            // Who is killed in the tail has said so; who ends in order says how it went then.
+            self.leave_for_kubelet(&receipt);
+        }
         for hook in self.hooks.drain(..) {
             let _ = hook.send(receipt.clone());
         }

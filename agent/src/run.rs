@@ -120,7 +120,8 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     let control = ControlServer::bind(&socket)
         .with_context(|| format!("cannot bind the control socket {}; set --run-dir", socket.display()))?;
     let metrics = Metrics::new(engine.clone());
-    let (departure_handle, departure) = Departure::new(engine.clone(), metrics.clone(), budget(&config));
+    let (departure_handle, departure) =
+        Departure::new(engine.clone(), metrics.clone(), budget(&config), config.termination_log.clone());
     info!(%replica, group = engine.identity().group, pod = config.pod.name, "Starting");
 
     tokio::spawn(link::serve(engine.clone(), peer_listener));
@@ -132,7 +133,7 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     tokio::spawn(engine::expire(engine.clone()));
     tokio::spawn(settle(engine));
     tokio::spawn(stop_on_signal(departure_handle)?);
-    Ok(departure.run(&config.termination_log).await)
+    Ok(departure.run().await)
 }
 
 async fn bind(what: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {

@@ -12,6 +12,9 @@ pub(super) fn sentence(report: &DepartureReport) -> String {
     let held = report.hold_millis;
     match report.outcome {
         DepartureOutcome::Nothing => format!("nothing to hand off, after {held} ms"),
+        DepartureOutcome::Acknowledged if report.survivors.is_empty() => {
+            format!("{keys} keys are acknowledged, each shard by another survivor, after {held} ms")
+        }
         DepartureOutcome::Acknowledged => {
             format!("{keys} keys are acknowledged by {}, after {held} ms", report.survivors.join(", "))
         }

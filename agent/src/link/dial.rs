@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baton_replica::{Member, MemberPhase, ReplicaId};
+use baton_replica::{LinkId, Member, MemberPhase, ReplicaId};
 use baton_wire::peer::peer_client::PeerClient;
 use rand::RngExt;
 use tokio::sync::mpsc;
@@ -77,14 +77,21 @@ fn close_if_gone(engine: &Engine, peer: ReplicaId) {
 async fn keep_dialling(engine: Arc<Engine>, peer: ReplicaId, address: String) {
     let mut backoff = FIRST_BACKOFF;
     let mut failing = false;
+    let mut up: Option<(LinkId, Instant)> = None;
     if engine.identity().replica > peer {
         sleep(COURTESY).await;
     }
     loop {
-        if engine.links().get(peer).is_some() {
+        if let Some(link) = engine.links().get(peer) {
+            let began = *up.get_or_insert((link.id, Instant::now()));
+            if began.0 != link.id {
+                up = None;
+            } else if began.1.elapsed() >= SILENCE {
+                // One that ends sooner was refused, and would be again.
+                backoff = FIRST_BACKOFF;
+                failing = false;
+            }
             sleep(WATCH).await;
-            backoff = FIRST_BACKOFF;
-            failing = false;
             continue;
         }
         let began = Instant::now();
