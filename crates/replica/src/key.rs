@@ -108,6 +108,14 @@ impl Key {
         Ok(Self(assemble(self.map().as_bytes(), self.name(), Some(field))))
     }
 
+    /// The key that a field belongs to.
+    pub fn without_field(&self) -> Self {
+        match self.field() {
+            Some(_) => Self(assemble(self.map().as_bytes(), self.name(), None)),
+            None => self.clone(),
+        }
+    }
+
     /// A key as a peer sent it, copied out of the receive buffer.
     pub fn from_wire(bytes: &[u8]) -> Result<Self, KeyError> {
         let (header, rest) = bytes.split_at_checked(HEADER_BYTES).ok_or(MapNameError)?;

@@ -9,6 +9,7 @@ mod compare;
 mod counter;
 mod coverage;
 mod link;
+mod list;
 mod range;
 mod read;
 mod receive;
@@ -22,7 +23,8 @@ use std::collections::BTreeMap;
 
 pub use adopt::{Adoption, Handover};
 pub use coverage::{AckLevel, Coverage, Need, Survivor};
-pub use read::{Listed, Read};
+pub use list::{Cleared, Listed};
+pub use read::Read;
 pub use write::{MAX_BATCH, MAX_BATCH_BYTES, Rejected, WriteError, Written};
 
 use crate::log::Log;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::shard::{Shard, WriteError};
-use crate::{Entry, Key, MapName, Owner, Tag, Value, Version};
+use crate::{Entry, Key, Owner, Tag, Value, Version};
 
 /// What a read of one key returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,15 +18,6 @@ pub struct Read {
     pub counter: Option<i64>,
     /// Who owns what the key stands for.
     pub owner: Option<Owner>,
-}
-
-/// One row of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// The key.
-    pub key: Key,
-    /// What a read of it returns.
-    pub read: Read,
 }
 
 // === impl Read ===
@@ -55,26 +46,6 @@ impl Shard {
         Ok(self.store.get(key).and_then(|entry| Read::of(&entry, now)))
     }
 
-    /// Lists a map's keys that start with a prefix, in key order, after a cursor; at most `limit`. Fields are not listed.
-    pub fn list(
-        &self,
-        map: &MapName,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        limit: usize,
-        now: u64,
-    ) -> Result<Vec<Listed>, WriteError> {
-        self.readable()?;
-        let rows = self.store.list(map, prefix, after).filter(|(key, _)| key.field().is_none());
-        Ok(rows.filter_map(|row| listed(row, now)).take(limit).collect())
-    }
-
-    /// Lists the fields of a key in order, after one of them; at most `limit`.
-    pub fn fields(&self, key: &Key, after: Option<&Key>, limit: usize, now: u64) -> Result<Vec<Listed>, WriteError> {
-        self.readable()?;
-        Ok(self.store.fields(key, after).filter_map(|row| listed(row, now)).take(limit).collect())
-    }
-
     /// Every entry with its context, tombstones included, in key order.
     pub fn entries(&self) -> impl Iterator<Item = (Key, Entry)> + '_ {
         self.store.after(None).map(|(key, entry)| (key, entry.into_owned()))
@@ -83,10 +54,6 @@ impl Shard {
     pub(super) fn readable(&self) -> Result<(), WriteError> {
         if self.is_joining() { Err(WriteError::Joining) } else { Ok(()) }
     }
-}
-
-fn listed((key, entry): (Key, Cow<'_, Entry>), now: u64) -> Option<Listed> {
-    Some(Listed { key, read: Read::of(&entry, now)? })
 }
 
 /// The entry as everybody must see it from its versions' deadlines on, whether or not they were dropped already.

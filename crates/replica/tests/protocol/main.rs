@@ -13,6 +13,7 @@ mod departure;
 mod handoff;
 mod input;
 mod join;
+mod listing;
 mod liveness;
 mod operation;
 mod ownership;

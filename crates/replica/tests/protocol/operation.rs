@@ -213,7 +213,7 @@ fn an_add_and_a_remove_of_one_member_of_a_set_at_once_leave_it_in() {
     world.write(b, &other, Condition::Always, Operation::Delete).expect("removed");
     world.settle();
     for id in [a, b] {
-        let fields = world.shard(id).fields(&key("set"), None, 10, world.now).expect("live");
+        let fields = world.shard(id).fields(&key("set"), b"", None, 10, world.now).expect("live");
         assert!(fields.iter().map(|row| &row.key).eq([&member]));
     }
 }
