@@ -204,7 +204,7 @@ impl Operation {
             }
             Self::Increment(by) => {
                 counter::add(entry, by, author);
-                return Answer::Count(entry.counter().unwrap_or_default());
+                return Answer::Count(entry.value().and_then(|value| value.integer()).unwrap_or_default());
             }
             Self::Touch { expires_at } => counter::copy(entry, expires_at, author),
             Self::Claim => {

@@ -12,6 +12,7 @@ mod schedule;
 mod settle;
 mod world;
 
+pub(crate) use operate::drive;
 pub(crate) use operator::list;
 pub(crate) use oracle::live_state;
 pub(crate) use schedule::{Chances, Schedule, run, schedules};

@@ -8,6 +8,7 @@ mod harness;
 mod acknowledgement;
 mod bootstrap;
 mod convergence;
+mod counter;
 mod deletion;
 mod departure;
 mod handoff;

@@ -2,7 +2,45 @@
 
 use baton_replica::{Condition, Done, Key, Operation, Rejected, ReplicaId, Request, WriteError};
 
+use super::schedule::{Schedule, Step, named};
 use super::world::World;
+
+/// After so many steps all faults end for a moment, so that who is gone is forgotten.
+const PAUSE: usize = 60;
+
+/// Runs a schedule in which other operations take the place of its puts and deletes. They get a number to choose by. The
+/// check comes after each step, and after the end of all faults.
+pub(crate) fn drive(
+    schedule: &Schedule,
+    mut act: impl FnMut(&mut World, ReplicaId, &Key, u8),
+    mut check: impl FnMut(&mut World),
+) -> World {
+    let (mut world, _) = World::new(schedule.limits.clone());
+    for _ in 1..schedule.nodes {
+        world.spawn();
+    }
+    check(&mut world);
+    world.settle();
+    world.need = schedule.need;
+    for (number, step) in schedule.steps.iter().enumerate() {
+        match *step {
+            Step::Put { at, key } | Step::Delete { at, key } => {
+                let deletes = matches!(step, Step::Delete { .. });
+                let replica = world.pick(at);
+                act(&mut world, replica, &named(key), at / 5 * 2 + u8::from(deletes));
+            }
+            ref other => world.step(other),
+        }
+        check(&mut world);
+        if number % PAUSE == PAUSE - 1 {
+            world.settle();
+            check(&mut world);
+        }
+    }
+    world.settle_owners();
+    check(&mut world);
+    world
+}
 
 // === impl World ===
 

@@ -201,7 +201,7 @@ pub(crate) fn run(schedule: &Schedule, mut check: impl FnMut(&World, ReplicaId))
 // === impl World ===
 
 impl World {
-    fn step(&mut self, step: &Step) {
+    pub(super) fn step(&mut self, step: &Step) {
         match *step {
             Step::Put { at, key } => drop(self.put(self.pick(at), &named(key))),
             Step::Delete { at, key } => drop(self.delete(self.pick(at), &named(key))),
@@ -269,7 +269,7 @@ impl World {
         }
     }
 
-    fn pick(&self, at: u8) -> ReplicaId {
+    pub(super) fn pick(&self, at: u8) -> ReplicaId {
         choose(&self.ids(), at).expect("somebody is always alive")
     }
 
@@ -281,7 +281,7 @@ impl World {
     }
 }
 
-fn named(key_number: u8) -> baton_replica::Key {
+pub(super) fn named(key_number: u8) -> baton_replica::Key {
     key(&format!("k{key_number}"))
 }
 
