@@ -202,6 +202,15 @@ impl fmt::Debug for Key {
 // === impl KeyRef ===
 
 impl<'a> KeyRef<'a> {
+    /// A key whose bytes were checked when they were stored.
+    pub(crate) const fn stored(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    pub(crate) const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
     pub(crate) fn to_key(self) -> Key {
         Key(Bytes::copy_from_slice(self.0))
     }

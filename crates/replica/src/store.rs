@@ -1,21 +1,25 @@
 //! The entries of one shard, and everything that follows from them: counts, sums and indexes that are kept with each
 //! change instead of being looked for.
 
+mod arena;
 mod change;
+mod codec;
 mod deadline;
 mod digest;
 mod exception;
 mod index;
+mod name;
 mod order;
 mod ownership;
+mod record;
 mod region;
+mod slab;
 mod usage;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use crate::key::KeyRef;
 use crate::{Dot, Entry, Key, MapName, ReplicaId, VersionVector};
 
 use change::Feed;
@@ -23,25 +27,18 @@ pub use change::{Change, State};
 use deadline::Deadlines;
 pub use digest::Sum;
 use exception::Exceptions;
-use index::Index;
 use order::Order;
 use ownership::Owned;
-use region::Region;
+pub(crate) use record::RecordId;
+use record::Records;
 pub use usage::Usage;
 use usage::UsageChanges;
-
-/// Names a record of one store; void once the record is removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RecordId(u32);
 
 /// Entries by key, and in key order, which serves lists by prefix and full-state transfers alike.
 #[derive(Debug)]
 pub(crate) struct Store {
     records: Records,
-    region: Region,
-    index: Index,
     order: Order,
-    seed: u64,
     sum: Sum,
     exceptions: Exceptions,
     deadlines: Deadlines,
@@ -50,39 +47,14 @@ pub(crate) struct Store {
     feed: Feed,
 }
 
-#[derive(Debug, Default)]
-struct Records {
-    records: Vec<Option<Record>>,
-    free: Vec<RecordId>,
-}
-
-/// An entry, and how many log slots name it. It stays while one does, even when nothing is left in it.
-#[derive(Debug)]
-struct Record {
-    key: Key,
-    entry: Entry,
-    slots: u32,
-}
-
-// === impl RecordId ===
-
-impl RecordId {
-    /// Not above any other.
-    pub(crate) const FIRST: Self = Self(0);
-}
-
 // === impl Store ===
 
 impl Store {
     /// `seed` makes hashes differ from process to process.
     pub(crate) fn new(seed: ReplicaId) -> Self {
-        let mut region = Region::default();
         Self {
-            records: Records::default(),
-            index: Index::new(&mut region),
-            region,
+            records: Records::new(seed),
             order: Order::new(),
-            seed: seed.bits(),
             sum: Sum::default(),
             exceptions: Exceptions::default(),
             deadlines: Deadlines::default(),
@@ -93,27 +65,25 @@ impl Store {
     }
 
     pub(crate) fn find(&self, key: &Key) -> Option<RecordId> {
-        let hash = key.borrow().seeded_hash(self.seed);
-        let meant = |id| self.records.key(RecordId(id)) == key.borrow();
-        self.index.find(&self.region, hash, meant).map(RecordId)
+        self.records.find(key.borrow())
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<Cow<'_, Entry>> {
-        Some(Cow::Borrowed(&self.records.record(self.find(key)?).entry))
+        Some(Cow::Owned(self.records.entry(self.find(key)?)))
     }
 
     /// The entry of a record, if the record still exists.
     pub(crate) fn entry(&self, id: RecordId) -> Option<Cow<'_, Entry>> {
-        Some(Cow::Borrowed(&self.records.get(id)?.entry))
+        self.records.contains(id).then(|| Cow::Owned(self.records.entry(id)))
     }
 
     pub(crate) fn key(&self, id: RecordId) -> Key {
-        self.records.record(id).key.clone()
+        self.records.key(id).to_key()
     }
 
     /// How many log slots name the record.
     pub(crate) fn slots(&self, id: RecordId) -> u32 {
-        self.records.record(id).slots
+        self.records.slots(id)
     }
 
     /// Changes one entry, made if need be, for which the log gets so many new slots. `seen` says what will have been
@@ -127,21 +97,31 @@ impl Store {
         seen: impl Fn(Dot) -> bool,
         change: impl FnOnce(&mut Entry) -> R,
     ) -> (Option<RecordId>, R) {
-        let id = self.find(key).unwrap_or_else(|| self.insert(key));
-        let Some(record) = self.records.get_mut(id) else { unreachable!("the index names records only") };
-        let before = record.entry.clone();
-        let result = change(&mut record.entry);
-        record.slots += slots;
-        let after = &record.entry;
-        if before != *after {
-            self.sum.replace(key, &before, after);
-            self.exceptions.replace(id, &before, after, seen);
-            self.deadlines.replace(id, &before, after);
-            self.owned.replace(id, &before, after);
-            self.usage.replace(key, &before, after);
-            self.feed.replace(key, &before, after);
+        let found = self.find(key);
+        let before = found.map_or_else(Entry::default, |id| self.records.entry(id));
+        let mut after = before.clone();
+        let result = change(&mut after);
+        let held = found.map_or(0, |id| self.slots(id)) + slots;
+        let id = match found {
+            None if held == 0 && after.is_void() => return (None, result),
+            None => self.insert(key, &after),
+            Some(id) => id,
+        };
+        if before != after {
+            if found.is_some() {
+                self.records.write(id, &after);
+            }
+            self.sum.replace(key, &before, &after);
+            self.exceptions.replace(id, &before, &after, seen);
+            self.deadlines.replace(id, &before, &after);
+            self.owned.replace(id, &before, &after);
+            self.usage.replace(key, &before, &after);
+            self.feed.replace(key, &before, &after);
         }
-        let keep = record.slots > 0 || !record.entry.is_void();
+        if slots > 0 {
+            self.records.set_slots(id, held);
+        }
+        let keep = held > 0 || !after.is_void();
         if !keep {
             self.remove(id);
         }
@@ -150,27 +130,31 @@ impl Store {
 
     /// The log gets one more slot that names the record.
     pub(crate) fn hold(&mut self, id: RecordId) {
-        if let Some(record) = self.records.get_mut(id) {
-            record.slots += 1;
-        }
+        self.records.set_slots(id, self.slots(id) + 1);
     }
 
     /// A log slot that named the record is gone. Says whether it was the last.
     pub(crate) fn release(&mut self, id: RecordId) -> bool {
-        let Some(record) = self.records.get_mut(id) else { return false };
-        record.slots = record.slots.saturating_sub(1);
-        let last = record.slots == 0;
-        if last && record.entry.is_void() {
+        if !self.records.contains(id) {
+            return false;
+        }
+        let slots = self.slots(id).saturating_sub(1);
+        self.records.set_slots(id, slots);
+        if slots == 0 && self.records.is_void(id) {
             self.remove(id);
         }
-        last
+        slots == 0
     }
 
     /// Forgets what the entry superseded, and the entry if nothing else is in it.
     pub(crate) fn purge(&mut self, id: RecordId) {
-        let Some(record) = self.records.get_mut(id) else { return };
-        record.entry.context = VersionVector::new();
-        if record.entry.is_void() && record.slots == 0 {
+        if !self.records.contains(id) {
+            return;
+        }
+        let mut entry = self.records.entry(id);
+        entry.context = VersionVector::new();
+        self.records.write(id, &entry);
+        if entry.is_void() && self.slots(id) == 0 {
             self.remove(id);
         }
     }
@@ -286,60 +270,18 @@ impl Store {
 
     fn from(&self, start: Bound<Key>) -> impl Iterator<Item = (Key, Cow<'_, Entry>)> {
         let ids = self.order.from(start.as_ref(), &|id| self.records.key(id));
-        ids.map(|id| self.records.record(id)).map(|record| (record.key.clone(), Cow::Borrowed(&record.entry)))
+        ids.map(|id| (self.key(id), Cow::Owned(self.records.entry(id))))
     }
 
-    fn insert(&mut self, key: &Key) -> RecordId {
-        let Self { records, region, index, order, seed, .. } = self;
-        let id = records.insert(Record { key: key.clone(), entry: Entry::default(), slots: 0 });
-        let key_of = |id| records.key(id);
-        index.insert(region, key.borrow().seeded_hash(*seed), id.0, |_, id| key_of(RecordId(id)).seeded_hash(*seed));
-        order.insert(id, &key_of);
+    fn insert(&mut self, key: &Key, entry: &Entry) -> RecordId {
+        let id = self.records.insert(key, entry);
+        self.order.insert(id, &|id| self.records.key(id));
         id
     }
 
     fn remove(&mut self, id: RecordId) {
-        let Self { records, region, index, order, seed, .. } = self;
-        let key = records.record(id).key.clone();
-        index.remove(region, key.borrow().seeded_hash(*seed), id.0);
-        order.remove(key.borrow(), &|id| records.key(id));
-        records.remove(id);
-    }
-}
-
-// === impl Records ===
-
-impl Records {
-    fn get(&self, id: RecordId) -> Option<&Record> {
-        self.records.get(id.0 as usize)?.as_ref()
-    }
-
-    fn get_mut(&mut self, id: RecordId) -> Option<&mut Record> {
-        self.records.get_mut(id.0 as usize)?.as_mut()
-    }
-
-    fn record(&self, id: RecordId) -> &Record {
-        let Some(record) = self.get(id) else { unreachable!("a void record was named") };
-        record
-    }
-
-    fn key(&self, id: RecordId) -> KeyRef<'_> {
-        self.record(id).key.borrow()
-    }
-
-    fn insert(&mut self, record: Record) -> RecordId {
-        let id = self.free.pop().unwrap_or(RecordId(self.records.len() as u32));
-        match self.records.get_mut(id.0 as usize) {
-            Some(place) => *place = Some(record),
-            None => self.records.push(Some(record)),
-        }
-        id
-    }
-
-    fn remove(&mut self, id: RecordId) {
-        if self.records.get_mut(id.0 as usize).and_then(Option::take).is_some() {
-            self.free.push(id);
-        }
+        self.order.remove(self.records.key(id), &|id| self.records.key(id));
+        self.records.remove(id);
     }
 }
 

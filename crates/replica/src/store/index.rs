@@ -98,6 +98,16 @@ impl Index {
         }
     }
 
+    /// Puts one number in the place of another, both of this hash.
+    pub(super) fn replace(&mut self, region: &mut Region, hash: u64, number: u32, by: u32) {
+        let page = self.page(hash);
+        match self.seek(region, page, hash, |it| it == number) {
+            Some((place, _)) => write_number(self.line_mut(region, page, place.line), place.slot, by),
+            None if self.crowd.remove(&(hash, number)) => drop(self.crowd.insert((hash, by))),
+            None => {}
+        }
+    }
+
     /// Removes a number.
     pub(super) fn remove(&mut self, region: &mut Region, hash: u64, number: u32) {
         let page = self.page(hash);
@@ -275,5 +285,22 @@ mod tests {
     #[test]
     fn colliding_hashes_cost_time_and_no_number() {
         keeps_what_is_in_it(|number| u64::from(number % 7) << 60 | u64::from(number % 5));
+    }
+
+    #[test]
+    fn a_replaced_number_is_found_in_the_place_of_the_other() {
+        let mut region = Region::default();
+        let mut index = Index::new(&mut region);
+        let hash_of = |_: &Region, _| 5;
+        for number in 0..1_000 {
+            index.insert(&mut region, 5, number, hash_of);
+        }
+        for number in 0..1_000 {
+            index.replace(&mut region, 5, number, number + 1_000);
+        }
+        for number in 0..1_000 {
+            assert_eq!(index.find(&region, 5, |it| it == number), None);
+            assert_eq!(index.find(&region, 5, |it| it == number + 1_000), Some(number + 1_000));
+        }
     }
 }

@@ -1,0 +1,291 @@
+//! Records: where each key and its entry are.
+//!
+//! ```text
+//! block: [id: 4][size: 2][log slots: 1][shape of the entry: 1][key's length: 1 or 3][key][entry]
+//! ```
+//!
+//! What is too large for a block, or has too many parts, is an odd entry: it stays as it is, and the block has its number.
+
+use std::collections::BTreeMap;
+
+use crate::key::KeyRef;
+use crate::store::arena::{Arena, HEAD_BYTES, Position};
+use crate::store::codec::{self, ODD, VOID};
+use crate::store::index::Index;
+use crate::store::name::Names;
+use crate::store::region::Region;
+use crate::store::slab::Slab;
+use crate::{Entry, Key, ReplicaId};
+
+const SLOTS_AT: usize = HEAD_BYTES;
+const SHAPE_AT: usize = SLOTS_AT + 1;
+const KEY_AT: usize = SHAPE_AT + 1;
+
+/// More log slots than a byte can say.
+const MANY: u8 = u8::MAX;
+
+/// A key's length that takes two bytes more.
+const LONG: u8 = u8::MAX;
+
+/// By so much of what there is, the list of places grows: to double it could double what it takes.
+const GROWTH_PART: usize = 16;
+
+/// Names a record of one store; void once the record is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RecordId(pub(super) u32);
+
+/// All records.
+#[derive(Debug)]
+pub(super) struct Records {
+    region: Region,
+    index: Index,
+    arena: Arena,
+    /// By id.
+    places: Vec<Position>,
+    free: Vec<RecordId>,
+    names: Names,
+    odd: Slab<Box<Entry>>,
+    /// Log slots of records with more than a byte can say.
+    many: BTreeMap<RecordId, u32>,
+    seed: u64,
+    /// An entry on its way into a block.
+    scratch: Vec<u8>,
+}
+
+/// A block taken apart.
+#[derive(Clone, Copy, Debug)]
+struct Block<'a> {
+    size: usize,
+    slots: u8,
+    shape: u8,
+    key: &'a [u8],
+    entry: &'a [u8],
+}
+
+// === impl RecordId ===
+
+impl RecordId {
+    /// Not above any other.
+    pub(crate) const FIRST: Self = Self(0);
+}
+
+// === impl Records ===
+
+impl Records {
+    /// `seed` makes hashes differ from process to process.
+    pub(super) fn new(seed: ReplicaId) -> Self {
+        let mut region = Region::default();
+        // In this order: no block may be at the region's very beginning.
+        let index = Index::new(&mut region);
+        let arena = Arena::new(&mut region);
+        Self {
+            region,
+            index,
+            arena,
+            places: Vec::new(),
+            free: Vec::new(),
+            names: Names::default(),
+            odd: Slab::default(),
+            many: BTreeMap::new(),
+            seed: seed.bits(),
+            scratch: Vec::new(),
+        }
+    }
+
+    pub(super) fn find(&self, key: KeyRef<'_>) -> Option<RecordId> {
+        let meant = |position| self.block_at(Position::from_bits(position)).key == key.as_bytes();
+        let position = self.index.find(&self.region, key.seeded_hash(self.seed), meant)?;
+        Some(Arena::head(self.region.at(Position::from_bits(position).offset())).0)
+    }
+
+    /// Whether there is such a record.
+    pub(super) fn contains(&self, id: RecordId) -> bool {
+        self.places.get(id.0 as usize).is_some_and(|position| *position != Position::NONE)
+    }
+
+    pub(super) fn key(&self, id: RecordId) -> KeyRef<'_> {
+        KeyRef::stored(self.block(id).key)
+    }
+
+    pub(super) fn entry(&self, id: RecordId) -> Entry {
+        let block = self.block(id);
+        match block.shape {
+            ODD => self.odd.get(block.number()).map(|entry| (**entry).clone()).unwrap_or_default(),
+            shape => codec::decode(shape, block.entry, &self.names),
+        }
+    }
+
+    /// Whether nothing is in the record's entry.
+    pub(super) fn is_void(&self, id: RecordId) -> bool {
+        self.block(id).shape == VOID
+    }
+
+    /// How many log slots name the record.
+    pub(super) fn slots(&self, id: RecordId) -> u32 {
+        match self.block(id).slots {
+            MANY => self.many.get(&id).copied().unwrap_or_default(),
+            slots => u32::from(slots),
+        }
+    }
+
+    pub(super) fn set_slots(&mut self, id: RecordId, slots: u32) {
+        let offset = self.places[id.0 as usize].offset();
+        let byte = &mut self.region.at_mut(offset)[SLOTS_AT];
+        if *byte == MANY {
+            self.many.remove(&id);
+        }
+        *byte = u8::try_from(slots).unwrap_or(MANY);
+        if *byte == MANY {
+            self.many.insert(id, slots);
+        }
+    }
+
+    /// Adds a record for a key that has none.
+    pub(super) fn insert(&mut self, key: &Key, entry: &Entry) -> RecordId {
+        let id = self.free.pop().unwrap_or_else(|| self.new_id());
+        let (shape, bytes) = self.encode(entry);
+        let position = self.add_block(id, key.as_bytes(), codec::room(shape, bytes.len()));
+        self.fill(position, 0, shape, &bytes);
+        self.scratch = bytes;
+        self.places[id.0 as usize] = position;
+        let seed = self.seed;
+        let hash_of = |region: &Region, position| {
+            let block = Block::of(region.at(Position::from_bits(position).offset()));
+            KeyRef::stored(block.key).seeded_hash(seed)
+        };
+        self.index.insert(&mut self.region, key.borrow().seeded_hash(seed), position.bits(), hash_of);
+        id
+    }
+
+    /// Puts another entry in the place of a record's.
+    pub(super) fn write(&mut self, id: RecordId, entry: &Entry) {
+        let (shape, bytes) = self.encode(entry);
+        self.release(id);
+        self.place(id, shape, &bytes);
+        self.scratch = bytes;
+        self.reclaim();
+    }
+
+    /// Removes a record; there are no log slots that name it.
+    pub(super) fn remove(&mut self, id: RecordId) {
+        self.release(id);
+        self.set_slots(id, 0);
+        let position = std::mem::replace(&mut self.places[id.0 as usize], Position::NONE);
+        let hash = KeyRef::stored(self.block_at(position).key).seeded_hash(self.seed);
+        self.index.remove(&mut self.region, hash, position.bits());
+        self.arena.remove(&mut self.region, position);
+        self.free.push(id);
+        self.reclaim();
+    }
+
+    /// Writes an entry into the record's block, or into another if it does not fit or would waste half of it.
+    fn place(&mut self, id: RecordId, shape: u8, bytes: &[u8]) {
+        let old = self.places[id.0 as usize];
+        let block = self.block_at(old);
+        let (size, slots) = (block.size, block.slots);
+        let start = size - block.entry.len();
+        let needed = start + bytes.len();
+        let mut position = old;
+        if needed > size || needed < size / 2 {
+            let key = block.key.to_vec();
+            position = self.add_block(id, &key, codec::room(shape, bytes.len()));
+            let hash = KeyRef::stored(&key).seeded_hash(self.seed);
+            self.index.replace(&mut self.region, hash, old.bits(), position.bits());
+            self.arena.remove(&mut self.region, old);
+            self.places[id.0 as usize] = position;
+        }
+        self.fill(position, slots, shape, bytes);
+    }
+
+    /// The entry's shape and bytes; give the bytes back as `scratch`.
+    fn encode(&mut self, entry: &Entry) -> (u8, Vec<u8>) {
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        let shape = codec::encode(entry, &mut self.names, &mut bytes).unwrap_or_else(|| {
+            bytes.extend_from_slice(&self.odd.insert(Box::new(entry.clone())).to_le_bytes());
+            ODD
+        });
+        (shape, bytes)
+    }
+
+    /// A block with a key and room for an entry.
+    fn add_block(&mut self, id: RecordId, key: &[u8], entry: usize) -> Position {
+        let short = u8::try_from(key.len()).ok().filter(|len| *len != LONG);
+        let start = KEY_AT + if short.is_some() { 1 } else { 3 };
+        let position = self.arena.add(&mut self.region, id, start + key.len() + entry);
+        let block = self.region.at_mut(position.offset());
+        block[KEY_AT] = short.unwrap_or(LONG);
+        if short.is_none() {
+            block[KEY_AT + 1..start].copy_from_slice(&(key.len() as u16).to_le_bytes());
+        }
+        block[start..start + key.len()].copy_from_slice(key);
+        position
+    }
+
+    /// Writes into a block that has room.
+    fn fill(&mut self, position: Position, slots: u8, shape: u8, entry: &[u8]) {
+        let bytes = self.region.at_mut(position.offset());
+        let block = Block::of(bytes);
+        let start = block.size - block.entry.len();
+        bytes[SLOTS_AT] = slots;
+        bytes[SHAPE_AT] = shape;
+        bytes[start..start + entry.len()].copy_from_slice(entry);
+    }
+
+    /// What the record's entry holds elsewhere is given back.
+    fn release(&mut self, id: RecordId) {
+        let block = Block::of(self.region.at(self.places[id.0 as usize].offset()));
+        match block.shape {
+            ODD => self.odd.remove(block.number()),
+            shape => codec::release(shape, block.entry, &mut self.names),
+        }
+    }
+
+    /// Wins back memory of what is no more, a little at a time.
+    fn reclaim(&mut self) {
+        if !self.arena.wants_emptying() {
+            return;
+        }
+        for (id, from, to) in self.arena.empty_one(&mut self.region) {
+            self.places[id.0 as usize] = to;
+            let hash = self.key(id).seeded_hash(self.seed);
+            self.index.replace(&mut self.region, hash, from.bits(), to.bits());
+        }
+    }
+
+    fn new_id(&mut self) -> RecordId {
+        if self.places.len() == self.places.capacity() {
+            self.places.reserve_exact(self.places.len() / GROWTH_PART + GROWTH_PART);
+        }
+        self.places.push(Position::NONE);
+        RecordId((self.places.len() - 1) as u32)
+    }
+
+    fn block(&self, id: RecordId) -> Block<'_> {
+        debug_assert!(self.contains(id), "a void record was named");
+        self.block_at(self.places[id.0 as usize])
+    }
+
+    fn block_at(&self, position: Position) -> Block<'_> {
+        Block::of(self.region.at(position.offset()))
+    }
+}
+
+// === impl Block ===
+
+impl<'a> Block<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        let (_, size) = Arena::head(bytes);
+        let (start, len) = match bytes[KEY_AT] {
+            LONG => (KEY_AT + 3, usize::from(u16::from_le_bytes([bytes[KEY_AT + 1], bytes[KEY_AT + 2]]))),
+            len => (KEY_AT + 1, usize::from(len)),
+        };
+        let (key, entry) = bytes[start..size].split_at(len);
+        Self { size, slots: bytes[SLOTS_AT], shape: bytes[SHAPE_AT], key, entry }
+    }
+
+    /// The number of an odd entry.
+    fn number(self) -> u32 {
+        self.entry.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    }
+}
