@@ -96,9 +96,6 @@ impl Entry {
         let gone: Vec<Version> = self.versions.extract_if(.., |version| which(version)).collect();
         for version in &gone {
             self.context.raise(version.dot.replica, version.dot.counter);
-            if let Some(owner) = version.owner.as_ref().filter(|_| active(Mutant::OwnerDotInContext)) {
-                self.context.raise(owner.dot.replica, owner.dot.counter);
-            }
         }
         gone
     }

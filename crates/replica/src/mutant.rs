@@ -96,8 +96,6 @@ mutants! {
     AdopterFromStaleList,
     /// An adopter goes on under the token of the owner before it.
     AdopterKeepsToken,
-    /// The dots of ownerships are put into contexts, where they cover versions that nobody has superseded.
-    OwnerDotInContext,
     /// A claim that meets a put is forgotten.
     ClaimLosesToPut,
     /// Ranges end inside batches.

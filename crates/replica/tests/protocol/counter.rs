@@ -29,7 +29,7 @@ fn done(world: &mut World, at: ReplicaId, operation: Operation) -> Answer {
 }
 
 #[test]
-fn increments_that_meet_are_all_counted() {
+pub(crate) fn increments_that_meet_are_all_counted() {
     let (mut world, [a, b, c]) = World::group(roomy());
     done(&mut world, a, put("10"));
     world.settle();
@@ -44,7 +44,7 @@ fn increments_that_meet_are_all_counted() {
 }
 
 #[test]
-fn a_put_starts_a_counter_anew_but_for_who_adds_at_the_same_time() {
+pub(crate) fn a_put_starts_a_counter_anew_but_for_who_adds_at_the_same_time() {
     let (mut world, [a, b]) = World::group(roomy());
     done(&mut world, a, Operation::Increment(1));
     done(&mut world, b, Operation::Increment(20));
@@ -63,7 +63,7 @@ fn a_put_starts_a_counter_anew_but_for_who_adds_at_the_same_time() {
 }
 
 #[test]
-fn what_cannot_be_added_to_stays_as_it_is() {
+pub(crate) fn what_cannot_be_added_to_stays_as_it_is() {
     let (mut world, [a]) = World::group(roomy());
     for (held, by, refusal) in [
         ("text", 1, Refusal::NotAnInteger),
@@ -84,7 +84,7 @@ fn what_cannot_be_added_to_stays_as_it_is() {
 }
 
 #[test]
-fn one_replicas_part_may_not_overflow_although_the_sum_would_fit() {
+pub(crate) fn one_replicas_part_may_not_overflow_although_the_sum_would_fit() {
     let (mut world, [a, b]) = World::group(roomy());
     done(&mut world, a, Operation::Increment(i64::MAX));
     done(&mut world, b, Operation::Increment(-10));
@@ -95,7 +95,7 @@ fn one_replicas_part_may_not_overflow_although_the_sum_would_fit() {
 }
 
 #[test]
-fn a_counter_keeps_its_deadline_when_it_is_added_to() {
+pub(crate) fn a_counter_keeps_its_deadline_when_it_is_added_to() {
     let (mut world, [a, b]) = World::group(roomy());
     let deadline = world.now + 100_000;
     done(&mut world, a, Operation::Increment(1));
@@ -112,7 +112,7 @@ fn a_counter_keeps_its_deadline_when_it_is_added_to() {
 }
 
 #[test]
-fn the_deadline_of_a_counter_to_which_others_have_added_cannot_be_changed() {
+pub(crate) fn the_deadline_of_a_counter_to_which_others_have_added_cannot_be_changed() {
     let (mut world, [a, b]) = World::group(roomy());
     done(&mut world, a, put("5"));
     done(&mut world, a, Operation::Increment(1));
@@ -140,7 +140,7 @@ fn visitor(world: &mut World, by: i64) {
 }
 
 #[test]
-fn what_a_retired_replica_has_added_is_taken_over_by_the_oldest_alone() {
+pub(crate) fn what_a_retired_replica_has_added_is_taken_over_by_the_oldest_alone() {
     let (mut world, [a, b]) = World::group(roomy());
     visitor(&mut world, 100);
     done(&mut world, b, Operation::Increment(1));
@@ -157,7 +157,7 @@ fn what_a_retired_replica_has_added_is_taken_over_by_the_oldest_alone() {
 }
 
 #[test]
-fn the_oldest_takes_over_with_somebodys_increment_when_there_is_too_much() {
+pub(crate) fn the_oldest_takes_over_with_somebodys_increment_when_there_is_too_much() {
     let (mut world, [a, b]) = World::group(roomy());
     for _ in 0..33 {
         visitor(&mut world, 10);
@@ -171,7 +171,7 @@ fn the_oldest_takes_over_with_somebodys_increment_when_there_is_too_much() {
 }
 
 #[test]
-fn a_deleted_counter_does_not_come_back_without_an_increment() {
+pub(crate) fn a_deleted_counter_does_not_come_back_without_an_increment() {
     let (mut world, [a, b]) = World::group(roomy());
     for _ in 0..33 {
         visitor(&mut world, 10);

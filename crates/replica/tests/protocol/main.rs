@@ -16,10 +16,13 @@ mod input;
 mod join;
 mod listing;
 mod liveness;
+#[cfg(feature = "mutants")]
+mod mutant;
 mod operation;
 mod ownership;
 mod restart;
 mod seeds;
+mod subscription;
 mod tombstone;
 mod transfer;
 mod window;

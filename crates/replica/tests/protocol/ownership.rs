@@ -1,14 +1,16 @@
 //! Invariant: with stable membership, each owned key ends with exactly one owner, and that owner is a member. No two
 //! replicas ever get the same fencing token, and an owner's is above those of all that it follows.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use baton_replica::{
-    Answer, Condition, Handover, MapName, MemberPhase, OnDeparture, Operation, Refusal, ReplicaId, Token, Value,
+    Answer, Condition, Handover, Key, MapName, MemberPhase, OnDeparture, Operation, Refusal, ReplicaId, Token, Value,
     WriteError,
 };
+use proptest::prelude::*;
 
-use crate::harness::{World, key, roomy};
+use crate::harness::{Chances, Schedule, World, drive, key, roomy, schedules};
 
 fn put(text: &str) -> Operation {
     Operation::Put { value: Value { content_type: "".into(), body: text.to_owned().into() }, expires_at: None }
@@ -35,7 +37,7 @@ fn token(world: &World, at: ReplicaId) -> Option<Token> {
 }
 
 #[test]
-fn whoever_has_been_followed_is_refused_by_its_token() {
+pub(crate) fn whoever_has_been_followed_is_refused_by_its_token() {
     let (mut world, [a, b]) = World::group(roomy());
     done(&mut world, a, put("session"));
     let first = claim(&mut world, a);
@@ -52,7 +54,7 @@ fn whoever_has_been_followed_is_refused_by_its_token() {
 }
 
 #[test]
-fn a_claim_of_what_is_free_fails_once_somebody_has_it() {
+pub(crate) fn a_claim_of_what_is_free_fails_once_somebody_has_it() {
     let (mut world, [a]) = World::group(roomy());
     assert_eq!(
         world.write(a, &key("k"), Condition::Always, Operation::Claim),
@@ -68,7 +70,7 @@ fn a_claim_of_what_is_free_fails_once_somebody_has_it() {
 }
 
 #[test]
-fn two_claims_in_the_same_millisecond_get_different_tokens_and_one_owner() {
+pub(crate) fn two_claims_in_the_same_millisecond_get_different_tokens_and_one_owner() {
     let (mut world, [a, b, c]) = World::group(roomy());
     done(&mut world, b, put("session"));
     world.settle();
@@ -89,7 +91,7 @@ fn two_claims_in_the_same_millisecond_get_different_tokens_and_one_owner() {
 }
 
 #[test]
-fn a_token_is_above_one_that_was_given_by_a_clock_ahead_for_a_key_that_is_no_more() {
+pub(crate) fn a_token_is_above_one_that_was_given_by_a_clock_ahead_for_a_key_that_is_no_more() {
     let (mut world, [a, b]) = World::group(roomy());
     assert!(world.nodes[&a].skew > world.nodes[&b].skew);
     done(&mut world, a, put("first"));
@@ -101,7 +103,7 @@ fn a_token_is_above_one_that_was_given_by_a_clock_ahead_for_a_key_that_is_no_mor
 }
 
 #[test]
-fn a_newcomer_knows_the_highest_token_of_what_was_deleted_before_it_came() {
+pub(crate) fn a_newcomer_knows_the_highest_token_of_what_was_deleted_before_it_came() {
     let (mut world, [a, b]) = World::group(roomy());
     done(&mut world, a, put("first"));
     let first = claim(&mut world, a);
@@ -117,7 +119,7 @@ fn a_newcomer_knows_the_highest_token_of_what_was_deleted_before_it_came() {
 }
 
 #[test]
-fn a_claim_survives_a_put_that_has_not_seen_it() {
+pub(crate) fn a_claim_survives_a_put_that_has_not_seen_it() {
     let (mut world, [a, b, c]) = World::group(roomy());
     done(&mut world, a, put("one"));
     let first = claim(&mut world, a);
@@ -132,7 +134,7 @@ fn a_claim_survives_a_put_that_has_not_seen_it() {
 }
 
 #[test]
-fn a_key_that_is_deleted_and_put_anew_does_not_get_its_old_owner_back() {
+pub(crate) fn a_key_that_is_deleted_and_put_anew_does_not_get_its_old_owner_back() {
     let (mut world, [a, b]) = World::group(roomy());
     done(&mut world, a, put("one"));
     claim(&mut world, a);
@@ -144,7 +146,7 @@ fn a_key_that_is_deleted_and_put_anew_does_not_get_its_old_owner_back() {
 }
 
 #[test]
-fn what_a_leaver_owns_is_adopted_and_confirmed_by_survivors() {
+pub(crate) fn what_a_leaver_owns_is_adopted_and_confirmed_by_survivors() {
     let (mut world, [a, b, c]) = World::group(roomy());
     let names: Vec<String> = (0..20).map(|number| number.to_string()).collect();
     for name in &names {
@@ -172,7 +174,7 @@ fn what_a_leaver_owns_is_adopted_and_confirmed_by_survivors() {
 }
 
 #[test]
-fn only_the_owner_confirms() {
+pub(crate) fn only_the_owner_confirms() {
     let (mut world, [a, b]) = World::group(roomy());
     done(&mut world, a, put("session"));
     claim(&mut world, a);
@@ -182,7 +184,7 @@ fn only_the_owner_confirms() {
 }
 
 #[test]
-fn a_key_whose_adopter_crashes_finds_another() {
+pub(crate) fn a_key_whose_adopter_crashes_finds_another() {
     let (mut world, [a, b, c]) = World::group(roomy());
     done(&mut world, a, put("session"));
     let first = claim(&mut world, a);
@@ -200,7 +202,7 @@ fn a_key_whose_adopter_crashes_finds_another() {
 }
 
 #[test]
-fn a_put_with_the_register_of_one_who_is_gone_is_adopted_again() {
+pub(crate) fn a_put_with_the_register_of_one_who_is_gone_is_adopted_again() {
     let (mut world, [a, b, c]) = World::group(roomy());
     done(&mut world, a, put("session"));
     claim(&mut world, a);
@@ -221,7 +223,7 @@ fn a_put_with_the_register_of_one_who_is_gone_is_adopted_again() {
 }
 
 #[test]
-fn a_map_may_keep_or_release_what_its_members_leave() {
+pub(crate) fn a_map_may_keep_or_release_what_its_members_leave() {
     for (policy, remains) in [(OnDeparture::Keep, true), (OnDeparture::Release, false)] {
         let (mut world, [a, b]) = World::group(roomy());
         done(&mut world, a, put("presence"));
@@ -236,5 +238,80 @@ fn a_map_may_keep_or_release_what_its_members_leave() {
         let read = world.shard(b).get(&key("k"), world.now).expect("live");
         assert_eq!(read.is_some(), remains);
         assert_eq!(read.and_then(|read| read.owner?.replica), None);
+    }
+}
+
+/// Every token that anybody has seen, and the key that it is for.
+#[derive(Debug, Default)]
+struct Tokens(BTreeMap<Token, Key>);
+
+impl Tokens {
+    fn act(&mut self, world: &mut World, at: ReplicaId, key: &Key, choice: u8) {
+        let operation = match choice % 12 {
+            0..3 => put(&choice.to_string()),
+            3 => Operation::Delete,
+            4 => Operation::Release,
+            5 => Operation::Confirm,
+            6 => Operation::Increment(1),
+            7..9 => {
+                world.adopt(at);
+                return;
+            }
+            _ => Operation::Claim,
+        };
+        let seen = visible(world, at).map(|(token, _)| token).max();
+        let done = world.write(at, key, Condition::Always, operation);
+        if let Ok(Answer::Token(token)) = done.map(|done| done.answer) {
+            assert!(Some(token) > seen, "{at} was given a token that is not above what it had seen");
+            assert!(self.0.insert(token, key.clone()).is_none(), "{at} was given a token that was given before");
+        }
+    }
+
+    /// A token is of one key, and of the replica that became its owner with it.
+    fn check(&mut self, world: &World) {
+        for at in world.ids() {
+            for (token, key) in visible(world, at) {
+                let first = self.0.entry(token).or_insert_with(|| key.clone());
+                assert_eq!(*first, key, "{token} is of two keys");
+            }
+        }
+    }
+}
+
+/// The tokens of the owners that a replica sees.
+fn visible(world: &World, at: ReplicaId) -> impl Iterator<Item = (Token, Key)> {
+    world.shard(at).entries().filter_map(|(key, entry)| {
+        let owner = *entry.owner()?;
+        assert!(owner.replica.is_none_or(|by| by == owner.dot.replica), "an owner that somebody else has named");
+        Some((Token::of(&owner)?, key))
+    })
+}
+
+fn check(schedule: &Schedule) {
+    let tokens = std::cell::RefCell::new(Tokens::default());
+    let world = drive(
+        schedule,
+        |world, at, key, choice| tokens.borrow_mut().act(world, at, key, choice),
+        |world| tokens.borrow_mut().check(world),
+    );
+    let seen = |at| visible(&world, at).map(|(token, key)| (key, token)).collect::<BTreeMap<_, _>>();
+    let staying: Vec<ReplicaId> = world.nodes.iter().filter(|(_, node)| !node.sealed).map(|(id, _)| *id).collect();
+    for at in &staying {
+        assert_eq!(seen(*at), seen(staying[0]), "{at} and {} differ", staying[0]);
+    }
+    for (key, token) in seen(staying[0]) {
+        let phase = world.nodes.get(&token.by).map(|node| node.phase);
+        assert_eq!(phase, Some(MemberPhase::Active), "{key:?} is owned by {}", token.by);
+    }
+}
+
+proptest! {
+    #![proptest_config(crate::harness::config(192))]
+
+    #[test]
+    fn every_owned_key_ends_with_one_owner_who_is_a_member(
+        schedule in schedules(Chances { put: 16, delete: 16, spawn: 4, leave: 4, ..Chances::EVERYTHING }, 240),
+    ) {
+        check(&schedule);
     }
 }

@@ -1,0 +1,31 @@
+//! Breaking a rule of the operations breaks the test that names it.
+
+use std::panic::catch_unwind;
+
+use baton_replica::{Mutant, with_mutant};
+
+use crate::{counter, operation, ownership};
+
+/// Each mutant and a test that must fail with it.
+const CAUGHT: [(Mutant, fn()); 12] = [
+    (Mutant::InitOverwrites, operation::a_default_loses_to_a_value_that_was_put_before_it_and_comes_later),
+    (Mutant::TakeWithoutOwnDot, operation::a_take_leaves_its_own_dot_as_a_delete_does),
+    (Mutant::TouchIsNewer, operation::a_touch_does_not_win_over_a_newer_value),
+    (Mutant::BatchTorn, operation::peers_see_all_of_a_batch_or_none_of_it),
+    (Mutant::ExpiryWithoutContext, operation::what_expires_leaves_its_dot_as_if_everybody_had_deleted_it),
+    (Mutant::CounterAbsorbedByYounger, counter::what_a_retired_replica_has_added_is_taken_over_by_the_oldest_alone),
+    (Mutant::CounterAbsorbsTheLiving, counter::what_a_retired_replica_has_added_is_taken_over_by_the_oldest_alone),
+    (Mutant::TokenReused, ownership::a_token_is_above_one_that_was_given_by_a_clock_ahead_for_a_key_that_is_no_more),
+    (Mutant::TokenReused, ownership::a_newcomer_knows_the_highest_token_of_what_was_deleted_before_it_came),
+    (Mutant::AdopterFromStaleList, ownership::a_key_whose_adopter_crashes_finds_another),
+    (Mutant::AdopterKeepsToken, ownership::a_key_whose_adopter_crashes_finds_another),
+    (Mutant::ClaimLosesToPut, ownership::a_claim_survives_a_put_that_has_not_seen_it),
+];
+
+#[test]
+fn every_broken_rule_is_noticed() {
+    for (mutant, test) in CAUGHT {
+        assert!(catch_unwind(test).is_ok(), "{mutant:?}'s test fails by itself");
+        assert!(catch_unwind(|| with_mutant(Some(mutant), test)).is_err(), "{mutant:?} is not noticed");
+    }
+}
