@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_replica::{Action, Budget, Lifecycle, MemberPhase, Need, Outcome, Progress, ReplicaId, VersionVector};
+use baton_replica::{Action, Budget, Lifecycle, MemberPhase, Need, Outcome, Progress, ReplicaId, Shard, VersionVector};
 use baton_wire::directory::handoff_report::Stage;
 use futures_util::future::select_all;
 use tokio::sync::{mpsc, oneshot};
@@ -244,7 +244,7 @@ impl Departure {
 impl Engine {
     /// How far the given clocks, one a shard, are handed off.
     fn progress(&self, clocks: &[VersionVector], need: Need) -> Progress {
-        if clocks.iter().all(VersionVector::is_empty) {
+        if (0..clocks.len()).all(|index| self.inspect(index, Shard::holds_nothing)) {
             return Progress::Nothing;
         }
         let covered = |(index, clock)| self.inspect(index, |shard| shard.coverage(clock, need).covered);

@@ -2,6 +2,7 @@
 
 use crate::mutant::{Mutant, active};
 use crate::shard::Shard;
+use crate::shard::link::PeerState;
 use crate::{Dot, ReplicaId, VersionVector};
 
 /// How many other members must acknowledge a write. Only members that are Active and not leaving count.
@@ -85,6 +86,11 @@ impl Shard {
         self.roster.survivors().count() as u32
     }
 
+    /// Whether there is nothing to hand off: no write was seen, and nothing is left of those whose writers are retired.
+    pub fn holds_nothing(&self) -> bool {
+        self.is_joining() || (self.clock.is_empty() && self.store.len() == 0)
+    }
+
     /// Whether survivors cover everything up to a clock: enough of them acknowledged all of it, knowing that this
     /// replica leaves and while they were not leaving themselves; and no origin vouches alone for its own writes while
     /// there is another survivor.
@@ -94,15 +100,16 @@ impl Shard {
         // A giver whose link is down may have crashed: its acknowledgement is void until it is heard of again.
         let acked = |id: ReplicaId, clock: &VersionVector| {
             let up = |link: bool| link || active(Mutant::UnlinkedGiverCounted);
-            self.peers.get(&id).is_some_and(|peer| up(peer.link.is_some()) && peer.counted.covers_all(clock))
+            let counts = |peer: &PeerState| peer.vouches && peer.counted.covers_all(clock);
+            self.peers.get(&id).is_some_and(|peer| up(peer.link.is_some()) && counts(peer))
         };
-        // What retired replicas wrote is settled: every member has it.
+        // What retired replicas wrote is settled: every member has it, and there must be one.
         let mut clock = clock.clone();
         clock.retain(|id| self.roster.lists(id));
         let clock = &clock;
         let survivors: Vec<Survivor> =
             self.roster.survivors().map(|replica| Survivor { replica, covers: acked(replica, clock) }).collect();
-        if clock.is_empty() {
+        if clock.is_empty() && self.holds_nothing() {
             return Coverage { covered: true, survivors };
         }
         let count = need.count(survivors.len());

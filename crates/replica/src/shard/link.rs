@@ -14,6 +14,9 @@ pub(super) struct PeerState {
     pub(super) acked: VersionVector,
     /// Of that, what it acknowledged knowing that this replica is leaving and while it was not leaving itself.
     pub(super) counted: VersionVector,
+    /// Whether any acknowledgement was counted: of what retired replicas wrote, no clock says anything, but whoever has
+    /// state has it.
+    pub(super) vouches: bool,
     /// Whether it has ever said what it holds; a replica without state says nothing.
     pub(super) holds_state: bool,
     /// The link, when one is up.

@@ -25,6 +25,15 @@ impl Shard {
         if self.roster.version().is_some() && !member {
             return Err(ProtocolError::NoMember(from));
         }
+        let effects = self.receive(from, message, now)?;
+        if self.unpurged.is_due() {
+            // What comes twice brings back what was purged.
+            self.forget_stable();
+        }
+        Ok(effects)
+    }
+
+    fn receive(&mut self, from: ReplicaId, message: ShardMessage, now: u64) -> Result<Effects, ProtocolError> {
         match message {
             ShardMessage::Applied(applied) => self.handle_applied(from, applied),
             ShardMessage::Range(range) => self.handle_range(from, range, now),
@@ -77,6 +86,7 @@ impl Shard {
         let counts = heard && (!applied.leaving || active(Mutant::LeaversCountEachOther));
         if counts {
             peer.counted.join(&applied.clock);
+            peer.vouches = true;
         }
         if applied.leaving {
             peer.hear_leaving();

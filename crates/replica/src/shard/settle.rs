@@ -37,8 +37,8 @@ impl Shard {
     /// Up to which of its writes a replica that is gone is settled here, for the present set of members. When all
     /// members say the same, it may be retired.
     pub fn settled(&self, origin: ReplicaId) -> Option<u64> {
-        let round = self.roster.round();
-        self.settling.get(&origin).filter(|settling| settling.round == round).and_then(|settling| settling.settled)
+        // Every roster has renewed the rounds.
+        self.settling.get(&origin)?.settled
     }
 
     /// Starts over where the set of members has changed, and forgets what is retired.
@@ -62,7 +62,8 @@ impl Shard {
         if self.is_joining() || self.settling.is_empty() {
             return None;
         }
-        let link = self.peers.get(&peer)?.link.as_ref()?;
+        // A peer that has no state yet could not take it, and would never hear it again.
+        let link = self.peers.get(&peer).filter(|peer| peer.holds_state)?.link.as_ref()?;
         let due = |(origin, settling): (&ReplicaId, &Settling)| {
             let told = link.told_of.get(origin).filter(|told| told.round == settling.round);
             let fresh = Told { round: settling.round, after: None, done: false };

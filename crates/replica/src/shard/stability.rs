@@ -24,6 +24,11 @@ impl Unpurged {
         self.due.insert(id);
     }
 
+    /// Whether there is something to look at.
+    pub(super) fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     fn wait_for(&mut self, dot: Dot, id: RecordId) {
         self.waiting.entry(dot.replica).or_default().insert((dot.counter, id));
     }

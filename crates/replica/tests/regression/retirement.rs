@@ -17,7 +17,7 @@ fn what_a_retired_replica_wrote_is_no_exception_when_it_is_overwritten() {
     world.settle();
     let retired = Rc::new(list(1_000, &[(a, MemberPhase::Active), (b, MemberPhase::Active)]));
     for id in [a, b] {
-        assert!(world.shard(id).settled(gone).is_some());
+        assert!(world.shard(id).settled(gone).is_some() || !world.shard(id).roster().lists(gone));
         world.node(id).take(&retired);
         assert_eq!(world.shard(id).clock().get(gone), 0);
     }

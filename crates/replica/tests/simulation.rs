@@ -1,0 +1,138 @@
+//! What the simulation has found, each in the fewest steps that show it.
+
+use baton_replica::{
+    Condition, Key, Limits, LinkId, MapName, Member, MemberPhase, Membership, MembershipVersion, Need, ReplicaId,
+    Roster, Settings, Shard, ShardMessage, Value,
+};
+
+const NOW: u64 = 1_000_000;
+const LINK: LinkId = LinkId(1);
+const NEED: Need = Need { acks: 1, level: 0 };
+/// A small group has no more to say than that.
+const MOST_ROUNDS: usize = 64;
+
+/// A member was told what the others hold of one that is gone while it had no state yet, could not take it, and was never
+/// told again: nobody could be retired.
+#[test]
+fn a_joining_member_hears_of_the_gone_when_it_has_the_state() {
+    let list = list(1, &[(1, MemberPhase::Active), (2, MemberPhase::Joining), (3, MemberPhase::Gone)]);
+    let (mut holder, mut joiner) = (shard(1, &list), shard(2, &list));
+    holder.start_empty();
+    link(&mut holder, &mut joiner);
+    exchange(&mut holder, &mut joiner);
+    assert!(!joiner.is_joining());
+    assert_eq!((holder.settled(id(3)), joiner.settled(id(3))), (Some(0), Some(0)));
+}
+
+/// A range that came twice brought back a context that had been purged, and nothing that came later took it away.
+#[test]
+fn a_range_that_comes_twice_leaves_no_context_behind() {
+    let list = list(1, &[(1, MemberPhase::Active), (2, MemberPhase::Active)]);
+    let (mut a, mut b) = (shard(1, &list), shard(2, &list));
+    a.start_empty();
+    b.start_empty();
+    link(&mut a, &mut b);
+    put(&mut a);
+    exchange(&mut a, &mut b);
+    put(&mut a);
+    let range = a.poll_transmit(id(2), LINK).expect("the second write");
+    assert!(matches!(range, ShardMessage::Range(_)));
+    b.handle(id(1), LINK, range.clone(), NOW).expect("taken");
+    exchange(&mut a, &mut b);
+    b.handle(id(1), LINK, range, NOW).expect("taken again");
+    assert!(b.entries().all(|(_, entry)| entry.context().is_empty()));
+}
+
+/// When all writers were retired the clock was empty, and the last holder of their writes returned at once: "nothing to
+/// hand off".
+#[test]
+fn what_retired_replicas_wrote_is_handed_off_too() {
+    let before = list(1, &[(1, MemberPhase::Active), (2, MemberPhase::Active)]);
+    let (mut writer, mut holder) = (shard(1, &before), shard(2, &before));
+    writer.start_empty();
+    holder.start_empty();
+    link(&mut writer, &mut holder);
+    put(&mut writer);
+    exchange(&mut writer, &mut holder);
+    take(&mut holder, &list(2, &[(1, MemberPhase::Gone), (2, MemberPhase::Active)]));
+    let alone = list(3, &[(2, MemberPhase::Leaving), (4, MemberPhase::Joining)]);
+    take(&mut holder, &alone);
+    assert!(holder.clock().is_empty() && !holder.holds_nothing());
+    let mut leaving = holder.roster().clone();
+    leaving.leave();
+    holder.set_roster(leaving);
+    assert!(!holder.coverage(&holder.clock().clone(), NEED).covered, "nobody else has it");
+
+    let mut survivor = shard(4, &alone);
+    link(&mut holder, &mut survivor);
+    exchange(&mut holder, &mut survivor);
+    take(&mut holder, &list(4, &[(2, MemberPhase::Leaving), (4, MemberPhase::Active)]));
+    assert!(holder.coverage(&holder.clock().clone(), NEED).covered);
+    assert_eq!(survivor.entries().count(), 1);
+}
+
+fn id(bits: u64) -> ReplicaId {
+    ReplicaId::new(bits).expect("not zero")
+}
+
+fn put(shard: &mut Shard) {
+    let key = Key::new(&MapName::parse("default").expect("a name"), b"k").expect("a key");
+    let value = Value { content_type: "".into(), body: "v".into() };
+    shard.put(&key, value, &Condition::Always, NOW).expect("live");
+}
+
+fn list(number: u64, rows: &[(u64, MemberPhase)]) -> Membership {
+    let row = |(bits, phase): &(u64, MemberPhase)| Member {
+        replica: id(*bits),
+        pod_name: String::new(),
+        pod_uid: String::new(),
+        node: String::new(),
+        zone: String::new(),
+        controller: String::new(),
+        revision: 0,
+        address: String::new(),
+        phase: *phase,
+        held_state: true,
+        grace: None,
+    };
+    let (version, members) = (MembershipVersion { uid: "u".into(), number }, rows.iter().map(row).collect());
+    Membership { version, members, first: None, settings: Settings::default() }
+}
+
+fn shard(me: u64, list: &Membership) -> Shard {
+    let mut shard = Shard::new(0, Roster::new(id(me)), Limits::default());
+    take(&mut shard, list);
+    shard
+}
+
+fn take(shard: &mut Shard, list: &Membership) {
+    let mut roster = shard.roster().clone();
+    roster.take(list);
+    shard.set_roster(roster);
+}
+
+fn link(a: &mut Shard, b: &mut Shard) {
+    a.link_up(b.me(), LINK);
+    b.link_up(a.me(), LINK);
+}
+
+/// Passes messages between two until neither has anything to say.
+fn exchange(a: &mut Shard, b: &mut Shard) {
+    for _ in 0..MOST_ROUNDS {
+        let mut quiet = true;
+        while let Some(message) = a.poll_transmit(b.me(), LINK) {
+            b.handle(a.me(), LINK, message, NOW).expect("honest");
+            quiet = false;
+        }
+        while let Some(message) = b.poll_transmit(a.me(), LINK) {
+            a.handle(b.me(), LINK, message, NOW).expect("honest");
+            quiet = false;
+        }
+        a.flush_acknowledgements();
+        b.flush_acknowledgements();
+        if quiet {
+            return;
+        }
+    }
+    panic!("they talk for ever");
+}
