@@ -11,6 +11,7 @@ mod elf;
 mod fuzz;
 mod images;
 mod local;
+mod sim;
 mod step;
 mod test;
 mod workspace;
@@ -40,6 +41,8 @@ enum Commands {
     Fuzz(fuzz::Args),
     /// Build the container images from static binaries
     Images(images::Args),
+    /// Run the whole protocol in virtual time, under every fault, from seeds
+    Sim(sim::Args),
     /// Run everything that says whether Baton is right; the last line is `N passed, N failed`
     Test(test::Args),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Commands::Demo(args) => demo::run(&args),
         Commands::Fuzz(args) => fuzz::run(&args),
         Commands::Images(args) => images::run(&args),
+        Commands::Sim(args) => sim::run(&args),
         // Its last line is the totals, also when something failed.
         Commands::Test(args) => return test::run(&args),
     };

@@ -1,0 +1,358 @@
+//! One agent process: the shell around the pure core, as the real agent's engine and departure are.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use baton_replica::{
+    Action, Budget, Dot, Effects, Entry, Key, Lifecycle, Limits, LinkId, MemberPhase, Membership, Need, Outcome, Phase,
+    Progress, ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage, VersionVector, Wake,
+};
+
+use crate::oracle::Seen;
+use crate::world::Event;
+
+/// A process that is alive.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    pub(crate) id: ReplicaId,
+    pub(crate) pod: u32,
+    pub(crate) shards: Vec<Shard>,
+    pub(crate) roster: Roster,
+    pub(crate) list: Option<Rc<Membership>>,
+    pub(crate) life: Lifecycle,
+    /// What it tells others of its phase.
+    pub(crate) phase: Phase,
+    /// What the operator was told of it.
+    pub(crate) reported: MemberPhase,
+    pub(crate) links: BTreeMap<ReplicaId, Link>,
+    pub(crate) watermark: Option<Vec<VersionVector>>,
+    pub(crate) ack_level: u32,
+    /// How far its wall clock is ahead.
+    pub(crate) skew: u64,
+    pub(crate) born: u64,
+    /// A flush of acknowledgements is due.
+    pub(crate) heard: bool,
+    /// The departure may have come further, or a writer may have been answered.
+    pub(crate) stirred: bool,
+    /// When the departure is looked at next.
+    pub(crate) look_at: Option<u64>,
+    pub(crate) waiting: Vec<Waiting>,
+    /// Events that wait until it moves again.
+    pub(crate) frozen: Option<Vec<Event>>,
+    /// What the operator was told of replicas that are gone: for which set of ids, and how far each shard has settled.
+    pub(crate) settled: BTreeMap<ReplicaId, (u64, Vec<u64>)>,
+    /// It has just started without state, as the first of its group.
+    pub(crate) founded: bool,
+    /// Something was applied, so more may be settled.
+    pub(crate) may_have_settled: bool,
+    /// Writes that were closed since the world last looked.
+    pub(crate) closed: Vec<Closed>,
+}
+
+/// Writes `(from, through]` of a replica that is gone, which a shard has closed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Closed {
+    pub(crate) shard: usize,
+    pub(crate) origin: ReplicaId,
+    pub(crate) from: u64,
+    pub(crate) through: u64,
+}
+
+/// A link that is up, for this side.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) wire: usize,
+    /// Shards to poll, by bit.
+    pub(crate) marked: u32,
+    pub(crate) told: Option<MemberPhase>,
+}
+
+/// A client that waits for acknowledgements.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) shard: usize,
+    pub(crate) dot: Dot,
+    pub(crate) operation: usize,
+    pub(crate) wanted: u32,
+    pub(crate) until: u64,
+}
+
+/// What a departure asks of the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    ReturnHook(Outcome),
+    Exit(Outcome),
+}
+
+// === impl Agent ===
+
+impl Agent {
+    pub(crate) fn new(id: ReplicaId, pod: u32, shards: usize, limits: Limits, grace: u64, born: u64) -> Self {
+        let roster = Roster::new(id);
+        let budget = Budget {
+            grace: std::time::Duration::from_millis(grace),
+            handoff_timeout: Settings::default().handoff_timeout,
+            stop_without_hook: std::time::Duration::from_secs(2),
+        };
+        Self {
+            id,
+            pod,
+            shards: (0..shards).map(|index| Shard::new(index, roster.clone(), limits)).collect(),
+            roster,
+            list: None,
+            life: Lifecycle::new(budget),
+            phase: Phase::Joining,
+            reported: MemberPhase::Joining,
+            links: BTreeMap::new(),
+            watermark: None,
+            ack_level: 0,
+            skew: 0,
+            born,
+            heard: false,
+            stirred: true,
+            look_at: None,
+            waiting: Vec::new(),
+            frozen: None,
+            settled: BTreeMap::new(),
+            founded: false,
+            may_have_settled: false,
+            closed: Vec::new(),
+        }
+    }
+
+    pub(crate) fn holds_state(&self) -> bool {
+        self.shards.iter().all(|shard| !shard.is_joining())
+    }
+
+    pub(crate) fn member_phase(&self) -> MemberPhase {
+        match self.phase {
+            Phase::Joining => MemberPhase::Joining,
+            Phase::Active => MemberPhase::Active,
+            Phase::Draining | Phase::Tail | Phase::Sealed => MemberPhase::Leaving,
+        }
+    }
+
+    pub(crate) fn settings(&self) -> Settings {
+        self.list.as_ref().map(|list| list.settings.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn list_number(&self) -> u64 {
+        self.list.as_ref().map_or(0, |list| list.version.number)
+    }
+
+    pub(crate) fn clocks(&self) -> Vec<VersionVector> {
+        self.shards.iter().map(|shard| shard.clock().clone()).collect()
+    }
+
+    /// What a shard has seen, by its clock and the list.
+    pub(crate) fn seen(&self, index: usize) -> Seen {
+        let shard = &self.shards[index];
+        let list = if shard.is_joining() { 0 } else { self.list_number() };
+        Seen { clock: shard.clock().clone(), list }
+    }
+
+    /// A shard's entry of a key.
+    pub(crate) fn entry(&self, index: usize, key: &Key) -> Option<Entry> {
+        self.shards[index].entries().find(|(one, _)| one == key).map(|(_, entry)| entry)
+    }
+
+    /// What the operator was not told yet of replicas that are gone: who, for which set of ids, how far each shard.
+    pub(crate) fn settlements(&mut self) -> Vec<(ReplicaId, u64, Vec<u64>)> {
+        let gone: Vec<ReplicaId> = self.roster.gone().collect();
+        self.settled.retain(|id, _| gone.contains(id));
+        if gone.is_empty() || !std::mem::take(&mut self.may_have_settled) {
+            return Vec::new();
+        }
+        let round = self.roster.round();
+        let mut news = Vec::new();
+        for id in gone {
+            let settled: Option<Vec<u64>> = self.shards.iter().map(|shard| shard.settled(id)).collect();
+            let Some(settled) = settled.map(|settled| (round, settled)) else { continue };
+            if self.settled.get(&id) != Some(&settled) {
+                news.push((id, round, settled.1.clone()));
+                self.settled.insert(id, settled);
+            }
+        }
+        news
+    }
+
+    /// Notes what a call closes of replicas that are gone.
+    fn noting_closed<R>(&mut self, index: usize, call: impl FnOnce(&mut Shard) -> R) -> R {
+        let shard = &mut self.shards[index];
+        let before: Vec<(ReplicaId, u64)> = shard.clock().iter().collect();
+        let result = call(shard);
+        for origin in shard.roster().gone() {
+            let from = before.iter().find(|(id, _)| *id == origin).map_or(0, |(_, counter)| *counter);
+            if shard.clock().get(origin) == from {
+                continue;
+            }
+            if let Some(through) = shard.settled(origin) {
+                self.closed.push(Closed { shard: index, origin, from, through });
+            }
+        }
+        result
+    }
+
+    /// Calls a shard and does what follows.
+    pub(crate) fn with_shard(
+        &mut self,
+        index: usize,
+        sender: Option<ReplicaId>,
+        call: impl FnOnce(&mut Shard) -> Effects,
+    ) -> Effects {
+        let effects = self.noting_closed(index, call);
+        self.follow(index, sender, effects);
+        effects
+    }
+
+    pub(crate) fn handle(
+        &mut self,
+        index: usize,
+        peer: ReplicaId,
+        link: LinkId,
+        message: ShardMessage,
+        now: u64,
+    ) -> Result<Effects, ProtocolError> {
+        let effects = self.noting_closed(index, |shard| shard.handle(peer, link, message, now))?;
+        self.follow(index, Some(peer), effects);
+        Ok(effects)
+    }
+
+    /// Changes what is known of the members, and tells every shard.
+    pub(crate) fn update_roster(&mut self, change: impl FnOnce(&mut Roster)) {
+        let before = self.roster.clone();
+        change(&mut self.roster);
+        if self.roster == before {
+            return;
+        }
+        for index in 0..self.shards.len() {
+            let roster = self.roster.clone();
+            self.with_shard(index, None, |shard| shard.set_roster(roster));
+        }
+        self.stirred = true;
+    }
+
+    /// Takes a newer list; says whether it was one.
+    pub(crate) fn take_list(&mut self, list: &Rc<Membership>) -> bool {
+        if list.version.number <= self.list_number() {
+            return false;
+        }
+        self.list = Some(list.clone());
+        self.update_roster(|roster| roster.take(list));
+        self.stirred = true;
+        true
+    }
+
+    pub(crate) fn link_up(&mut self, peer: ReplicaId, wire: usize, phase: MemberPhase) {
+        let marked = (1 << self.shards.len()) - 1;
+        self.links.insert(peer, Link { wire, marked, told: None });
+        self.update_roster(|roster| {
+            roster.heard(peer, phase);
+            roster.set_linked(peer, true);
+        });
+        for index in 0..self.shards.len() {
+            self.with_shard(index, None, |shard| shard.link_up(peer, link_id(wire)));
+        }
+    }
+
+    /// Also called for a link that a newer one has replaced, as the real one does.
+    pub(crate) fn link_down(&mut self, peer: ReplicaId, wire: usize) {
+        let current = self.links.get(&peer).is_some_and(|link| link.wire == wire);
+        if current {
+            self.links.remove(&peer);
+        }
+        for index in 0..self.shards.len() {
+            self.with_shard(index, None, |shard| shard.link_down(peer, link_id(wire)));
+        }
+        if current {
+            self.update_roster(|roster| roster.set_linked(peer, false));
+        }
+    }
+
+    /// The departure: notices what has changed around the process, and does what the lifecycle asks.
+    pub(crate) fn depart(&mut self, now: u64) -> Vec<Wish> {
+        let uptime = now - self.born;
+        self.notice(uptime);
+        let mut wishes = Vec::new();
+        loop {
+            if self.life.leaving() {
+                let (watermark, everything) = self.progress();
+                self.life.progress(watermark, everything, uptime);
+            }
+            self.life.tick(uptime);
+            let Some(action) = self.life.poll_action() else {
+                self.phase = self.life.phase();
+                return wishes;
+            };
+            match action {
+                Action::AnnounceLeaving => {
+                    self.update_roster(Roster::leave);
+                    self.phase = self.life.phase();
+                }
+                Action::TakeWatermark => self.watermark = Some(self.clocks()),
+                Action::ReturnHook(outcome) => wishes.push(Wish::ReturnHook(outcome)),
+                Action::Seal => self.shards.iter_mut().for_each(Shard::seal),
+                Action::Exit(outcome) => {
+                    wishes.push(Wish::Exit(outcome));
+                    return wishes;
+                }
+            }
+        }
+    }
+
+    pub(crate) fn need(&self) -> Need {
+        Need { acks: self.settings().handoff_acks, level: self.ack_level }
+    }
+
+    fn notice(&mut self, uptime: u64) {
+        if let Some(list) = self.list.clone() {
+            self.life.set_handoff_timeout(list.settings.handoff_timeout);
+            if list.first == Some(self.id) && !self.holds_state() && !self.life.leaving() {
+                self.founded = true;
+                for index in 0..self.shards.len() {
+                    self.with_shard(index, None, Shard::start_empty);
+                }
+            }
+            if let Some(row) = list.member(self.id).filter(|row| row.phase == MemberPhase::Leaving) {
+                self.life.terminating(row.grace, uptime);
+            }
+        }
+        if self.holds_state() {
+            self.life.bootstrapped();
+        }
+    }
+
+    fn progress(&self) -> (Progress, Progress) {
+        let everything = self.progress_of(&self.clocks());
+        let watermark = self.watermark.as_ref().map_or(Progress::Uncovered, |clocks| self.progress_of(clocks));
+        (watermark, everything)
+    }
+
+    fn progress_of(&self, clocks: &[VersionVector]) -> Progress {
+        if self.shards.iter().all(Shard::holds_nothing) {
+            return Progress::Nothing;
+        }
+        let need = self.need();
+        let covered = self.shards.iter().zip(clocks).all(|(shard, clock)| shard.coverage(clock, need).covered);
+        if covered { Progress::Covered } else { Progress::Uncovered }
+    }
+
+    pub(crate) fn follow(&mut self, index: usize, sender: Option<ReplicaId>, effects: Effects) {
+        match (effects.wake, sender) {
+            (Wake::Nobody, _) => {}
+            (Wake::Sender, Some(peer)) => {
+                if let Some(link) = self.links.get_mut(&peer) {
+                    link.marked |= 1 << index;
+                }
+            }
+            (Wake::Sender | Wake::All, _) => self.links.values_mut().for_each(|link| link.marked |= 1 << index),
+        }
+        self.stirred |= effects.acknowledged || effects.bootstrapped;
+        self.may_have_settled |= effects.wake == Wake::All;
+    }
+}
+
+/// The number of a connection as the link's id.
+pub(crate) const fn link_id(wire: usize) -> LinkId {
+    LinkId(wire as u64)
+}

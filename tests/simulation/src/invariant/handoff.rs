@@ -1,0 +1,31 @@
+//! Invariant 3: a pod whose handoff is reported acknowledged leaves no write behind: some survivor covers its whole VV.
+//!
+//! Each shard may have a survivor of its own. One that has crashed since counts: that is a failure, not a lie.
+
+use baton_replica::{ReplicaId, VersionVector};
+
+use crate::world::World;
+
+/// Before a process ends that says it has handed off: everything that it has seen is with somebody else.
+pub(crate) fn check_exit(world: &World, id: ReplicaId) -> Result<(), String> {
+    let Some(agent) = world.agents.get(&id) else { return Ok(()) };
+    check(world, id, &agent.clocks())
+}
+
+/// When a hook returns: so is everything that was known when it was called.
+pub(crate) fn check_hook(world: &World, id: ReplicaId) -> Result<(), String> {
+    let Some(agent) = world.agents.get(&id) else { return Ok(()) };
+    let Some(clocks) = &agent.watermark else { return Err(format!("the hook of {id} returns without a watermark")) };
+    check(world, id, clocks)
+}
+
+fn check(world: &World, id: ReplicaId, clocks: &[VersionVector]) -> Result<(), String> {
+    for (index, clock) in clocks.iter().enumerate().filter(|(_, clock)| !clock.is_empty()) {
+        let living = world.agents.values().filter(|agent| agent.id != id).map(|agent| agent.seen(index));
+        let failed = world.oracle.ended.iter().filter(|ended| !ended.handed_off).map(|ended| ended.seen[index].clone());
+        if !living.chain(failed).any(|other| world.oracle.covers_all(&other, clock)) {
+            return Err(format!("{id} says that it has handed off {clock:?} of shard {index}, and nobody has it"));
+        }
+    }
+    Ok(())
+}

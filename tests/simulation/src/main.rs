@@ -1,0 +1,81 @@
+//! The simulation as a program: `cargo xtask sim` builds it with the profile `sim` and runs it.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use baton_simulation::{Sweep, print_failure, sweep};
+use clap::Parser;
+
+/// Run the whole protocol in virtual time, under every fault, a world for each seed.
+#[derive(Parser)]
+struct Args {
+    /// How many seeds
+    #[arg(long, default_value_t = 1_000)]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 0)]
+    first: u64,
+    /// This seed only; prints what happens in it, whether it fails or not
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Where the result goes, as JSON; written while the seeds are running, too
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// Run wrong protocols instead: each must be noticed
+    #[arg(long)]
+    mutants: bool,
+    /// Only this wrong protocol
+    #[arg(long, requires = "mutants")]
+    mutant: Option<String>,
+    /// Threads; the number of cores if not given
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    // A violated rule may be a panic inside a run; what it says is in the violation.
+    std::panic::set_hook(Box::new(|_| {}));
+    let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let good = match args.seed {
+        _ if args.mutants => mutants(&args, threads),
+        Some(seed) => baton_simulation::tell(seed),
+        None => seeds(&args, threads),
+    };
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn seeds(args: &Args, threads: usize) -> bool {
+    let write = |sweep: &Sweep| {
+        if let Some(report) = &args.report
+            && let Err(error) = std::fs::write(report, sweep.json())
+        {
+            eprintln!("cannot write {}: {error}", report.display());
+        }
+    };
+    let result = sweep(args.first, args.seeds, threads, &write);
+    write(&result);
+    println!("{result}");
+    if let Some((seed, _)) = result.failures.first() {
+        print_failure(*seed);
+    }
+    result.failures.is_empty()
+}
+
+#[cfg(feature = "mutants")]
+fn mutants(args: &Args, threads: usize) -> bool {
+    let hunt = baton_simulation::hunt(args.seeds, args.mutant.as_deref(), threads);
+    if let Some(report) = &args.report
+        && let Err(error) = std::fs::write(report, hunt.json())
+    {
+        eprintln!("cannot write {}: {error}", report.display());
+    }
+    println!("{hunt}");
+    hunt.missed().is_empty()
+}
+
+#[cfg(not(feature = "mutants"))]
+fn mutants(_: &Args, _: usize) -> bool {
+    eprintln!("this program was built without the feature `mutants`");
+    false
+}

@@ -1,0 +1,164 @@
+//! The operator: registers processes, takes reports, grants the first, buries. Agents hear of it late.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::time::Duration;
+
+use baton_replica::{Member, MemberPhase, Membership, MembershipVersion, ReplicaId, Settings, settle_round};
+
+/// Lists kept to be pushed late.
+const HISTORY: usize = 8;
+
+/// What reaches the operator.
+#[derive(Clone, Debug)]
+pub(crate) enum News {
+    /// An agent said hello.
+    Hello { replica: ReplicaId, pod: u32, revision: u64 },
+    /// An agent reported its phase.
+    Phase(ReplicaId, MemberPhase),
+    /// A pod is being deleted.
+    Terminating { pod: u32, grace: Duration },
+    /// A pod's end is proven.
+    Ended { pod: u32 },
+    /// An agent has settled a replica that is gone: for which set of ids, and how far in each shard.
+    Settled { by: ReplicaId, gone: ReplicaId, round: u64, settled: Vec<u64> },
+}
+
+/// The source of all lists.
+#[derive(Debug)]
+pub(crate) struct Operator {
+    history: Vec<Rc<Membership>>,
+    pods: BTreeMap<ReplicaId, u32>,
+    /// Of each replica that is gone, who has settled it.
+    settled: BTreeMap<(ReplicaId, ReplicaId), (u64, Vec<u64>)>,
+    /// Ids that were retired, and how far each of their shards was settled, until the world has looked.
+    pub(crate) retired: Vec<(ReplicaId, Vec<u64>)>,
+    /// Whether a member holds state: it asks all that it can reach before it lets somebody start without.
+    pub(crate) state_exists: bool,
+    /// What it has missed while it was away.
+    pub(crate) away: Option<Vec<News>>,
+}
+
+// === impl Operator ===
+
+impl Operator {
+    pub(crate) fn new(settings: Settings) -> Self {
+        let version = MembershipVersion { uid: "list".into(), number: 0 };
+        let list = Membership { version, members: Vec::new(), first: None, settings };
+        let history = vec![Rc::new(list)];
+        let (pods, settled, retired) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        Self { history, pods, settled, retired, state_exists: false, away: None }
+    }
+
+    /// The newest list.
+    pub(crate) fn list(&self) -> Rc<Membership> {
+        self.list_of_age(0)
+    }
+
+    /// A list that was the newest so many changes ago.
+    pub(crate) fn list_of_age(&self, age: u64) -> Rc<Membership> {
+        let at = self.history.len().saturating_sub(1 + age as usize);
+        self.history[at].clone()
+    }
+
+    /// Takes news; says whether the list has changed.
+    pub(crate) fn take(&mut self, news: &News) -> bool {
+        let mut list = (*self.list()).clone();
+        match news.clone() {
+            News::Hello { replica, pod, revision } => {
+                if self.pods.contains_key(&replica) {
+                    return false;
+                }
+                // A process that starts again in its pod has ended the one before.
+                let earlier = list.members.iter_mut().filter(|row| self.pods.get(&row.replica) == Some(&pod));
+                earlier.for_each(|row| row.phase = MemberPhase::Gone);
+                self.pods.insert(replica, pod);
+                list.members.push(row(replica, pod, revision));
+            }
+            News::Phase(replica, phase) => {
+                for row in list.members.iter_mut().filter(|row| row.replica == replica) {
+                    row.phase = row.phase.max(phase);
+                    row.held_state |= phase == MemberPhase::Active;
+                }
+            }
+            News::Terminating { pod, grace } => {
+                for row in list.members.iter_mut().filter(|row| self.pods.get(&row.replica) == Some(&pod)) {
+                    row.phase = row.phase.max(MemberPhase::Leaving);
+                    row.grace = Some(grace);
+                }
+            }
+            News::Ended { pod } => {
+                let rows = list.members.iter_mut().filter(|row| self.pods.get(&row.replica) == Some(&pod));
+                rows.for_each(|row| row.phase = MemberPhase::Gone);
+            }
+            News::Settled { by, gone, round, settled } => {
+                self.settled.insert((gone, by), (round, settled));
+                self.retire(&mut list);
+            }
+        }
+        if !self.state_exists {
+            grant(&mut list);
+        }
+        if list == *self.list() {
+            return false;
+        }
+        list.version.number += 1;
+        if self.history.len() == HISTORY {
+            self.history.remove(0);
+        }
+        self.history.push(Rc::new(list));
+        true
+    }
+
+    /// Lists those no more whom all members have settled alike, and for the present set of ids.
+    fn retire(&mut self, list: &mut Membership) {
+        let members: Vec<ReplicaId> =
+            list.members.iter().filter(|row| row.phase != MemberPhase::Gone).map(|row| row.replica).collect();
+        if members.is_empty() {
+            return;
+        }
+        let listed: BTreeMap<ReplicaId, MemberPhase> =
+            list.members.iter().map(|row| (row.replica, row.phase)).collect();
+        let round = settle_round(listed);
+        let agreed = |gone: ReplicaId| -> Option<Vec<u64>> {
+            let said = |by: &ReplicaId| self.settled.get(&(gone, *by)).filter(|(said, _)| *said == round);
+            let all: Vec<&Vec<u64>> =
+                members.iter().map(|by| said(by).map(|(_, settled)| settled)).collect::<Option<_>>()?;
+            all.windows(2).all(|two| two[0] == two[1]).then(|| all[0].clone())
+        };
+        let gone = list.members.iter().filter(|row| row.phase == MemberPhase::Gone).map(|row| row.replica);
+        let retired: Vec<(ReplicaId, Vec<u64>)> = gone.filter_map(|id| Some((id, agreed(id)?))).collect();
+        list.members.retain(|row| retired.iter().all(|(id, _)| *id != row.replica));
+        self.settled.retain(|(gone, _), _| retired.iter().all(|(id, _)| id != gone));
+        self.retired.extend(retired);
+    }
+}
+
+/// The right to start empty goes to the oldest that joins, while nobody is left who ever held the state.
+fn grant(list: &mut Membership) {
+    let present = |row: &&Member| row.phase != MemberPhase::Gone;
+    if list.members.iter().filter(present).any(|row| row.held_state) {
+        return;
+    }
+    let valid = list.first.is_some_and(|first| list.member(first).as_ref().is_some_and(present));
+    if !valid {
+        let joining = list.members.iter().find(|row| row.phase == MemberPhase::Joining);
+        list.first = joining.map(|row| row.replica);
+    }
+}
+
+fn row(replica: ReplicaId, pod: u32, revision: u64) -> Member {
+    Member {
+        replica,
+        pod_name: format!("pod-{pod}"),
+        pod_uid: format!("uid-{pod}"),
+        node: "node".into(),
+        zone: "zone".into(),
+        controller: "web".into(),
+        revision,
+        address: "pod:7072".into(),
+        phase: MemberPhase::Joining,
+        held_state: false,
+        grace: None,
+    }
+}

@@ -1,0 +1,190 @@
+//! What is true: every write that was accepted, what it had observed, and what its client was told.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use baton_replica::{Dot, Entry, Key, ReplicaId, Shard, Version, VersionVector};
+
+/// One accepted write.
+#[derive(Debug)]
+pub(crate) struct Operation {
+    pub(crate) shard: usize,
+    pub(crate) dot: Dot,
+    pub(crate) key: Key,
+    /// The version that it made; none if it was a delete.
+    pub(crate) made: Option<Version>,
+    /// The writes that observed this one, by number.
+    pub(crate) superseders: Vec<usize>,
+    /// How many acknowledgements its client was told of.
+    pub(crate) acks: u32,
+    /// How many processes had ended without handing off when it was accepted.
+    pub(crate) failures_before: usize,
+    /// How many had ended with a handoff.
+    pub(crate) handoffs_before: usize,
+    /// Whether the members have agreed that it went with its process: what they know of it is then no evidence.
+    pub(crate) closed: bool,
+}
+
+/// What a process has seen of a shard.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) clock: VersionVector,
+    /// The list that it goes by, which says who is retired; 0 while it has no state.
+    pub(crate) list: u64,
+}
+
+/// A process that has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) id: ReplicaId,
+    /// Everything that it had ever seen, by shard.
+    pub(crate) seen: Vec<Seen>,
+    /// Whether it said that it had handed everything off.
+    pub(crate) handed_off: bool,
+}
+
+/// What a shard ought to show.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Truth {
+    /// Versions that must be there.
+    pub(crate) must: BTreeSet<Dot>,
+    /// Versions that may be there: they expire, or they or what superseded them went with their process.
+    pub(crate) may: BTreeSet<Dot>,
+}
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    pub(crate) operations: Vec<Operation>,
+    by_dot: BTreeMap<(usize, Dot), usize>,
+    pub(crate) ended: Vec<Ended>,
+    /// Ids that the operator has ceased to list, and since which list.
+    pub(crate) retired: BTreeMap<ReplicaId, u64>,
+}
+
+// === impl Operation ===
+
+impl Operation {
+    /// Whether an entry of its key holds it, or knows that it is superseded.
+    pub(crate) fn is_held(&self, entry: &Entry) -> bool {
+        let dots = || entry.versions().iter().flat_map(Version::dots);
+        entry.context().covers(self.dot) || dots().any(|dot| dot == self.dot)
+    }
+}
+
+// === impl Oracle ===
+
+impl Oracle {
+    /// Notes a write; returns its number.
+    pub(crate) fn record(
+        &mut self,
+        shard: usize,
+        dot: Dot,
+        key: Key,
+        made: Option<Version>,
+        observed: &[Dot],
+    ) -> Result<usize, String> {
+        let number = self.operations.len();
+        for seen in observed {
+            let earlier = self.number(shard, *seen).ok_or_else(|| format!("{seen} was never written"))?;
+            self.operations[earlier].superseders.push(number);
+        }
+        if self.by_dot.insert((shard, dot), number).is_some() {
+            return Err(format!("{dot} names two writes"));
+        }
+        let (failures_before, handoffs_before) = (self.failures(), self.handoffs());
+        let (superseders, acks, closed) = (Vec::new(), 0, false);
+        self.operations.push(Operation {
+            shard,
+            dot,
+            key,
+            made,
+            superseders,
+            acks,
+            failures_before,
+            handoffs_before,
+            closed,
+        });
+        Ok(number)
+    }
+
+    pub(crate) fn number(&self, shard: usize, dot: Dot) -> Option<usize> {
+        self.by_dot.get(&(shard, dot)).copied()
+    }
+
+    pub(crate) fn operation(&self, shard: usize, dot: Dot) -> Option<&Operation> {
+        self.number(shard, dot).map(|number| &self.operations[number])
+    }
+
+    /// The writes that have observed this one and that are no lost ones.
+    pub(crate) fn superseders<'a>(&'a self, operation: &'a Operation) -> impl Iterator<Item = &'a Operation> {
+        operation.superseders.iter().map(|number| &self.operations[*number]).filter(|later| !later.closed)
+    }
+
+    /// Whether a process has seen a write: its clock says so, or its list, by not naming the writer any more.
+    pub(crate) fn covers(&self, seen: &Seen, dot: Dot) -> bool {
+        seen.clock.covers(dot) || self.retired.get(&dot.replica).is_some_and(|since| *since <= seen.list)
+    }
+
+    /// Whether a process has seen everything up to a clock.
+    pub(crate) fn covers_all(&self, seen: &Seen, clock: &VersionVector) -> bool {
+        clock.iter().all(|(replica, counter)| self.covers(seen, Dot { replica, counter }))
+    }
+
+    /// A member closes writes of a replica that is gone: those that it holds nothing of are lost.
+    pub(crate) fn close(&mut self, shard: usize, origin: ReplicaId, from: u64, through: u64, holder: &Shard) {
+        let range =
+            (shard, Dot { replica: origin, counter: from + 1 })..=(shard, Dot { replica: origin, counter: through });
+        if from >= through {
+            return;
+        }
+        let entries: BTreeMap<Key, Entry> = holder.entries().collect();
+        for number in self.by_dot.range(range).map(|(_, number)| *number) {
+            let operation = &mut self.operations[number];
+            let held = entries.get(&operation.key).is_some_and(|entry| operation.is_held(entry));
+            operation.closed |= !held;
+        }
+    }
+
+    /// A group starts anew, without anybody who has state: all that was is lost.
+    pub(crate) fn start_anew(&mut self) {
+        self.operations.iter_mut().for_each(|operation| operation.closed = true);
+    }
+
+    /// The operator forgets a replica: what it wrote above what was settled is lost.
+    pub(crate) fn retire(&mut self, origin: ReplicaId, list: u64, settled: &[u64]) {
+        self.retired.insert(origin, list);
+        for operation in self.operations.iter_mut().filter(|operation| operation.dot.replica == origin) {
+            operation.closed |= operation.dot.counter > settled[operation.shard];
+        }
+    }
+
+    /// How many processes have ended without handing off.
+    pub(crate) fn failures(&self) -> usize {
+        self.ended.iter().filter(|ended| !ended.handed_off).count()
+    }
+
+    pub(crate) fn handoffs(&self) -> usize {
+        self.ended.len() - self.failures()
+    }
+
+    /// What a replica that has seen exactly this must show of a shard: the puts in it that no write in it observed.
+    pub(crate) fn truth(&self, shard: usize, seen: &Seen) -> Truth {
+        let mut truth = Truth::default();
+        for operation in self.operations.iter().filter(|operation| operation.shard == shard) {
+            let Some(version) = &operation.made else { continue };
+            if !self.covers(seen, operation.dot)
+                || self.superseders(operation).any(|later| self.covers(seen, later.dot))
+            {
+                continue;
+            }
+            let doubted = operation.superseders.iter().map(|number| &self.operations[*number]);
+            let doubted = doubted.filter(|later| later.closed).any(|later| self.covers(seen, later.dot));
+            if operation.closed || doubted || version.expires_at.is_some() {
+                truth.may.insert(operation.dot);
+            } else {
+                truth.must.insert(operation.dot);
+            }
+        }
+        truth
+    }
+}

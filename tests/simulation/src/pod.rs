@@ -1,0 +1,44 @@
+//! A pod as the kubelet sees it.
+
+use baton_replica::ReplicaId;
+
+/// One pod: an app and an agent beside it.
+#[derive(Debug)]
+pub(crate) struct Pod {
+    /// The agent's process, while one runs.
+    pub(crate) agent: Option<ReplicaId>,
+    pub(crate) app: App,
+    pub(crate) hook: Hook,
+    /// Since when it is being deleted.
+    pub(crate) terminating: Option<u64>,
+    pub(crate) stopped: bool,
+    pub(crate) revision: u64,
+}
+
+/// The app's container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum App {
+    Running,
+    Exited,
+}
+
+/// The agent's preStop hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hook {
+    NotCalled,
+    Held,
+    Returned,
+}
+
+// === impl Pod ===
+
+impl Pod {
+    pub(crate) const fn new(revision: u64) -> Self {
+        Self { agent: None, app: App::Running, hook: Hook::NotCalled, terminating: None, stopped: false, revision }
+    }
+
+    /// Whether the kubelet may stop the agent: the app is gone and the hook has returned.
+    pub(crate) fn may_stop(&self) -> bool {
+        self.terminating.is_some() && !self.stopped && self.app == App::Exited && self.hook == Hook::Returned
+    }
+}

@@ -1,0 +1,137 @@
+//! The character of a run: how large the group is, what its network is like, which faults are frequent.
+//!
+//! Every seed draws one. Each kind of trouble is frequent in some runs and absent in others, since a bit of everything in
+//! every run dilutes them all.
+
+use baton_replica::{Limits, Settings};
+use std::time::Duration;
+
+use crate::rng::Rng;
+
+/// What a seed has drawn.
+#[derive(Clone, Debug)]
+pub(crate) struct Profile {
+    pub(crate) pods: u64,
+    pub(crate) shards: usize,
+    pub(crate) keys: u64,
+    /// Given to processes in turn.
+    pub(crate) limits: Vec<Limits>,
+    pub(crate) settings: Settings,
+    pub(crate) actions: usize,
+    /// The longest time between two actions, in milliseconds.
+    pub(crate) gap: u64,
+    /// Whether messages wait until a schedule lets a pair exchange all it has to say.
+    pub(crate) held: bool,
+    /// The longest usual time of a message on its way.
+    pub(crate) delay: u64,
+    /// How often in a thousand a message takes ten times as long, and all behind it.
+    pub(crate) stalls: u64,
+    /// The longest time until a change reaches the operator, and until a list reaches an agent.
+    pub(crate) news_delay: u64,
+    pub(crate) push_delay: u64,
+    /// How long after a message the others hear what was applied.
+    pub(crate) settle: u64,
+    pub(crate) grace: u64,
+    /// How long the app of a terminating pod writes on, at most.
+    pub(crate) app_stop: u64,
+    /// The furthest that a wall clock is off.
+    pub(crate) skew: u64,
+    /// The greatest value, in bytes.
+    pub(crate) value: u64,
+    pub(crate) weights: Weights,
+    /// So many actions between two checks of everything.
+    pub(crate) check_every: usize,
+}
+
+/// How likely each kind of action is, against the others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Weights {
+    pub(crate) put: u64,
+    pub(crate) delete: u64,
+    pub(crate) exchange: u64,
+    pub(crate) deliver: u64,
+    pub(crate) cut: u64,
+    pub(crate) partition: u64,
+    pub(crate) freeze: u64,
+    pub(crate) crash: u64,
+    pub(crate) lose: u64,
+    pub(crate) start: u64,
+    pub(crate) terminate: u64,
+    pub(crate) stop: u64,
+    pub(crate) scale: u64,
+    pub(crate) roll: u64,
+    pub(crate) clock: u64,
+    pub(crate) operator: u64,
+    pub(crate) push: u64,
+    pub(crate) replay: u64,
+}
+
+// === impl Profile ===
+
+impl Profile {
+    pub(crate) fn draw(rng: &mut Rng) -> Self {
+        let held = rng.chance(600);
+        let batch = [1, 1, 200, 65_536];
+        let slots = [2, 3, 5, 8, 64, 64];
+        let limits = (0..rng.within(1, 2))
+            .map(|_| Limits { max_slots: rng.pick(&slots), batch_bytes: rng.pick(&batch) })
+            .collect();
+        let settings = Settings {
+            handoff_acks: rng.pick(&[1, 1, 1, 2]),
+            handoff_timeout: Duration::from_millis(rng.pick(&[1_000, 20_000, 20_000])),
+            write_acks: rng.pick(&[0, 1, 1, 2]),
+            accept_when_alone: !rng.chance(100),
+            ..Settings::default()
+        };
+        Self {
+            pods: rng.pick(&[1, 2, 2, 3, 3, 3, 4, 5]),
+            shards: rng.pick(&[1, 1, 1, 2, 3]),
+            keys: rng.within(2, 4),
+            limits,
+            settings,
+            actions: rng.pick(&[40, 80, 120, 160]),
+            gap: rng.pick(&[2, 10, 50, 300]),
+            held,
+            delay: if held { 0 } else { rng.pick(&[0, 1, 5, 20, 200]) },
+            stalls: rng.pick(&[0, 0, 30]),
+            news_delay: rng.pick(&[0, 5, 50, 1_000]),
+            push_delay: rng.pick(&[0, 5, 50, 1_000, 5_000]),
+            settle: rng.pick(&[1, 20, 100]),
+            grace: rng.pick(&[3_000, 5_000, 30_000]),
+            app_stop: rng.pick(&[0, 20, 200, 2_000, 8_000]),
+            skew: rng.pick(&[0, 0, 1_000, 10_000_000]),
+            value: rng.pick(&[8, 8, 100, 4_096]),
+            weights: Weights::draw(rng, held),
+            check_every: rng.pick(&[4, 8, 16]),
+        }
+    }
+}
+
+// === impl Weights ===
+
+impl Weights {
+    fn draw(rng: &mut Rng, held: bool) -> Self {
+        let mut some = |often: &[u64]| rng.pick(often);
+        let talk = if held { [40, 60, 80] } else { [0, 0, 0] };
+        Self {
+            put: some(&[10, 20, 30]),
+            delete: some(&[0, 5, 15]),
+            exchange: some(&talk),
+            deliver: some(&talk) / 2,
+            cut: some(&[0, 2, 6]),
+            partition: some(&[0, 0, 2, 6]),
+            freeze: some(&[0, 0, 2]),
+            crash: some(&[0, 0, 1, 4]),
+            lose: some(&[0, 0, 1, 3]),
+            start: some(&[0, 1, 3]),
+            terminate: some(&[0, 1, 2, 5]),
+            stop: some(&[0, 1, 3]),
+            scale: some(&[0, 0, 1]),
+            roll: some(&[0, 0, 1]),
+            clock: some(&[0, 0, 1]),
+            operator: some(&[0, 0, 1]),
+            push: some(&[0, 2, 6]),
+            replay: some(&[0, 0, 4]),
+        }
+    }
+}

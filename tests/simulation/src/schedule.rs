@@ -1,0 +1,156 @@
+//! The schedule of a run: actions at times, drawn before it begins. Numbers choose among what is there when it happens, so
+//! that a run goes on as meaningfully when an action is left out.
+
+use crate::profile::Profile;
+use crate::rng::Rng;
+
+/// One action at its time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planned {
+    pub(crate) at: u64,
+    pub(crate) action: Action,
+}
+
+/// What clients, people, nodes and the network do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Action {
+    /// An app writes.
+    Write { at: u64, write: Write },
+    /// A pair exchanges all it has to say.
+    Exchange { at: u64 },
+    /// So many messages are delivered in one direction.
+    Deliver { at: u64, count: u64 },
+    /// A link breaks.
+    Cut { at: u64 },
+    /// Two pods cannot reach each other, or only in one direction.
+    Partition { a: u64, b: u64, millis: u64, one_way: bool },
+    /// A pod reaches nobody.
+    Isolate { at: u64, millis: u64 },
+    /// A process stands still.
+    Freeze { at: u64, millis: u64 },
+    /// A process is killed, and starts again in its pod.
+    Crash { at: u64, millis: u64 },
+    /// A node is lost with its pod.
+    Lose { at: u64 },
+    /// A pod starts beyond those that are wanted.
+    Start,
+    /// A pod is deleted.
+    Terminate { at: u64, app_millis: u64, hook_millis: u64 },
+    /// The app of a terminating pod exits.
+    StopApp { at: u64 },
+    /// So many pods are wanted.
+    Scale { pods: u64 },
+    /// All pods are replaced: all at once, or one by one.
+    Roll { at_once: bool },
+    /// A wall clock jumps.
+    Clock { at: u64, ahead: u64 },
+    /// The operator is away.
+    LoseOperator { millis: u64 },
+    /// A list reaches an agent: the newest, or one that is out of date.
+    Push { at: u64, age: u64 },
+    /// A range is delivered again, perhaps to somebody else.
+    Replay { at: u64, to: u64 },
+}
+
+/// One request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Write {
+    pub(crate) key: u64,
+    pub(crate) kind: WriteKind,
+    pub(crate) acks: Acks,
+    pub(crate) condition: If,
+    pub(crate) bytes: u64,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WriteKind {
+    Put,
+    Delete,
+}
+
+/// What the client asks of the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum If {
+    Always,
+    Absent,
+    Present,
+    /// It is what the client has just read.
+    Unchanged,
+}
+
+/// How many members must have it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acks {
+    Default,
+    Count(u32),
+    Majority,
+    All,
+}
+
+/// Draws the details of one kind of action.
+type Draw = fn(&mut Rng, &Profile) -> Action;
+
+/// The whole schedule of a seed.
+pub(crate) fn draw(rng: &mut Rng, profile: &Profile) -> Vec<Planned> {
+    let mut at = 0;
+    (0..profile.actions)
+        .map(|_| {
+            at += rng.within(1, profile.gap);
+            Planned { at, action: action(rng, profile) }
+        })
+        .collect()
+}
+
+fn action(rng: &mut Rng, profile: &Profile) -> Action {
+    let weights = profile.weights;
+    // Nothing but these: writing is what all others are about.
+    let choices: [(u64, Draw); 18] = [
+        (weights.put, |rng, profile| write(rng, profile, WriteKind::Put)),
+        (weights.delete, |rng, profile| write(rng, profile, WriteKind::Delete)),
+        (weights.exchange, |rng, _| Action::Exchange { at: rng.next() }),
+        (weights.deliver, |rng, _| Action::Deliver { at: rng.next(), count: rng.within(1, 3) }),
+        (weights.cut, |rng, _| Action::Cut { at: rng.next() }),
+        (weights.partition, partition),
+        (weights.freeze, |rng, _| Action::Freeze { at: rng.next(), millis: rng.pick(&[20, 300, 8_000]) }),
+        (weights.crash, |rng, _| Action::Crash { at: rng.next(), millis: rng.pick(&[0, 5, 300]) }),
+        (weights.lose, |rng, _| Action::Lose { at: rng.next() }),
+        (weights.start, |_, _| Action::Start),
+        (weights.terminate, terminate),
+        (weights.stop, |rng, _| Action::StopApp { at: rng.next() }),
+        (weights.scale, |rng, _| Action::Scale { pods: rng.pick(&[1, 1, 2, 3, 4]) }),
+        (weights.roll, |rng, _| Action::Roll { at_once: rng.chance(500) }),
+        (weights.clock, |rng, _| Action::Clock { at: rng.next(), ahead: rng.below(20_000_000) }),
+        (weights.operator, |rng, _| Action::LoseOperator { millis: rng.pick(&[50, 1_000, 20_000]) }),
+        (weights.push, |rng, _| Action::Push { at: rng.next(), age: rng.pick(&[0, 0, 0, 1, 3]) }),
+        (weights.replay, |rng, _| Action::Replay { at: rng.next(), to: rng.next() }),
+    ];
+    let mut at = rng.below(choices.iter().map(|(weight, _)| weight).sum());
+    for (weight, make) in choices {
+        if at < weight {
+            return make(rng, profile);
+        }
+        at -= weight;
+    }
+    write(rng, profile, WriteKind::Put)
+}
+
+fn write(rng: &mut Rng, profile: &Profile, kind: WriteKind) -> Action {
+    let acks = rng.pick(&[Acks::Default, Acks::Default, Acks::Count(0), Acks::Count(1), Acks::Majority, Acks::All]);
+    let condition = rng.pick(&[If::Always, If::Always, If::Always, If::Absent, If::Present, If::Unchanged]);
+    let write = Write { key: rng.below(profile.keys), kind, acks, condition, bytes: rng.below(profile.value) };
+    Action::Write { at: rng.next(), write }
+}
+
+fn partition(rng: &mut Rng, _: &Profile) -> Action {
+    let millis = rng.pick(&[5, 50, 500, 10_000]);
+    if rng.chance(300) {
+        return Action::Isolate { at: rng.next(), millis };
+    }
+    Action::Partition { a: rng.next(), b: rng.next(), millis, one_way: rng.chance(400) }
+}
+
+fn terminate(rng: &mut Rng, profile: &Profile) -> Action {
+    let app_millis = rng.below(profile.app_stop + 1);
+    Action::Terminate { at: rng.next(), app_millis, hook_millis: rng.pick(&[0, 0, 5, 300, 1_600]) }
+}

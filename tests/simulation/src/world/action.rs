@@ -1,0 +1,151 @@
+//! The actions of the schedule.
+
+use baton_replica::ReplicaId;
+
+use super::{Event, World};
+use crate::invariant::Violation;
+use crate::pod::App;
+use crate::schedule::Action;
+
+// === impl World ===
+
+impl World {
+    pub(super) fn act(&mut self, number: usize) -> Result<(), Violation> {
+        let action = self.plan[number].action;
+        self.stop_flowing();
+        self.trace.mix(number as u64);
+        self.trace.say(self.now, || format!("#{number} {action:?}"));
+        match action {
+            Action::Write { at, write } => self.write(at, write)?,
+            Action::Exchange { at } => {
+                if let Some(wire) = self.some_wire(at) {
+                    self.exchange(wire);
+                }
+            }
+            Action::Deliver { at, count } => {
+                if let Some(wire) = self.some_wire(at >> 1) {
+                    let to = self.network.wires[wire].ends[(at & 1) as usize].replica;
+                    for _ in 0..count {
+                        self.add(0, Event::Deliver { wire, to });
+                    }
+                }
+            }
+            Action::Cut { at } => {
+                if let Some(wire) = self.some_wire(at) {
+                    self.cut(wire);
+                }
+            }
+            Action::Partition { a, b, millis, one_way } => {
+                if let (Some(a), Some(b)) = (self.some_agent(a), self.some_agent(b)) {
+                    self.block(a, b, millis);
+                    if !one_way {
+                        self.block(b, a, millis);
+                    }
+                }
+            }
+            Action::Isolate { at, millis } => {
+                if let Some(lone) = self.some_agent(at) {
+                    for other in self.agents.keys().copied().collect::<Vec<_>>() {
+                        self.block(lone, other, millis);
+                        self.block(other, lone, millis);
+                    }
+                }
+            }
+            Action::Freeze { at, millis } => self.freeze(at, millis),
+            Action::Crash { at, millis } => self.crash(at, millis),
+            Action::Lose { at } => self.lose(at),
+            Action::Start => {
+                let revision = self.revision;
+                self.start_pod(revision);
+            }
+            Action::Terminate { at, app_millis, hook_millis } => {
+                if let Some(pod) = choose(&self.staying(), at) {
+                    self.terminate(pod, app_millis, hook_millis);
+                }
+            }
+            Action::StopApp { at } => {
+                let stopping = self.pods.iter().filter(|(_, pod)| pod.terminating.is_some() && pod.app == App::Running);
+                if let Some(pod) = choose(&stopping.map(|(number, _)| *number).collect::<Vec<_>>(), at) {
+                    self.stop_app(pod)?;
+                }
+            }
+            Action::Scale { pods } => self.scale(pods as usize),
+            Action::Roll { at_once } => self.roll(at_once),
+            Action::Clock { at, ahead } => {
+                if let Some(agent) = self.some_agent(at).and_then(|id| self.agents.get_mut(&id)) {
+                    agent.skew = ahead;
+                }
+            }
+            Action::LoseOperator { millis } => {
+                if self.operator.away.is_none() {
+                    self.operator.away = Some(Vec::new());
+                    self.add(millis, Event::OperatorBack);
+                }
+            }
+            Action::Push { at, age } => {
+                let list = self.operator.list_of_age(age);
+                if let Some(to) = self.some_agent(at) {
+                    self.happen(Event::Push { to, list: Some(list) })?;
+                }
+            }
+            Action::Replay { at, to } => self.replay(at, to)?,
+        }
+        Ok(())
+    }
+
+    fn freeze(&mut self, at: u64, millis: u64) {
+        let Some(id) = self.some_agent(at) else { return };
+        let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.frozen.is_none()) else { return };
+        agent.frozen = Some(Vec::new());
+        self.add(millis, Event::Thaw(id));
+    }
+
+    fn crash(&mut self, at: u64, millis: u64) {
+        let Some(id) = self.some_agent(at) else { return };
+        let Some(pod) = self.agents.get(&id).map(|agent| agent.pod) else { return };
+        self.end_process(id, false);
+        self.add(millis, Event::StartProcess(pod));
+    }
+
+    fn lose(&mut self, at: u64) {
+        let numbers: Vec<u32> = self.pods.keys().copied().collect();
+        let Some(number) = choose(&numbers, at) else { return };
+        if let Some(id) = self.pods.get(&number).and_then(|pod| pod.agent) {
+            self.end_process(id, false);
+        }
+        self.pod_ended(number);
+    }
+
+    fn scale(&mut self, pods: usize) {
+        self.wanted = pods;
+        self.reconcile();
+        for number in self.staying().into_iter().skip(pods) {
+            let (app, hook) = (self.rng.below(self.profile.app_stop + 1), self.rng.below(20));
+            self.terminate(number, app, hook);
+        }
+    }
+
+    fn roll(&mut self, at_once: bool) {
+        self.revision += 1;
+        if at_once {
+            for number in self.staying() {
+                let (app, hook) = (self.rng.below(self.profile.app_stop + 1), self.rng.below(20));
+                self.terminate(number, app, hook);
+            }
+        } else if !std::mem::replace(&mut self.rolling, true) {
+            self.add(0, Event::RollStep);
+        }
+    }
+
+    fn some_agent(&self, at: u64) -> Option<ReplicaId> {
+        choose(&self.agents.keys().copied().collect::<Vec<_>>(), at)
+    }
+
+    fn some_wire(&self, at: u64) -> Option<usize> {
+        choose(&self.network.open().collect::<Vec<_>>(), at)
+    }
+}
+
+fn choose<T: Copy>(among: &[T], at: u64) -> Option<T> {
+    among.get((at % among.len().max(1) as u64) as usize).copied()
+}

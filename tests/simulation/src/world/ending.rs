@@ -1,0 +1,49 @@
+//! The end of all faults: everything must come to rest by the agents' own means.
+
+use super::{Event, World};
+use crate::invariant::{self, Invariant, Violation};
+
+/// Virtual time in which a small group comes to rest; the longest grace period is well within it.
+const PATIENCE: u64 = 200_000;
+
+/// Events after which a small group ought to be quiet.
+const TALKATIVE: u64 = 200_000;
+
+// === impl World ===
+
+impl World {
+    pub(super) fn end(&mut self) -> Result<(), Violation> {
+        self.trace.say(self.now, || "no more faults".to_owned());
+        self.stop_flowing();
+        self.calm = true;
+        self.wanted = self.wanted.max(self.profile.settings.handoff_acks as usize);
+        self.reconcile();
+        self.operator_back();
+        for (from, to) in std::mem::take(&mut self.network.blocked) {
+            self.plan_dials(from);
+            self.plan_dials(to);
+        }
+        for wire in self.network.open().collect::<Vec<_>>() {
+            self.release(wire);
+        }
+        for id in self.agents.keys().copied().collect::<Vec<_>>() {
+            self.thaw(id)?;
+            self.plan_dials(id);
+        }
+        let (until, most) = (self.now + PATIENCE, self.events() + TALKATIVE);
+        while let Some((now, event)) = self.queue.pop() {
+            self.now = now;
+            if now > until || self.events() > most {
+                let text = format!("the group never gets quiet; the last event is {event:?}");
+                return Invariant::Liveness.of(Err(text));
+            }
+            if !matches!(event, Event::Act(_)) {
+                self.happen(event)?;
+            }
+        }
+        self.check()?;
+        Invariant::Liveness.of(invariant::liveness::check(self))?;
+        Invariant::Bound.of(invariant::bound::check_end(self))?;
+        Invariant::Acknowledgement.of(invariant::acknowledgement::check_end(self))
+    }
+}

@@ -1,0 +1,116 @@
+//! The way to the operator and back: news come late, lists are pushed to each agent at its own time.
+
+use std::rc::Rc;
+
+use baton_replica::{MemberPhase, Membership, ReplicaId};
+
+use super::{Event, World};
+use crate::agent::{Agent, Closed};
+use crate::invariant::{self, Invariant, Violation};
+use crate::operator::News;
+
+// === impl World ===
+
+impl World {
+    /// Something will reach the operator.
+    pub(super) fn tell_operator(&mut self, news: News) {
+        let after = if self.calm { 1 } else { self.rng.below(self.profile.news_delay + 1) };
+        // What happened to one pod is never seen in another order.
+        self.last_news = self.last_news.max(self.now + after);
+        let at = self.last_news;
+        self.queue.add(at, Event::News(news));
+    }
+
+    pub(super) fn news(&mut self, news: News) {
+        if let Some(missed) = &mut self.operator.away {
+            missed.push(news);
+            return;
+        }
+        self.trace.say(self.now, || format!("the operator hears {news:?}"));
+        self.operator.state_exists = self.agents.values().any(Agent::holds_state);
+        if !self.operator.take(&news) {
+            return;
+        }
+        let number = self.operator.list().version.number;
+        for (id, settled) in std::mem::take(&mut self.operator.retired) {
+            self.trace.say(self.now, || format!("{id} is retired by list {number}"));
+            self.oracle.retire(id, number, &settled);
+        }
+        for row in self.operator.list().members.iter().filter(|row| row.phase != MemberPhase::Gone) {
+            let after = if self.calm { 1 } else { self.rng.below(self.profile.push_delay + 1) };
+            self.add(after, Event::Push { to: row.replica, list: None });
+        }
+    }
+
+    /// A list reaches an agent. While the operator is away, nothing does.
+    pub(super) fn pushed(&mut self, to: ReplicaId, list: Option<Rc<Membership>>) -> Result<(), Violation> {
+        if self.operator.away.is_some() {
+            return Ok(());
+        }
+        let list = list.unwrap_or_else(|| self.operator.list());
+        self.take_list(to, &list)?;
+        self.after(to)
+    }
+
+    pub(super) fn take_list(&mut self, id: ReplicaId, list: &Rc<Membership>) -> Result<(), Violation> {
+        let Some(agent) = self.agents.get_mut(&id) else { return Ok(()) };
+        let versions = |agent: &Agent| agent.shards.iter().flat_map(invariant::bound::versions).collect::<Vec<_>>();
+        let before = versions(agent);
+        if !agent.take_list(list) {
+            return Ok(());
+        }
+        Invariant::Bound.of(invariant::bound::check_departure(&before, &versions(agent)))?;
+        self.trace.say(self.now, || format!("{id} takes list {}", list.version.number));
+        let gone = |peer: &ReplicaId| agent.roster.peer(*peer).is_none_or(|row| row.phase == MemberPhase::Gone);
+        let closed = agent.links.iter().filter(|(peer, _)| gone(peer)).map(|(peer, link)| (*peer, link.wire));
+        let closed: Vec<(ReplicaId, usize)> = closed.collect();
+        for (peer, wire) in &closed {
+            agent.link_down(*peer, *wire);
+        }
+        for (peer, wire) in closed {
+            self.network.cut(wire);
+            self.add(1, Event::Notice { wire, at: peer });
+        }
+        self.plan_dials(id);
+        Ok(())
+    }
+
+    /// An agent's phase has changed: the operator hears of it.
+    pub(super) fn report_phase(&mut self, id: ReplicaId) {
+        let Some(agent) = self.agents.get_mut(&id) else { return };
+        let phase = agent.member_phase();
+        if agent.reported != phase {
+            agent.reported = phase;
+            self.trace.say(self.now, || format!("{id} is {phase:?}"));
+            self.tell_operator(News::Phase(id, phase));
+        }
+    }
+
+    /// The operator hears what an agent has settled, and the truth what that closed.
+    pub(super) fn report_settled(&mut self, id: ReplicaId) {
+        let Some(agent) = self.agents.get_mut(&id) else { return };
+        let closed = std::mem::take(&mut agent.closed);
+        let settlements = agent.settlements();
+        for Closed { shard, origin, from, through } in closed {
+            self.trace.say(self.now, || format!("{id} closes ({from}, {through}] of {origin} in shard {shard}"));
+            // What others have seen came with the same message, or they have closed it before.
+            let others = self.agents.values().filter(|agent| agent.id != id);
+            let known = others.map(|agent| agent.shards[shard].clock().get(origin)).max().unwrap_or(0);
+            if let Some(agent) = self.agents.get(&id) {
+                self.oracle.close(shard, origin, from.max(known), through, &agent.shards[shard]);
+            }
+        }
+        for (gone, round, settled) in settlements {
+            self.tell_operator(News::Settled { by: id, gone, round, settled });
+        }
+    }
+
+    pub(super) fn operator_back(&mut self) {
+        for news in self.operator.away.take().into_iter().flatten() {
+            self.news(news);
+        }
+        for id in self.agents.keys().copied().collect::<Vec<_>>() {
+            self.add(1, Event::Push { to: id, list: None });
+        }
+    }
+}
