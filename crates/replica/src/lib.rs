@@ -40,8 +40,8 @@ pub use mutant::{Mutant, with as with_mutant};
 pub use operation::{Answer, Condition, Done, Operation, Refusal, Request};
 pub use roster::{Peer, Roster, settle_round};
 pub use shard::{
-    AckLevel, Adoption, Cleared, Coverage, Effects, Handover, Limits, LinkId, Listed, MAX_BATCH, MAX_BATCH_BYTES, Need,
-    ProtocolError, Read, Rejected, Shard, Survivor, Wake, WriteError, Written,
+    AckLevel, Adoption, Cleared, Completion, Coverage, Effects, Handover, Limits, LinkId, Listed, MAX_BATCH,
+    MAX_BATCH_BYTES, Need, ProtocolError, Read, Rejected, Shard, Survivor, Wake, WriteError, Written,
 };
 pub use store::{Change, State, Sum, Usage};
 pub use succession::Succession;

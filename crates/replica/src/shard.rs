@@ -21,7 +21,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
-pub use adopt::{Adoption, Handover};
+pub use adopt::{Adoption, Completion, Handover};
 pub use coverage::{AckLevel, Coverage, Need, Survivor};
 pub use list::{Cleared, Listed};
 pub use read::Read;

@@ -26,6 +26,18 @@ pub struct Handover {
     pub unconfirmed: usize,
 }
 
+/// What a leaver's hold waits for beyond its state being covered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Completion {
+    /// Nothing.
+    #[default]
+    Replicated,
+    /// All that it owned has another owner.
+    Adopted,
+    /// And those owners' apps have said that they run it.
+    Confirmed,
+}
+
 /// Keys to look at, as to their owners.
 #[derive(Debug, Default)]
 pub(super) struct Heritage {
@@ -38,6 +50,24 @@ pub(super) struct Heritage {
     overtaken: BTreeMap<Key, Owner>,
     /// Keys that were this replica's when it left, and are not confirmed by their new owners.
     unconfirmed: BTreeSet<Key>,
+}
+
+// === impl Handover ===
+
+impl Handover {
+    /// Both together.
+    pub const fn and(self, other: Self) -> Self {
+        Self { unadopted: self.unadopted + other.unadopted, unconfirmed: self.unconfirmed + other.unconfirmed }
+    }
+
+    /// Whether a leaver has nothing to wait for.
+    pub const fn is_complete(self, completion: Completion) -> bool {
+        match completion {
+            Completion::Replicated => true,
+            Completion::Adopted => self.unadopted == 0,
+            Completion::Confirmed => self.unadopted == 0 && self.unconfirmed == 0,
+        }
+    }
 }
 
 // === impl Shard ===

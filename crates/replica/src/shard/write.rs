@@ -1,4 +1,9 @@
-//! Local writes: one at a time, or several of which peers see all or none.
+//! Local writes: one at a time, or several in one batch.
+//!
+//! The batch's ranges are never cut inside it, so that a peer that gets it from its writer applies all of it in one step.
+//! A part of it can be seen earlier: entries travel whole, so another write to one of its keys brings the batch's write to
+//! that key along. Nor does a full-state transfer keep batches together. In the end all of it is everywhere, and against
+//! concurrent writes it wins or loses as one: its writes bear one time.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,12 +96,13 @@ impl Shard {
         let existed = entry.as_deref().is_some_and(|entry| !entry.versions().is_empty());
         let need = operation.need(entry.as_deref().unwrap_or(&Entry::default()), &self.roster)?;
         drop(entry);
-        let done = self.perform(key, operation, (need, existed), Place::Alone, now);
+        let hlc = self.hlc.tick(now);
+        let done = self.perform(key, operation, (need, existed), Place::Alone, hlc, now);
         self.end_writes();
         Ok(done)
     }
 
-    /// Does several operations at once, or none if one of them cannot be done. Peers see all of them or none.
+    /// Does several operations at once, or none if one of them cannot be done.
     ///
     /// All conditions are those of the state before the batch; the operations see what the ones before them did.
     pub fn write(&mut self, requests: Vec<Request>, now: u64) -> Result<Vec<Done>, Rejected> {
@@ -110,6 +116,7 @@ impl Shard {
         }
         self.rehearse(&requests, now)?;
         let before = self.clock.get(self.me());
+        let hlc = self.hlc.tick(now);
         let mut done = Vec::with_capacity(requests.len());
         for Request { key, operation, .. } in requests {
             let entry = self.store.get(&key);
@@ -118,7 +125,7 @@ impl Shard {
             let Ok(need) = need else { unreachable!("the batch was rehearsed") };
             drop(entry);
             let place = if self.clock.get(self.me()) > before { Place::After } else { Place::Alone };
-            done.push(self.perform(&key, operation, (need, existed), place, now));
+            done.push(self.perform(&key, operation, (need, existed), place, hlc, now));
         }
         self.end_writes();
         Ok(done)
@@ -200,13 +207,13 @@ impl Shard {
         operation: Operation,
         (need, existed): (Need, bool),
         place: Place,
+        hlc: Hlc,
         now: u64,
     ) -> Done {
         if need == Need::Nothing {
             let answer = if operation == Operation::Take { Answer::Taken(None) } else { Answer::Nothing };
             return Done { dot: None, existed, answer };
         }
-        let hlc = self.hlc.tick(now);
         let token = self.next_token(hlc);
         if operation.takes_token() {
             self.tokens = self.tokens.max(token);

@@ -2,7 +2,9 @@
 
 use baton_replica::{Answer, Condition, Done, Key, Operation, Refusal, ReplicaId, Request, Tag, Value, WriteError};
 
-use crate::harness::{World, key, roomy};
+use proptest::prelude::*;
+
+use crate::harness::{Chances, World, key, roomy, schedules};
 
 /// Long before and long after everything that happens here.
 const LATER: u64 = 1_700_000_060_000;
@@ -262,7 +264,7 @@ pub(crate) fn a_batch_is_done_as_a_whole_or_not_at_all() {
 }
 
 #[test]
-pub(crate) fn peers_see_all_of_a_batch_or_none_of_it() {
+pub(crate) fn a_batch_comes_from_its_writer_in_one_step() {
     let (mut world, [a, b]) = World::group(crate::harness::tight(64));
     let request = |name: &str| Request { key: key(name), condition: Condition::Always, operation: put("v") };
     world.write_all(a, vec![request("x"), request("y"), request("z")]).expect("possible");
@@ -286,4 +288,57 @@ pub(crate) fn a_batch_beyond_the_limits_is_refused() {
     let rejected = world.write_all(a, many.collect()).expect_err("too many");
     assert_eq!(rejected.error, WriteError::Refused(Refusal::TooLarge));
     assert_eq!(world.names(a), Vec::<String>::new());
+}
+
+/// Two batches at once, each with its writes in another order.
+#[test]
+fn a_batch_wins_or_loses_as_one() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    let request =
+        |name: &str, text: &str| Request { key: key(name), condition: Condition::Always, operation: put(text) };
+    let now = world.now;
+    for (at, text, order) in [(a, "a", ["x", "y"]), (c, "c", ["y", "x"])] {
+        let node = world.node(at);
+        let requests = order.map(|name| request(name, text)).to_vec();
+        node.shard.write(requests, now + node.skew).expect("possible");
+        node.wake_all();
+    }
+    world.settle();
+    for id in [a, b, c] {
+        assert_eq!(text(&world, id, &key("x")), text(&world, id, &key("y")));
+    }
+}
+
+/// All writes are batches to the same two keys: who has no transfer under way sees both keys with the same batch's values.
+fn check_pairs(schedule: &crate::harness::Schedule) {
+    let names = ["x", "y", "z"];
+    let mut number = 0_u32;
+    let act = |world: &mut World, at: ReplicaId, _: &Key, choice: u8| {
+        number += 1;
+        let first = usize::from(choice / 4) % names.len();
+        let operation = if choice.is_multiple_of(4) { Operation::Delete } else { put(&number.to_string()) };
+        let request =
+            |name: &&str| Request { key: key(name), condition: Condition::Always, operation: operation.clone() };
+        let order = names.iter().cycle().skip(first).take(names.len());
+        drop(world.write_all(at, order.map(request).collect()));
+    };
+    crate::harness::drive(schedule, act, |world| {
+        for at in world.ids().into_iter().filter(|at| !world.shard(*at).is_joining()) {
+            if !world.shard(at).is_rejoining() {
+                let texts = names.map(|name| text(world, at, &key(name)));
+                assert!(texts[0] == texts[1] && texts[1] == texts[2], "{at} sees {texts:?}");
+            }
+        }
+    });
+}
+
+proptest! {
+    #![proptest_config(crate::harness::config(96))]
+
+    #[test]
+    fn no_reader_sees_a_part_of_a_batch_to_keys_that_only_such_batches_write(
+        schedule in schedules(Chances { put: 16, delete: 8, ..Chances::EVERYTHING }, 200),
+    ) {
+        check_pairs(&schedule);
+    }
 }

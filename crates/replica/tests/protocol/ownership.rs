@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use baton_replica::{
-    Answer, Condition, Handover, Key, MapName, MemberPhase, OnDeparture, Operation, Refusal, ReplicaId, Token, Value,
-    WriteError,
+    Answer, Completion, Condition, Handover, Key, MapName, MemberPhase, OnDeparture, Operation, Refusal, ReplicaId,
+    Token, Value, WriteError,
 };
 use proptest::prelude::*;
 
@@ -156,8 +156,14 @@ pub(crate) fn what_a_leaver_owns_is_adopted_and_confirmed_by_survivors() {
     world.settle_owners();
     world.leave(a);
     assert_eq!(world.shard(a).handover(), Handover { unadopted: 20, unconfirmed: 0 });
+    let complete = |world: &World| {
+        let handover = world.shard(a).handover();
+        [Completion::Replicated, Completion::Adopted, Completion::Confirmed].map(|what| handover.is_complete(what))
+    };
+    assert_eq!(complete(&world), [true, false, false]);
     world.settle_owners();
     assert_eq!(world.shard(a).handover(), Handover { unadopted: 0, unconfirmed: 20 });
+    assert_eq!(complete(&world), [true, true, false]);
     let owned = [b, c].map(|id| world.shard(id).owned(None, 100, world.now).expect("live"));
     assert_eq!(owned[0].len() + owned[1].len(), 20);
     assert!(owned.iter().all(|rows| !rows.is_empty() && rows.is_sorted_by(|one, two| one.key < two.key)));
@@ -171,6 +177,7 @@ pub(crate) fn what_a_leaver_owns_is_adopted_and_confirmed_by_survivors() {
     world.write(c, &last.key, Condition::Always, Operation::Delete).expect("live");
     world.settle();
     assert_eq!(world.shard(a).handover(), Handover::default());
+    assert_eq!(complete(&world), [true, true, true]);
 }
 
 #[test]
