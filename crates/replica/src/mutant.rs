@@ -100,6 +100,12 @@ mutants! {
     ClaimLosesToPut,
     /// Ranges end inside batches.
     BatchTorn,
+    /// What was held under a former id is issued again as new writes.
+    ReissueAsNew,
+    /// What is issued again forgets what it had superseded, and its old dot.
+    ReissueWithoutContext,
+    /// What was held under a former id is issued again before the members have agreed on what they have of it.
+    ReissueUnsettled,
     /// What has expired leaves no context.
     ExpiryWithoutContext,
 }

@@ -13,6 +13,7 @@ mod list;
 mod range;
 mod read;
 mod receive;
+mod reissue;
 mod settle;
 mod stability;
 mod transfer;
@@ -32,6 +33,7 @@ use crate::store::Store;
 use crate::{Change, HlcClock, Key, ReplicaId, Roster, Usage, VersionVector};
 use adopt::Heritage;
 use link::{Owed, PeerState};
+use reissue::Former;
 use settle::Settling;
 use stability::Unpurged;
 use transfer::Incoming;
@@ -145,6 +147,9 @@ pub struct Shard {
     /// The highest fencing token that was ever seen.
     tokens: u64,
     mismatches: u64,
+    former: Former,
+    /// The last write that issued again what was held under a former id.
+    reissued: u64,
     /// Counters to which somebody has added while too many retired replicas' contributions are in them.
     crowded: Vec<Key>,
     heritage: Heritage,
@@ -201,6 +206,8 @@ impl Shard {
             settling: BTreeMap::new(),
             tokens: 0,
             mismatches: 0,
+            former: Former::default(),
+            reissued: 0,
             crowded: Vec::new(),
             heritage: Heritage::default(),
         }

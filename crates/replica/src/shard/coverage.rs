@@ -88,7 +88,7 @@ impl Shard {
 
     /// Whether there is nothing to hand off: no write was seen, and nothing is left of those whose writers are retired.
     pub fn holds_nothing(&self) -> bool {
-        self.is_joining() || (self.clock.is_empty() && self.store.len() == 0)
+        self.inherited() == 0 && (self.is_joining() || (self.clock.is_empty() && self.store.len() == 0))
     }
 
     /// Whether survivors cover everything up to a clock: enough of them acknowledged all of it, knowing that this
@@ -109,8 +109,10 @@ impl Shard {
         let clock = &clock;
         let survivors: Vec<Survivor> =
             self.roster.survivors().map(|replica| Survivor { replica, covers: acked(replica, clock) }).collect();
-        if clock.is_empty() && self.holds_nothing() {
-            return Coverage { covered: true, survivors };
+        // What was not issued again is nobody's yet.
+        let pending = self.inherited() > 0;
+        if pending || (clock.is_empty() && self.holds_nothing()) {
+            return Coverage { covered: !pending, survivors };
         }
         let count = need.count(survivors.len());
         let enough = survivors.iter().filter(|survivor| survivor.covers).count() >= count.max(1);
@@ -131,6 +133,6 @@ impl Shard {
         let unseen =
             |counted: &VersionVector| self.store.unseen(|dot| counted.covers(dot) || !self.roster.lists(dot.replica));
         let counted = self.roster.survivors().filter_map(|id| self.peers.get(&id)).map(|peer| &peer.counted);
-        counted.map(unseen).min().unwrap_or_else(|| unseen(&VersionVector::new()))
+        counted.map(unseen).min().unwrap_or_else(|| unseen(&VersionVector::new())) + self.inherited() as u64
     }
 }

@@ -36,7 +36,13 @@ pub(super) struct Told {
 impl Shard {
     /// Up to which of its writes a replica that is gone is settled here, for the present set of members. When all
     /// members say the same, it may be retired.
+    ///
+    /// Who was a member under an earlier id settles nobody before all members have what it had to issue again.
     pub fn settled(&self, origin: ReplicaId) -> Option<u64> {
+        self.settled_here(origin).filter(|_| self.has_spread_reissued())
+    }
+
+    pub(super) fn settled_here(&self, origin: ReplicaId) -> Option<u64> {
         // Every roster has renewed the rounds.
         self.settling.get(&origin)?.settled
     }

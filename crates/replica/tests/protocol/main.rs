@@ -20,6 +20,7 @@ mod liveness;
 mod mutant;
 mod operation;
 mod ownership;
+mod reissue;
 mod restart;
 mod seeds;
 mod subscription;

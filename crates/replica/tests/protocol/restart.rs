@@ -1,6 +1,6 @@
 //! Invariant: clock entries, tombstones and logs are bounded by live data and live members, after any number of restarts.
 
-use baton_replica::Shard;
+use baton_replica::{Shard, ShardMessage};
 
 use crate::harness::{World, key, roomy, tight};
 
@@ -46,6 +46,27 @@ fn members_that_never_wrote_are_forgotten() {
     }
     assert_eq!(world.operator.list().members.len(), 2);
     assert!(world.shard(a).clock().is_empty() && world.shard(b).clock().is_empty());
+}
+
+/// A replacement that has no state yet when the others settle is told of it later.
+#[test]
+fn who_joins_while_the_others_settle_settles_too() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    world.put(c, &key("k"));
+    world.settle();
+    let new = world.spawn();
+    world.crash(c);
+    assert!(world.operator.bury());
+    for id in [a, b, new] {
+        world.push(id);
+    }
+    for peer in [a, b] {
+        world.connect(peer, new);
+        world.exchange_until(peer, new, |message| matches!(message, ShardMessage::Chunk(_)));
+    }
+    assert!(world.shard(new).is_joining());
+    world.settle();
+    assert_eq!(world.operator.list().members.len(), 3);
 }
 
 /// The same data in every group, whatever was there before.

@@ -107,6 +107,13 @@ impl Node {
         self.follow(None, effects);
     }
 
+    /// Issues again what it held under a former id. Says whether it issued anything.
+    pub(crate) fn reissue(&mut self, now: u64) -> bool {
+        let effects = self.shard.reissue(now + self.skew, 2);
+        self.follow(None, effects);
+        effects != Effects::default()
+    }
+
     pub(crate) fn wake_all(&mut self) {
         self.woken.extend(self.links.keys());
     }

@@ -17,7 +17,7 @@ impl World {
     pub(crate) fn settle(&mut self) {
         while self.operator.bury() {}
         let stays = |world: &Self| world.nodes.values().filter(|node| node.phase != MemberPhase::Leaving).count();
-        for id in self.ids() {
+        for id in self.ids().into_iter().filter(|id| !self.away.contains(id)).collect::<Vec<_>>() {
             self.push(id);
         }
         while stays(self) < self.need.acks as usize {
@@ -34,7 +34,7 @@ impl World {
             for id in self.ids() {
                 self.node(id).flush();
             }
-            if !self.turn() && !self.retire() {
+            if !self.turn() && !self.reissue() && !self.retire() {
                 return;
             }
         }
@@ -92,7 +92,9 @@ impl World {
             let all: Option<Vec<u64>> = rows().map(|member| said(member.replica)).collect();
             all.is_some_and(|all| all.windows(2).all(|two| two[0] == two[1]))
         };
-        let retired: Vec<ReplicaId> = self.operator.gone().into_iter().filter(settled).collect();
+        // Whose process lives on may come back with what nobody else has.
+        let ended = |id: &ReplicaId| !self.nodes.contains_key(id);
+        let retired: Vec<ReplicaId> = self.operator.gone().into_iter().filter(ended).filter(settled).collect();
         for id in &retired {
             self.operator.retire(*id);
             self.oracle.note_retired(*id);
@@ -111,14 +113,28 @@ impl World {
         self.nodes.keys().copied().collect()
     }
 
+    /// Whoever has come back under a new id issues again what it can; says whether anybody issued anything.
+    fn reissue(&mut self) -> bool {
+        let (now, holds) = (self.now, self.holds_reissues);
+        let mut moved = false;
+        for id in self.ids() {
+            let rounds = if holds { 0 } else { self.shard(id).inherited() + 1 };
+            for _ in 0..rounds {
+                moved |= self.node(id).reissue(now);
+            }
+        }
+        moved
+    }
+
     /// New lists arrive, and broken links are made anew.
     fn repair(&mut self) {
-        for id in self.ids() {
-            self.push(id);
-            self.notice(id);
+        let here: Vec<ReplicaId> = self.ids().into_iter().filter(|id| !self.away.contains(id)).collect();
+        for id in &here {
+            self.push(*id);
+            self.notice(*id);
         }
-        for a in self.ids() {
-            for b in self.ids().into_iter().filter(|b| a < *b) {
+        for a in here.iter().copied() {
+            for b in here.iter().copied().filter(|b| a < *b) {
                 if self.network.link(a, b).is_none() {
                     self.connect(a, b);
                 }

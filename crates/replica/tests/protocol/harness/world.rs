@@ -31,6 +31,10 @@ pub(crate) struct World {
     pub(crate) acknowledged: BTreeMap<Dot, u32>,
     /// Ranges that were delivered, to whom and from whom, to be delivered again.
     pub(super) delivered: VecDeque<(ReplicaId, ReplicaId, Range)>,
+    /// Who hears of nothing and nobody, not even when the group settles.
+    pub(super) away: BTreeSet<ReplicaId>,
+    /// Nobody issues again what it held under a former id.
+    pub(crate) holds_reissues: bool,
     limits: Vec<Limits>,
     spawned: u64,
 }
@@ -68,6 +72,8 @@ impl World {
             exited: Vec::new(),
             acknowledged: BTreeMap::new(),
             delivered: VecDeque::new(),
+            away: BTreeSet::new(),
+            holds_reissues: false,
             limits,
             spawned: 0,
         };
@@ -198,6 +204,32 @@ impl World {
     pub(crate) fn crash(&mut self, replica: ReplicaId) {
         let clock = self.remove(replica);
         self.crashed.push((replica, clock));
+    }
+
+    /// A process hears of nothing and nobody from now on.
+    pub(crate) fn cut_off(&mut self, replica: ReplicaId) {
+        for peer in self.ids() {
+            if self.network.link(replica, peer).is_some() {
+                self.part(replica, peer);
+            }
+        }
+        self.away.insert(replica);
+    }
+
+    /// The operator removes a member whose process lives on.
+    pub(crate) fn expel(&mut self, replica: ReplicaId) {
+        self.operator.report(replica, MemberPhase::Gone);
+    }
+
+    /// A process that was removed hears of it and takes a new id.
+    pub(crate) fn come_back(&mut self, replica: ReplicaId) -> ReplicaId {
+        self.network.isolate(replica);
+        self.touched.remove(&replica);
+        self.away.remove(&replica);
+        let former = self.nodes.remove(&replica).expect("alive");
+        let new = self.spawn();
+        self.node(new).shard.inherit(former.shard);
+        new
     }
 
     /// Someone other than this process holds the state.

@@ -1,0 +1,227 @@
+//! Invariant: a process that was removed from the group, and lives on under a new id, loses nothing that the group has
+//! nothing of, overwrites nothing newer, brings nothing back and counts nothing twice.
+
+use baton_replica::{Condition, MemberPhase, Operation, ReplicaId, Value};
+
+use crate::harness::{World, key, roomy, tight};
+
+/// A group of three, one of which is cut off and removed after some operations of its own; it comes back in the end.
+/// Returns the two others and its new id.
+fn removed_and_back(
+    together: impl FnOnce(&mut World, ReplicaId),
+    alone: impl FnOnce(&mut World, ReplicaId),
+    meanwhile: impl FnOnce(&mut World, ReplicaId),
+) -> (World, [ReplicaId; 3]) {
+    let (mut world, [a, b, c]) = World::group(tight(1_000));
+    together(&mut world, c);
+    world.settle();
+    world.cut_off(c);
+    alone(&mut world, c);
+    world.expel(c);
+    world.settle();
+    world.now += 1_000;
+    meanwhile(&mut world, a);
+    world.settle();
+    let back = world.come_back(c);
+    world.settle();
+    assert_eq!(world.shard(back).inherited(), 0);
+    assert!(world.operator.gone().is_empty(), "the former id stays listed");
+    (world, [a, b, back])
+}
+
+fn put(text: &str) -> Operation {
+    Operation::Put {
+        value: Value { content_type: "text/plain".into(), body: text.to_owned().into() },
+        expires_at: None,
+    }
+}
+
+fn write(world: &mut World, at: ReplicaId, name: &str, operation: Operation) {
+    world.write(at, &key(name), Condition::Always, operation).expect("can be done");
+}
+
+/// What every one of them reads.
+fn read(world: &World, ids: [ReplicaId; 3], name: &str) -> Option<String> {
+    let texts = ids.map(|id| {
+        let read = world.shard(id).get(&key(name), world.now).expect("live")?;
+        Some(String::from_utf8_lossy(&read.value.body).into_owned())
+    });
+    assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
+    texts[0].clone()
+}
+
+#[test]
+fn what_it_wrote_alone_comes_back() {
+    let (world, ids) = removed_and_back(
+        |_, _| {},
+        |world, c| {
+            for name in ["k1", "k2", "k3"] {
+                write(world, c, name, put("alone"));
+            }
+        },
+        |_, _| {},
+    );
+    for name in ["k1", "k2", "k3"] {
+        assert_eq!(read(&world, ids, name), Some("alone".into()));
+    }
+}
+
+#[test]
+fn it_loses_to_what_was_written_later() {
+    let (world, ids) = removed_and_back(
+        |world, c| write(world, c, "k", put("first")),
+        |world, c| write(world, c, "k", put("alone")),
+        |world, a| write(world, a, "k", put("newer")),
+    );
+    assert_eq!(read(&world, ids, "k"), Some("newer".into()));
+}
+
+#[test]
+fn what_the_group_has_deleted_stays_deleted() {
+    let (world, ids) = removed_and_back(
+        |world, c| write(world, c, "k", put("together")),
+        |_, _| {},
+        |world, a| write(world, a, "k", Operation::Delete),
+    );
+    assert_eq!(read(&world, ids, "k"), None);
+}
+
+#[test]
+fn what_it_has_replaced_or_deleted_alone_does_not_come_back() {
+    let (world, ids) = removed_and_back(
+        |world, c| {
+            for name in ["replaced", "deleted"] {
+                write(world, c, name, put("old"));
+            }
+        },
+        |world, c| {
+            write(world, c, "replaced", put("new"));
+            write(world, c, "deleted", Operation::Delete);
+        },
+        |_, _| {},
+    );
+    assert_eq!(read(&world, ids, "replaced"), Some("new".into()));
+    assert_eq!(read(&world, ids, "deleted"), None);
+    let read = world.shard(ids[0]).get(&key("replaced"), world.now).expect("live").expect("there");
+    assert_eq!(read.versions.len(), 1);
+}
+
+#[test]
+fn counters_get_the_difference() {
+    let (world, ids) = removed_and_back(
+        |world, c| write(world, c, "k", Operation::Increment(5)),
+        |world, c| write(world, c, "k", Operation::Increment(3)),
+        |world, a| write(world, a, "k", Operation::Increment(100)),
+    );
+    assert_eq!(read(&world, ids, "k"), Some("108".into()));
+}
+
+/// The new id may have added before it was decided what the former one had to issue again.
+#[test]
+fn additions_under_both_ids_count_once_each() {
+    let (mut world, [a, _, c]) = World::group(roomy());
+    world.cut_off(c);
+    write(&mut world, c, "k", Operation::Increment(3));
+    world.expel(c);
+    world.settle();
+    let back = world.come_back(c);
+    world.holds_reissues = true;
+    world.settle();
+    world.holds_reissues = false;
+    write(&mut world, back, "k", Operation::Increment(10));
+    world.settle();
+    write(&mut world, back, "k", Operation::Increment(1));
+    write(&mut world, a, "k", Operation::Increment(100));
+    world.settle();
+    let ids = world.ids().try_into().expect("three");
+    assert_eq!(read(&world, ids, "k"), Some("114".into()));
+}
+
+/// Two that were removed hold the same; the oldest member takes over what retired replicas have added.
+#[test]
+fn two_that_come_back_with_the_same_count_it_once() {
+    let (mut world, [a, b, c, d]) = World::group(roomy());
+    for (one, other) in [(a, c), (a, d), (b, c), (b, d)] {
+        world.part(one, other);
+    }
+    write(&mut world, c, "k", Operation::Increment(3));
+    world.exchange(c, d);
+    world.expel(c);
+    world.expel(d);
+    world.cut_off(c);
+    world.cut_off(d);
+    world.settle();
+    let first = world.come_back(c);
+    world.settle();
+    assert!(world.operator.gone().contains(&d));
+    let second = world.come_back(d);
+    world.settle();
+    write(&mut world, a, "k", Operation::Increment(10));
+    world.settle();
+    assert_eq!(read(&world, [a, first, second], "k"), Some("13".into()));
+    assert!(world.operator.gone().is_empty());
+}
+
+#[test]
+fn nothing_is_handed_off_before_all_is_issued_again() {
+    let (mut world, [_, _, c]) = World::group(roomy());
+    world.cut_off(c);
+    write(&mut world, c, "k", put("alone"));
+    world.expel(c);
+    world.settle();
+    let back = world.come_back(c);
+    world.holds_reissues = true;
+    world.settle();
+    world.holds_reissues = false;
+    world.leave(back);
+    world.holds_reissues = true;
+    world.settle();
+    world.holds_reissues = false;
+    assert!(!world.is_covered(back));
+    assert_eq!(world.shard(back).keys_not_covered(), 1);
+    world.settle();
+    assert!(world.is_covered(back));
+    assert_eq!(world.nodes[&back].phase, MemberPhase::Leaving);
+}
+
+/// It is removed again before it could issue anything.
+#[test]
+fn what_was_held_two_ids_ago_comes_back_too() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    world.cut_off(c);
+    write(&mut world, c, "k1", put("first"));
+    world.expel(c);
+    let second = world.come_back(c);
+    world.holds_reissues = true;
+    world.settle();
+    world.holds_reissues = false;
+    world.cut_off(second);
+    write(&mut world, second, "k2", put("second"));
+    world.expel(second);
+    let third = world.come_back(second);
+    world.settle();
+    assert_eq!(read(&world, [a, b, third], "k1"), Some("first".into()));
+    assert_eq!(read(&world, [a, b, third], "k2"), Some("second".into()));
+}
+
+/// What a living member wrote is left to it; if it ends before anybody else has it, it is issued again.
+#[test]
+fn the_writes_of_others_come_back_once_their_writers_have_ended() {
+    let (mut world, [a, b, c, d]) = World::group(roomy());
+    for other in [a, b] {
+        world.part(other, d);
+    }
+    world.part(a, c);
+    world.part(b, c);
+    write(&mut world, d, "k", put("of another"));
+    world.exchange(d, c);
+    world.expel(c);
+    world.cut_off(c);
+    let back = world.come_back(c);
+    world.cut_off(d);
+    world.settle();
+    assert_eq!(world.shard(back).inherited(), 1);
+    world.crash(d);
+    world.settle();
+    assert_eq!(read(&world, [a, b, back], "k"), Some("of another".into()));
+}
