@@ -112,9 +112,9 @@ impl Fleet {
         self.agents.iter().map(|agent| agent.ports().http).collect()
     }
 
-    /// Bytes that all links have carried so far, both ways.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.meters.iter().flatten().map(Meter::bytes).sum()
+    /// Bytes that each connection between agents has carried so far, both ways.
+    pub(crate) fn bytes(&self) -> Vec<Vec<u64>> {
+        self.meters.iter().flatten().map(Meter::bytes).collect()
     }
 
     fn empty(folder: &Path) -> Self {

@@ -1,9 +1,9 @@
-//! A TCP proxy that counts what passes.
+//! A TCP proxy that counts what passes, each connection for itself.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::spawn;
 
 use anyhow::Result;
@@ -13,8 +13,11 @@ const BUFFER: usize = 64 * 1024;
 /// The proxy in front of one agent. Its connections end with the processes that hold them.
 pub(crate) struct Meter {
     port: u16,
-    bytes: Arc<AtomicU64>,
+    connections: Connections,
 }
+
+/// The bytes of each connection that there ever was, in their order.
+type Connections = Arc<Mutex<Vec<Arc<AtomicU64>>>>;
 
 // === impl Meter ===
 
@@ -23,20 +26,21 @@ impl Meter {
     pub(crate) fn start(to: u16) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
-        let bytes = Arc::new(AtomicU64::new(0));
-        let counter = bytes.clone();
+        let connections = Connections::default();
+        let all = connections.clone();
         spawn(move || {
             for client in listener.incoming().flatten() {
                 // Nobody listens yet, or any more: the client sees its connection closed.
                 let Ok(server) = TcpStream::connect(("127.0.0.1", to)) else { continue };
                 let (Ok(back), Ok(forth)) = (client.try_clone(), server.try_clone()) else { continue };
-                let counters = [counter.clone(), counter.clone()];
-                let [there, here] = counters;
+                let there = Arc::new(AtomicU64::new(0));
+                let here = there.clone();
+                all.lock().unwrap_or_else(PoisonError::into_inner).push(there.clone());
                 spawn(move || carry(client, forth, &there));
                 spawn(move || carry(server, back, &here));
             }
         });
-        Ok(Self { port, bytes })
+        Ok(Self { port, connections })
     }
 
     /// Where it listens.
@@ -44,9 +48,10 @@ impl Meter {
         self.port
     }
 
-    /// What has passed so far, both ways: payload of TCP, without its headers.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes.load(Ordering::Relaxed)
+    /// What has passed so far on each connection, both ways: payload of TCP, without its headers.
+    pub(crate) fn bytes(&self) -> Vec<u64> {
+        let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        connections.iter().map(|bytes| bytes.load(Ordering::Relaxed)).collect()
     }
 }
 

@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 
 use crate::figure::Figure;
 use crate::fleet::Fleet;
-use crate::load::{self, Load, rate};
+use crate::load::{self, Load, Outcome, rate};
 use crate::pipe::Pipe;
 use crate::row::Stage;
 use crate::sample::{millis, percentile};
@@ -32,15 +32,14 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
     let keys = stage.amount(KEYS);
     let full = Load { puts: stage.amount(PUTS), fill: false, round: 1 << 32, ..Load::fill(keys, VALUE_BYTES) };
     let alone = {
-        let fleet = Fleet::start(&stage.folder("one")?, 1)?;
+        let mut fleet = Fleet::start(&stage.folder("one")?, 1)?;
         load::fill(&fleet.ports(), keys, VALUE_BYTES)?;
-        full.run(&fleet.ports())?
+        run(full, &mut fleet)?
     };
     let mut fleet = Fleet::start(&stage.folder("three")?, 3)?;
     load::fill(&fleet.ports(), keys, VALUE_BYTES)?;
-    let before = processor_seconds(&mut fleet)?;
-    let group = full.run(&fleet.ports())?;
-    let spent = processor_seconds(&mut fleet)? - before;
+    let (group, spent) = run(full, &mut fleet)?;
+    let (alone, spent_alone) = alone;
     let spread = rate(group.puts, group.everywhere);
 
     let half = Load { rate: Some(spread / 2.0), window: WINDOW, round: 2 << 32, ..full };
@@ -50,14 +49,23 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
     Ok(vec![
         Figure::new("puts, accepted and applied everywhere", spread, "/s").at_least(100_000.0),
         Figure::new("puts, accepted", rate(group.puts, group.accepted), "/s"),
-        Figure::new("processor time of all three agents, per put", spent * 1e6 / group.puts as f64, "us"),
+        Figure::new("processor time of all three agents, per put", spent, "us"),
         Figure::new("longest wait for a window of answers", millis(group.longest), "ms").at_most(100.0),
         Figure::new("one agent alone: puts, accepted", rate(alone.puts, alone.accepted), "/s"),
+        Figure::new("one agent alone: its processor time, per put", spent_alone, "us"),
         Figure::new("half load: put until another agent shows it, p50", seen_50, "ms").at_most(1.0),
         Figure::new("half load: put until another agent shows it, p99", seen_99, "ms").at_most(5.0),
         Figure::new("half load: put until both others acknowledge, p50", acknowledged_50, "ms"),
         Figure::new("half load: put until both others acknowledge, p99", acknowledged_99, "ms"),
     ])
+}
+
+/// A load, and the microseconds of processor time that all agents together took for each put.
+fn run(load: Load, fleet: &mut Fleet) -> Result<(Outcome, f64)> {
+    let before = processor_seconds(fleet)?;
+    let outcome = load.run(&fleet.ports())?;
+    let spent = processor_seconds(fleet)? - before;
+    Ok((outcome, spent * 1e6 / outcome.puts as f64))
 }
 
 /// How long single puts took.

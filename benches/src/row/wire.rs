@@ -27,16 +27,20 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
     let keys = stage.amount(200_000);
     let mut fleet = Fleet::metered(&stage.folder("pair")?, 2)?;
     let ports = &fleet.ports()[..1];
-    let before = fleet.bytes();
+    let before = carried(&fleet);
     let load = Load { window: BATCH as usize / 2, ..Load::fill(keys, VALUE_BYTES) };
     load.run(ports)?;
     std::thread::sleep(std::time::Duration::from_secs(1));
-    let carried = (fleet.bytes() - before) as f64 / keys as f64;
+    let carried = (carried(&fleet) - before) as f64 / keys as f64;
     fleet.agents.clear();
     Ok(vec![
         Figure::new("frames of one shard, with their prefixes and the answer", frames, "B").at_most(160.0),
         Figure::new("a pair of agents under load, both ways", carried, "B").at_most(160.0),
     ])
+}
+
+fn carried(fleet: &Fleet) -> u64 {
+    fleet.bytes().iter().flatten().sum()
 }
 
 /// Two shards that are linked; one takes a batch and sends it.
