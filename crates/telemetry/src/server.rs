@@ -38,6 +38,8 @@ pub async fn serve_http(listener: TcpListener, router: Router, limits: ServerLim
     let slots = Arc::new(Semaphore::new(limits.connections));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(MAX_BUFFER);
+    // Answers to requests that came together leave together: a system call for each would cost more than the request.
+    http.pipeline_flush(true);
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
