@@ -177,6 +177,7 @@ impl Said {
                         .as_deref()
                         .map_or_else(|| replica.listed(), |ids| ids.iter().map(|id| id.bits()).collect()),
                     token: *token,
+                    ..Default::default()
                 };
                 course.sent(&chunk);
                 Body::Chunk(chunk)
@@ -192,6 +193,7 @@ impl Said {
                 last: *last,
                 items: ordered(replica, items),
                 token: *token,
+                ..Default::default()
             }),
             Self::Digest { list, clock, sum } => Body::Digest(wire::Digest {
                 membership: Some(version_of_list(list.unwrap_or(1))),
@@ -312,7 +314,7 @@ impl Item {
         let version = |(origin, counter, hlc): &(Origin, Number, u64)| wire::EntryVersion {
             replica: origin.bits(),
             counter: counter.resolve(replica, *origin),
-            hlc: *hlc,
+            hlc: hlc.cast_signed(),
             body: Bytes::from_static(b"theirs"),
             ..Default::default()
         };
@@ -321,6 +323,7 @@ impl Item {
             slots: Vec::new(),
             versions: self.versions.iter().map(version).collect(),
             context: self.context.as_ref().map(|clock| clock.wire(replica)),
+            ..Default::default()
         }
     }
 }

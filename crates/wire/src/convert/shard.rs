@@ -13,6 +13,15 @@ use crate::peer::shard_frame::Body;
 /// Most replicas in one version vector: far above any group's size, far below what could hurt.
 const MAX_REPLICAS: usize = 65_536;
 
+/// What a message says once for all of its items.
+#[derive(Clone, Copy)]
+struct Common {
+    /// Whose most versions are.
+    origin: u64,
+    /// What times are counted from.
+    hlc: u64,
+}
+
 /// A message from the wire.
 pub fn shard_message_from_wire(body: Body) -> Result<ShardMessage, WireError> {
     Ok(match body {
@@ -44,38 +53,13 @@ pub fn shard_message_to_wire(message: ShardMessage) -> Body {
             heard_leaving: applied.heard_leaving,
             leaving: applied.leaving,
         }),
-        ShardMessage::Range(range) => Body::Range(wire::Range {
-            origin: range.origin.bits(),
-            from: range.from,
-            to: range.to,
-            items: range.items.into_iter().map(|item| item_to_wire(item.key, item.slots, item.entry)).collect(),
-            closed: range.closed.into_iter().flat_map(|(from, to)| [from, to]).collect(),
-            continued: range.continued,
-            token: range.token,
-        }),
+        ShardMessage::Range(range) => Body::Range(range_to_wire(range)),
         ShardMessage::Pull { origin, from } => Body::Pull(wire::Pull { origin: origin.bits(), from }),
         ShardMessage::Behind { origin } => Body::Behind(wire::Behind { origin: origin.bits() }),
         ShardMessage::Fetch { transfer } => Body::Fetch(wire::Fetch { transfer }),
-        ShardMessage::Chunk(chunk) => Body::Chunk(wire::Chunk {
-            last: chunk.is_last(),
-            transfer: chunk.transfer,
-            index: chunk.index,
-            clock: Some(clock_to_wire(&chunk.clock)),
-            after: chunk.after.map(|key| key.as_bytes().clone()),
-            through: chunk.through.map(|key| key.as_bytes().clone()),
-            items: chunk.items.into_iter().map(|item| item_to_wire(item.key, Vec::new(), item.entry)).collect(),
-            listed: chunk.listed.into_iter().map(ReplicaId::bits).collect(),
-            token: chunk.token,
-        }),
+        ShardMessage::Chunk(chunk) => Body::Chunk(chunk_to_wire(chunk)),
         ShardMessage::ChunkSeen { transfer, index } => Body::ChunkSeen(wire::ChunkSeen { transfer, index }),
-        ShardMessage::Settle(settle) => Body::Settle(wire::Settle {
-            origin: settle.origin.bits(),
-            round: settle.round,
-            seen: settle.seen,
-            last: settle.last,
-            items: settle.items.into_iter().map(|item| item_to_wire(item.key, Vec::new(), item.entry)).collect(),
-            token: settle.token,
-        }),
+        ShardMessage::Settle(settle) => Body::Settle(settle_to_wire(settle)),
         ShardMessage::Digest(digest) => Body::Digest(wire::Digest {
             membership: Some(version_number_to_wire(digest.membership)),
             clock: Some(clock_to_wire(&digest.clock)),
@@ -104,9 +88,10 @@ fn clock_to_wire(clock: &VersionVector) -> wire::VersionVector {
 }
 
 fn range_from_wire(range: wire::Range) -> Result<Range, WireError> {
-    let item = |item: wire::Item| {
-        let slots = item.slots.clone();
-        let (key, entry) = item_from_wire(item)?;
+    let common = Common { origin: range.origin, hlc: range.hlc };
+    let item = |mut item: wire::Item| {
+        let slots = std::mem::take(&mut item.slots);
+        let (key, entry) = common.item_from_wire(item, slots.last().copied())?;
         Ok(RangeItem { key, slots, entry })
     };
     let items: Result<Vec<RangeItem>, WireError> = range.items.into_iter().map(item).collect();
@@ -125,8 +110,25 @@ fn range_from_wire(range: wire::Range) -> Result<Range, WireError> {
     })
 }
 
+fn range_to_wire(range: Range) -> wire::Range {
+    let origin = range.origin.bits();
+    let common = Common { origin, hlc: first_time(range.items.iter().map(|item| &item.entry)) };
+    wire::Range {
+        origin,
+        from: range.from,
+        to: range.to,
+        items: range.items.into_iter().map(|item| common.item_to_wire(item.key, item.slots, &item.entry)).collect(),
+        closed: range.closed.into_iter().flat_map(|(from, to)| [from, to]).collect(),
+        continued: range.continued,
+        token: range.token,
+        hlc: common.hlc,
+    }
+}
+
 fn settle_from_wire(settle: wire::Settle) -> Result<Settle, WireError> {
-    let items: Result<Vec<ChunkItem>, WireError> = settle.items.into_iter().map(chunk_item_from_wire).collect();
+    let common = Common { origin: settle.origin, hlc: settle.hlc };
+    let items: Result<Vec<ChunkItem>, WireError> =
+        settle.items.into_iter().map(|item| common.chunk_item_from_wire(item)).collect();
     Ok(Settle {
         origin: replica(settle.origin)?,
         round: settle.round,
@@ -135,6 +137,20 @@ fn settle_from_wire(settle: wire::Settle) -> Result<Settle, WireError> {
         items: items?,
         token: settle.token,
     })
+}
+
+fn settle_to_wire(settle: Settle) -> wire::Settle {
+    let origin = settle.origin.bits();
+    let common = Common { origin, hlc: first_time(settle.items.iter().map(|item| &item.entry)) };
+    wire::Settle {
+        origin,
+        round: settle.round,
+        seen: settle.seen,
+        last: settle.last,
+        items: settle.items.into_iter().map(|item| common.item_to_wire(item.key, Vec::new(), &item.entry)).collect(),
+        token: settle.token,
+        hlc: common.hlc,
+    }
 }
 
 fn digest_from_wire(digest: wire::Digest) -> Result<Digest, WireError> {
@@ -151,14 +167,11 @@ fn version_number_to_wire(version: MembershipVersion) -> crate::directory::Versi
     crate::directory::Version { uid: version.uid, number: version.number }
 }
 
-fn chunk_item_from_wire(item: wire::Item) -> Result<ChunkItem, WireError> {
-    let (key, entry) = item_from_wire(item)?;
-    Ok(ChunkItem { key, entry })
-}
-
 fn chunk_from_wire(chunk: wire::Chunk) -> Result<Chunk, WireError> {
     let bound = |key: Option<Bytes>| key.map(|key| Key::from_wire(&key)).transpose();
-    let items: Result<Vec<ChunkItem>, WireError> = chunk.items.into_iter().map(chunk_item_from_wire).collect();
+    let common = Common { origin: chunk.origin, hlc: chunk.hlc };
+    let items: Result<Vec<ChunkItem>, WireError> =
+        chunk.items.into_iter().map(|item| common.chunk_item_from_wire(item)).collect();
     let listed: Result<Vec<ReplicaId>, WireError> = chunk.listed.into_iter().map(replica).collect();
     let listed = listed?;
     if !listed.is_sorted() || listed.len() > MAX_REPLICAS {
@@ -180,37 +193,100 @@ fn chunk_from_wire(chunk: wire::Chunk) -> Result<Chunk, WireError> {
     })
 }
 
-fn item_from_wire(item: wire::Item) -> Result<(Key, Entry), WireError> {
-    let versions: Result<Vec<Version>, WireError> = item.versions.into_iter().map(version_from_wire).collect();
-    Ok((Key::from_wire(&item.key)?, Entry::new(versions?, clock_from_wire(item.context)?)))
-}
-
-fn item_to_wire(key: Key, slots: Vec<u64>, entry: Entry) -> wire::Item {
-    let context = entry.context();
-    wire::Item {
-        key: key.as_bytes().clone(),
-        slots,
-        context: (!context.is_empty()).then(|| clock_to_wire(context)),
-        versions: entry.versions().iter().map(version_to_wire).collect(),
+fn chunk_to_wire(chunk: Chunk) -> wire::Chunk {
+    let entries = || chunk.items.iter().map(|item| &item.entry);
+    let first = entries().find_map(|entry| entry.versions().first());
+    let common = Common { origin: first.map_or(0, |version| version.dot.replica.bits()), hlc: first_time(entries()) };
+    wire::Chunk {
+        last: chunk.is_last(),
+        transfer: chunk.transfer,
+        index: chunk.index,
+        clock: Some(clock_to_wire(&chunk.clock)),
+        after: chunk.after.map(|key| key.as_bytes().clone()),
+        through: chunk.through.map(|key| key.as_bytes().clone()),
+        items: chunk.items.into_iter().map(|item| common.item_to_wire(item.key, Vec::new(), &item.entry)).collect(),
+        listed: chunk.listed.into_iter().map(ReplicaId::bits).collect(),
+        token: chunk.token,
+        origin: common.origin,
+        hlc: common.hlc,
     }
 }
 
-fn version_from_wire(version: wire::EntryVersion) -> Result<Version, WireError> {
-    let author = replica(version.replica)?;
-    if version.counter == 0 {
-        return Err(WireError::Malformed("a version's counter"));
+/// What the times of entries are counted from.
+fn first_time<'a>(mut entries: impl Iterator<Item = &'a Entry>) -> u64 {
+    entries.find_map(|entry| entry.versions().first()).map_or(0, |version| version.hlc.bits())
+}
+
+// === impl Common ===
+
+impl Common {
+    fn chunk_item_from_wire(self, item: wire::Item) -> Result<ChunkItem, WireError> {
+        let (key, entry) = self.item_from_wire(item, None)?;
+        Ok(ChunkItem { key, entry })
     }
-    let value =
-        Value { content_type: version.content_type.into_boxed_str(), body: Bytes::copy_from_slice(&version.body) };
-    Ok(Version {
-        dot: Dot { replica: author, counter: version.counter },
-        hlc: Hlc::from_bits(version.hlc),
-        writer: ReplicaId::new(version.writer).unwrap_or(author),
-        value: (!version.contribution).then_some(value),
-        added: version.added,
-        owner: version.owner.map(owner_from_wire).transpose()?.map(Box::new),
-        expires_at: (version.expires_at > 0).then_some(version.expires_at),
-    })
+
+    fn item_from_wire(self, item: wire::Item, slot: Option<u64>) -> Result<(Key, Entry), WireError> {
+        let version = |version| self.version_from_wire(version, slot);
+        let versions: Result<Vec<Version>, WireError> = item.versions.into_iter().map(version).collect();
+        let mut context = clock_from_wire(item.context)?;
+        if item.superseded > 0 {
+            context.raise(replica(self.origin)?, item.superseded);
+        }
+        Ok((Key::from_wire(&item.key)?, Entry::new(versions?, context)))
+    }
+
+    fn item_to_wire(self, key: Key, slots: Vec<u64>, entry: &Entry) -> wire::Item {
+        let context = entry.context();
+        let mut dots = context.iter();
+        let superseded = match (dots.next(), dots.next()) {
+            (Some((replica, counter)), None) if replica.bits() == self.origin => counter,
+            _ => 0,
+        };
+        wire::Item {
+            key: key.as_bytes().clone(),
+            versions: entry.versions().iter().map(|version| self.version_to_wire(version, slots.last())).collect(),
+            slots,
+            context: (!context.is_empty() && superseded == 0).then(|| clock_to_wire(context)),
+            superseded,
+        }
+    }
+
+    fn version_from_wire(self, version: wire::EntryVersion, slot: Option<u64>) -> Result<Version, WireError> {
+        let author = replica(if version.replica == 0 { self.origin } else { version.replica })?;
+        let counter = if version.counter == 0 { slot.unwrap_or_default() } else { version.counter };
+        if counter == 0 {
+            return Err(WireError::Malformed("a version's counter"));
+        }
+        let value =
+            Value { content_type: version.content_type.into_boxed_str(), body: Bytes::copy_from_slice(&version.body) };
+        Ok(Version {
+            dot: Dot { replica: author, counter },
+            hlc: Hlc::from_bits(self.hlc.wrapping_add_signed(version.hlc)),
+            writer: ReplicaId::new(version.writer).unwrap_or(author),
+            value: (!version.contribution).then_some(value),
+            added: version.added,
+            owner: version.owner.map(owner_from_wire).transpose()?.map(Box::new),
+            expires_at: (version.expires_at > 0).then_some(version.expires_at),
+        })
+    }
+
+    fn version_to_wire(self, version: &Version, slot: Option<&u64>) -> wire::EntryVersion {
+        let Dot { replica, counter } = version.dot;
+        let own = replica.bits() == self.origin;
+        let value = version.value.as_ref();
+        wire::EntryVersion {
+            replica: if own { 0 } else { replica.bits() },
+            counter: if own && slot == Some(&counter) { 0 } else { counter },
+            hlc: version.hlc.bits().wrapping_sub(self.hlc).cast_signed(),
+            writer: if version.writer == replica { 0 } else { version.writer.bits() },
+            body: value.map(|value| value.body.clone()).unwrap_or_default(),
+            content_type: value.map(|value| value.content_type.to_string()).unwrap_or_default(),
+            contribution: value.is_none(),
+            added: version.added,
+            owner: version.owner.as_deref().map(owner_to_wire),
+            expires_at: version.expires_at.unwrap_or_default(),
+        }
+    }
 }
 
 fn owner_from_wire(owner: wire::Owner) -> Result<Owner, WireError> {
@@ -225,23 +301,6 @@ fn owner_from_wire(owner: wire::Owner) -> Result<Owner, WireError> {
     })
 }
 
-fn version_to_wire(version: &Version) -> wire::EntryVersion {
-    let writer = if version.writer == version.dot.replica { 0 } else { version.writer.bits() };
-    let value = version.value.as_ref();
-    wire::EntryVersion {
-        replica: version.dot.replica.bits(),
-        counter: version.dot.counter,
-        hlc: version.hlc.bits(),
-        writer,
-        body: value.map(|value| value.body.clone()).unwrap_or_default(),
-        content_type: value.map(|value| value.content_type.to_string()).unwrap_or_default(),
-        contribution: value.is_none(),
-        added: version.added,
-        owner: version.owner.as_deref().map(owner_to_wire),
-        expires_at: version.expires_at.unwrap_or_default(),
-    }
-}
-
 fn owner_to_wire(owner: &Owner) -> wire::Owner {
     wire::Owner {
         replica: owner.replica.map_or(0, ReplicaId::bits),
@@ -251,3 +310,6 @@ fn owner_to_wire(owner: &Owner) -> wire::Owner {
         confirmed: owner.confirmed,
     }
 }
+
+#[cfg(test)]
+mod tests;

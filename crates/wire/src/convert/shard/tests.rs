@@ -1,0 +1,110 @@
+//! What is left out on the wire is what the receiver puts back.
+
+use prost::Message;
+
+use super::*;
+
+const ORIGIN: u64 = 7;
+const OTHER: u64 = 9;
+const NOW: u64 = 1_700_000_000_000 << 16;
+
+fn id(bits: u64) -> ReplicaId {
+    ReplicaId::new(bits).expect("not zero")
+}
+
+fn key(name: &str) -> Key {
+    let map = baton_replica::MapName::parse("m").expect("a name");
+    Key::new(&map, name.as_bytes()).expect("a key")
+}
+
+fn version(replica: u64, counter: u64, hlc: u64) -> Version {
+    Version {
+        dot: Dot { replica: id(replica), counter },
+        hlc: Hlc::from_bits(hlc),
+        writer: id(replica),
+        value: Some(Value { content_type: "text/plain".into(), body: Bytes::from_static(b"value") }),
+        added: 0,
+        owner: None,
+        expires_at: None,
+    }
+}
+
+fn context(dots: &[(u64, u64)]) -> VersionVector {
+    dots.iter().map(|(replica, counter)| (id(*replica), *counter)).collect()
+}
+
+/// The origin's own and others' versions, siblings, a default of long ago, and contexts of each kind.
+fn entries() -> Vec<Entry> {
+    let adopted = Version { writer: id(OTHER), ..version(ORIGIN, 5, NOW - 70_000) };
+    let owner = Owner { replica: None, token: NOW, dot: Dot { replica: id(OTHER), counter: 8 }, confirmed: true };
+    let owned = Version { owner: Some(Box::new(owner)), expires_at: Some(1), ..version(OTHER, 5, NOW) };
+    vec![
+        Entry::new(vec![version(ORIGIN, 2, NOW)], VersionVector::new()),
+        Entry::new(vec![version(ORIGIN, 3, NOW + 1)], context(&[(ORIGIN, 1)])),
+        Entry::new(vec![version(ORIGIN, 1, 0)], context(&[(OTHER, 1)])),
+        Entry::new(vec![adopted, owned], context(&[(ORIGIN, 4), (OTHER, 4)])),
+        Entry::new(vec![version(OTHER, u64::MAX, u64::MAX)], VersionVector::new()),
+        Entry::new(Vec::new(), context(&[(ORIGIN, u64::MAX)])),
+    ]
+}
+
+/// Through bytes and back.
+fn carried(message: ShardMessage) -> ShardMessage {
+    let frame = wire::ShardFrame { shard: 0, body: Some(shard_message_to_wire(message)) };
+    let frame = wire::ShardFrame::decode(frame.encode_to_vec().as_slice()).expect("what was encoded");
+    shard_message_from_wire(frame.body.expect("a body")).expect("a good message")
+}
+
+fn ranged() -> Range {
+    let item =
+        |(at, entry)| RangeItem { key: key(&format!("k{at}")), slots: vec![at as u64 + 1, at as u64 + 2], entry };
+    let items = entries().into_iter().enumerate().map(item).collect();
+    Range { origin: id(ORIGIN), from: 0, to: 9, items, closed: vec![(3, 4)], continued: vec![2], token: 6 }
+}
+
+#[test]
+fn a_range_arrives_as_it_was_sent() {
+    let message = ShardMessage::Range(ranged());
+    assert_eq!(carried(message.clone()), message);
+}
+
+#[test]
+fn a_chunk_arrives_as_it_was_sent() {
+    for from in 0..entries().len() {
+        let items = entries().into_iter().enumerate().skip(from);
+        let items = items.map(|(at, entry)| ChunkItem { key: key(&format!("k{at}")), entry }).collect();
+        let (clock, listed) = (context(&[(ORIGIN, 3)]), vec![id(ORIGIN)]);
+        let message = ShardMessage::Chunk(Chunk {
+            transfer: 1,
+            index: 2,
+            clock,
+            listed,
+            token: 3,
+            after: Some(key("a")),
+            through: None,
+            items,
+        });
+        assert_eq!(carried(message.clone()), message);
+    }
+}
+
+#[test]
+fn what_is_settled_arrives_as_it_was_sent() {
+    let items = entries().into_iter().enumerate();
+    let items = items.map(|(at, entry)| ChunkItem { key: key(&format!("k{at}")), entry }).collect();
+    let message = ShardMessage::Settle(Settle { origin: id(OTHER), round: 1, seen: 2, last: true, items, token: 3 });
+    assert_eq!(carried(message.clone()), message);
+}
+
+#[test]
+fn a_version_whose_counter_nothing_says_is_refused() {
+    let item = wire::Item {
+        key: key("k").as_bytes().clone(),
+        versions: vec![wire::EntryVersion::default()],
+        ..Default::default()
+    };
+    let chunk = wire::Chunk { origin: ORIGIN, last: true, items: vec![item.clone()], ..Default::default() };
+    assert!(shard_message_from_wire(Body::Chunk(chunk)).is_err());
+    let chunk = wire::Chunk { last: true, items: vec![wire::Item { superseded: 1, ..item }], ..Default::default() };
+    assert!(shard_message_from_wire(Body::Chunk(chunk)).is_err());
+}
