@@ -6,7 +6,7 @@ use crate::harness::{World, key, live_state, roomy, tight};
 
 /// A tombstone that did not name its own delete let a relay, which had seen the delete and not its reason, bring the key back.
 #[test]
-fn a_tombstone_names_its_own_delete() {
+pub(crate) fn a_tombstone_names_its_own_delete() {
     let (mut world, [a, b, _away]) = World::group(roomy());
     let put = world.put(a, &key("k")).expect("live");
     world.exchange(a, b);
@@ -34,7 +34,7 @@ fn a_tombstone_that_everybody_has_seen_is_forgotten() {
 
 /// akka.net#8219: a replica that was away for longer than tombstones live brought deleted keys back.
 #[test]
-fn a_replica_that_was_away_does_not_bring_a_key_back() {
+pub(crate) fn a_replica_that_was_away_does_not_bring_a_key_back() {
     for limits in [roomy(), tight(64), tight(2)] {
         let (mut world, [a, b, away]) = World::group(limits);
         world.put(away, &key("deleted"));
@@ -71,7 +71,7 @@ fn a_late_copy_of_a_range_does_not_bring_a_key_back() {
 
 /// A range that leaves a gap below it: its keys are taken, and nothing is claimed.
 #[test]
-fn a_range_over_a_gap_claims_nothing() {
+pub(crate) fn a_range_over_a_gap_claims_nothing() {
     let (mut world, [a, b]) = World::group(tight(64));
     world.put(a, &key("k1"));
     world.put(a, &key("k2"));
@@ -89,7 +89,7 @@ fn a_range_over_a_gap_claims_nothing() {
 
 /// The window of a dead origin served again from its start, by a peer who remembers no reason for what is gone.
 #[test]
-fn a_version_that_was_seen_before_is_not_taken_again_without_its_tombstone() {
+pub(crate) fn a_version_that_was_seen_before_is_not_taken_again_without_its_tombstone() {
     let (mut world, [a, b]) = World::group(tight(64));
     world.put(a, &key("k"));
     assert!(world.exchange_until(a, b, |message| matches!(message, ShardMessage::Range(_))));
@@ -104,7 +104,7 @@ fn a_version_that_was_seen_before_is_not_taken_again_without_its_tombstone() {
 
 /// A chunk without a key whose version its sender has seen: it was deleted, and the tombstone is forgotten already.
 #[test]
-fn a_version_that_the_sender_of_a_chunk_has_seen_and_lost_is_deleted() {
+pub(crate) fn a_version_that_the_sender_of_a_chunk_has_seen_and_lost_is_deleted() {
     let (mut world, [a, b]) = World::group(tight(2));
     world.put(b, &key("gone"));
     world.settle();
@@ -137,21 +137,6 @@ fn a_delete_spares_what_it_has_not_seen() {
     assert_eq!(live_state(world.shard(b))[&key("k")], [spared].into());
 }
 
-/// aphyr on LWW, delta_crdt's monotonic clocks: the later write lost to one from a clock that was ahead.
-#[test]
-fn a_later_write_wins_over_what_it_has_seen_whatever_the_clocks_say() {
-    let (mut world, [a, b]) = World::group(roomy());
-    world.put(a, &key("k"));
-    world.settle();
-    world.now -= 3_600_000;
-    let later = world.put(b, &key("k")).expect("live");
-    world.settle();
-    world.assert_settled();
-    for id in [a, b] {
-        assert_eq!(live_state(world.shard(id))[&key("k")], [later].into());
-    }
-}
-
 /// Concurrent writes stay as siblings until the next write, and everybody reads the same winner.
 #[test]
 fn concurrent_writes_stay_as_siblings_in_one_order() {
@@ -170,4 +155,29 @@ fn concurrent_writes_stay_as_siblings_in_one_order() {
     world.settle();
     world.assert_settled();
     assert_eq!(read(&world, a).iter().map(|version| version.dot).collect::<Vec<_>>(), [after]);
+}
+
+/// Pekko forgets its markers after 6 hours, Ditto after 7 days, chitchat after a grace period: who was away for longer brings
+/// deleted keys back. Here time forgets nothing.
+#[test]
+fn no_time_makes_a_tombstone_forgotten_that_somebody_has_not_seen() {
+    let (mut world, [a, b, away]) = World::group(roomy());
+    world.put(a, &key("k"));
+    world.settle();
+    world.part(a, away);
+    world.part(b, away);
+    world.delete(a, &key("k"));
+    world.exchange(a, b);
+    world.now += 366 * 86_400_000;
+    for id in [a, b] {
+        let now = world.now;
+        world.node(id).shard.expire(now, usize::MAX);
+        world.put(id, &key("other"));
+        world.exchange(a, b);
+        assert_eq!(world.shard(id).remembered_keys(), 2, "the tombstone is still there");
+    }
+    world.settle();
+    world.assert_settled();
+    assert_eq!(world.names(away), ["other"]);
+    assert_eq!(world.shard(a).remembered_keys(), 1);
 }

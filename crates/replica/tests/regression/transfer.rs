@@ -1,6 +1,7 @@
 //! Transfers in parts. Elsewhere they lost keys, because what came with a part claimed the whole.
 
-use baton_replica::ShardMessage;
+use baton_replica::{Condition, Operation, ShardMessage, Value};
+use bytes::Bytes;
 
 use crate::harness::{World, key, roomy, tight};
 
@@ -39,7 +40,7 @@ fn two_replicas_with_more_to_say_than_one_message_carries_agree() {
 
 /// riak's just-clock-merge-handoff: the clock went with the first part, the sender died, and the rest counted as seen.
 #[test]
-fn the_first_chunk_of_a_lost_transfer_claims_nothing() {
+pub(crate) fn the_first_chunk_of_a_lost_transfer_claims_nothing() {
     let (mut world, [a, b, late]) = World::group(tight(2));
     world.part(a, late);
     world.part(b, late);
@@ -60,7 +61,7 @@ fn the_first_chunk_of_a_lost_transfer_claims_nothing() {
 
 /// The same for a replica that has no state yet: it must not serve what it has of it.
 #[test]
-fn a_joiner_whose_source_dies_in_the_middle_starts_again_elsewhere() {
+pub(crate) fn a_joiner_whose_source_dies_in_the_middle_starts_again_elsewhere() {
     let (mut world, [a, b]) = World::group(tight(64));
     for number in 0..6 {
         world.put(a, &key(&format!("k{number}")));
@@ -136,4 +137,76 @@ fn what_is_written_behind_the_cursor_of_a_transfer_comes_after_it() {
     world.settle();
     world.assert_settled();
     assert_eq!(world.names(joiner), ["a, behind the cursor", "k1", "k2", "k3", "k4"]);
+}
+
+/// akka-core#22327, #28421, akka.net#7250, chitchat's MTU: an entry larger than a message never left, and nobody said so.
+#[test]
+fn an_entry_larger_than_a_message_arrives_by_every_way() {
+    let large = |world: &mut World, at| {
+        let value = Value { content_type: "".into(), body: Bytes::from(vec![7; 1 << 20]) };
+        let put = Operation::Put { value, expires_at: None };
+        world.write(at, &key("large"), Condition::Always, put).expect("live");
+    };
+    let size = |world: &World, at| {
+        let read = world.shard(at).get(&key("large"), world.now).expect("live");
+        read.map(|read| read.value.body.len())
+    };
+    let (mut world, [origin, relay, late]) = World::group(tight(64));
+    world.part(origin, late);
+    large(&mut world, origin);
+    world.put(origin, &key("small"));
+    world.exchange(origin, relay);
+    assert_eq!(size(&world, relay), Some(1 << 20), "as a range");
+    world.crash(origin);
+    world.node(relay).flush();
+    world.exchange(relay, late);
+    assert_eq!(size(&world, late), Some(1 << 20), "as a pull");
+    let joiner = world.spawn();
+    world.settle();
+    assert_eq!(size(&world, joiner), Some(1 << 20), "as a chunk");
+}
+
+/// chitchat#178, chitchat PR#179: a full state that was made for an old request came after newer writes, and took the
+/// receiver's version back.
+#[test]
+pub(crate) fn a_full_state_that_comes_after_newer_writes_takes_nothing_back() {
+    let (mut world, [a, b, late]) = World::group(tight(3));
+    for peer in [a, b] {
+        world.part(peer, late);
+    }
+    for number in 0..6 {
+        world.put(a, &key(&format!("k{number}")));
+    }
+    world.exchange(a, b);
+    world.connect(a, late);
+    assert!(world.exchange_until(a, late, is_chunk));
+    world.put(b, &key("newer"));
+    world.delete(b, &key("k0"));
+    world.connect(b, late);
+    let is_range = |message: &ShardMessage| matches!(message, ShardMessage::Range(_));
+    while world.shard(late).clock().get(b) < 2 {
+        assert!(world.exchange_until(b, late, is_range));
+        world.deliver(b, late);
+    }
+    let before = world.shard(late).clock().clone();
+    world.exchange(a, late);
+    assert!(world.shard(late).clock().covers_all(&before));
+    assert!(!world.shard(late).is_rejoining());
+    assert_eq!(world.names(late), ["k1", "k2", "k3", "k4", "k5", "newer"]);
+}
+
+/// xredis-crdt#10, #109: a full sync took what the sender did not have for deleted, though the sender had never seen it.
+#[test]
+pub(crate) fn two_that_take_each_others_full_state_keep_what_each_has_alone() {
+    let (mut world, [a, b]) = World::group(tight(2));
+    world.part(a, b);
+    for number in 0..5 {
+        world.put(a, &key(&format!("a{number}")));
+        world.put(b, &key(&format!("b{number}")));
+    }
+    world.connect(a, b);
+    assert!(world.exchange_until(a, b, is_chunk) || world.exchange_until(b, a, is_chunk));
+    world.settle();
+    world.assert_settled();
+    assert_eq!((world.names(a).len(), world.names(b).len()), (10, 10));
 }

@@ -1,6 +1,6 @@
 //! Joining: from whom, and when a replica holds the state.
 
-use baton_replica::{Condition, Value, WriteError};
+use baton_replica::{Condition, Operation, Value, WriteError};
 use bytes::Bytes;
 
 use crate::harness::{World, key, tight};
@@ -15,7 +15,7 @@ fn source_with_five_keys() -> (World, baton_replica::ReplicaId) {
 
 /// olric, horde PR#67: a member was ready before it held the data, and what a client wrote then lost what was on its way.
 #[test]
-fn a_joiner_takes_no_operation_before_it_holds_the_state() {
+pub(crate) fn a_joiner_takes_no_operation_before_it_holds_the_state() {
     let (mut world, source) = source_with_five_keys();
     let joiner = world.spawn();
     let value = Value { content_type: "".into(), body: Bytes::new() };
@@ -97,4 +97,22 @@ fn joiners_that_know_only_each_other_wait() {
     world.exchange(source, b);
     world.exchange(a, b);
     assert_eq!((world.names(a).len(), world.names(b).len()), (5, 5));
+}
+
+/// horde PR#67, orleans#5687, akka-core#22150: the new owner of a name started with a default, which was newer than the state
+/// that was on its way to it, and won.
+#[test]
+pub(crate) fn a_default_loses_to_the_state_that_is_on_its_way() {
+    let (mut world, [source, late]) = World::group(tight(64));
+    world.part(source, late);
+    let real = world.put(source, &key("k")).expect("live");
+    world.now += 60_000;
+    let value = Value { content_type: "".into(), body: Bytes::from_static(b"default") };
+    let init = Operation::Init { value, expires_at: None };
+    assert!(world.write(late, &key("k"), Condition::Always, init).expect("can be done").dot.is_some());
+    world.settle();
+    for id in [source, late] {
+        let read = world.shard(id).get(&key("k"), world.now).expect("live").expect("there");
+        assert_eq!(read.versions[0].dot, real);
+    }
 }
