@@ -11,6 +11,7 @@ mod convergence;
 mod counter;
 mod deletion;
 mod handoff;
+mod history;
 mod input;
 mod join;
 mod listing;

@@ -1,7 +1,8 @@
-//! Operations of all kinds, of which the oracle is not told.
+//! Operations of all kinds.
 
-use baton_replica::{Condition, Done, Key, Operation, Rejected, ReplicaId, Request, WriteError};
+use baton_replica::{Condition, Done, Dot, Key, Operation, Rejected, ReplicaId, Request, WriteError};
 
+use super::oracle::Operation as Noted;
 use super::schedule::{Schedule, Step, named};
 use super::world::World;
 
@@ -45,7 +46,31 @@ pub(crate) fn drive(
 // === impl World ===
 
 impl World {
-    /// Does one operation.
+    /// Does one operation and tells the oracle which versions did not survive it.
+    pub(crate) fn write_noted(
+        &mut self,
+        at: ReplicaId,
+        key: &Key,
+        condition: Condition,
+        operation: Operation,
+    ) -> Result<Done, WriteError> {
+        let before = self.live_dots(at, key);
+        let done = self.write(at, key, condition, operation)?;
+        let after = self.live_dots(at, key);
+        let observed: Vec<Dot> = before.into_iter().filter(|dot| !after.contains(dot)).collect();
+        // A change of owner makes no version and supersedes none.
+        if let Some(dot) = done.dot.filter(|dot| after.contains(dot) || !observed.is_empty()) {
+            let read = self.shard(at).get(key, self.now).expect("live");
+            let made = read.and_then(|read| {
+                let version = read.versions.into_iter().find(|version| version.dot == dot)?;
+                Some(version.value.unwrap_or(read.value))
+            });
+            self.oracle.record(dot, Noted { key: key.clone(), value: made, observed });
+        }
+        Ok(done)
+    }
+
+    /// Does one operation, of which the oracle is not told.
     pub(crate) fn write(
         &mut self,
         at: ReplicaId,
@@ -58,7 +83,7 @@ impl World {
         Ok(done.into_iter().next().expect("one for each request"))
     }
 
-    /// Does a batch.
+    /// Does a batch, of which the oracle is not told.
     pub(crate) fn write_all(&mut self, at: ReplicaId, requests: Vec<Request>) -> Result<Vec<Done>, Rejected> {
         self.now += 1;
         let now = self.now;
