@@ -1,4 +1,4 @@
-//! A figure, what it must reach, and whether it does.
+//! A figure, what it must reach, and whether it does; or why there is none.
 
 use std::fmt;
 
@@ -9,6 +9,8 @@ use serde::Serialize;
 pub(crate) struct Figure {
     name: String,
     value: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_measured: Option<String>,
     unit: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<Target>,
@@ -29,7 +31,12 @@ enum Target {
 impl Figure {
     /// A figure that only explains others.
     pub(crate) fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self { name: name.into(), value, unit, target: None, met: None }
+        Self { name: name.into(), value, not_measured: None, unit, target: None, met: None }
+    }
+
+    /// A figure that could not be taken; its target is missed.
+    pub(crate) fn missing(name: impl Into<String>, unit: &'static str, error: &anyhow::Error) -> Self {
+        Self { not_measured: Some(format!("{error:#}")), ..Self::new(name, f64::NAN, unit) }
     }
 
     /// It must be so much or more.
@@ -47,6 +54,9 @@ impl Figure {
 
 impl fmt::Display for Figure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(reason) = &self.not_measured {
+            return write!(f, "{:<62} NOT MEASURED: {reason}", self.name);
+        }
         let verdict = match self.met {
             None => "",
             Some(true) => "met",

@@ -107,6 +107,12 @@ impl Fleet {
         self.leave(oldest)
     }
 
+    /// The youngest agent ends.
+    pub(crate) fn leave_youngest(&mut self) -> Result<Left> {
+        let youngest = self.agents.pop().context("no agent")?;
+        self.leave(youngest)
+    }
+
     /// The ports of the API.
     pub(crate) fn ports(&self) -> Vec<u16> {
         self.agents.iter().map(|agent| agent.ports().http).collect()

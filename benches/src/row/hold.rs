@@ -11,7 +11,7 @@ use crate::row::Stage;
 use crate::sample::{millis, percentile};
 
 const VALUE_BYTES: usize = 256;
-/// Each is a pod that joins, is left alone for a moment, and leaves.
+/// Each is a pod that joins two others, which wrote all there is, is left alone for a moment, and leaves.
 const PODS: u64 = 15;
 const REST: Duration = Duration::from_millis(500);
 
@@ -37,7 +37,7 @@ fn holds(stage: &Stage, keys: u64) -> Result<Vec<Duration>> {
         .map(|_| {
             fleet.add()?;
             std::thread::sleep(REST);
-            Ok(fleet.leave_oldest()?.hook.took)
+            Ok(fleet.leave_youngest()?.hook.took)
         })
         .collect()
 }

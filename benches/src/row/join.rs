@@ -72,9 +72,7 @@ impl Sources {
     /// An agent joins and is ended again.
     fn join(&mut self) -> Result<Joined> {
         let joined = self.fleet.add()?;
-        if let Some(agent) = self.fleet.agents.pop() {
-            self.fleet.leave(agent)?;
-        }
+        self.fleet.leave_youngest()?;
         Ok(joined)
     }
 }
