@@ -1,5 +1,7 @@
 //! Messages about one shard.
 
+mod packed;
+
 use baton_replica::{
     Applied, Chunk, ChunkItem, Digest, Dot, Entry, Hlc, Key, MembershipVersion, Owner, Range, RangeItem, ReplicaId,
     Settle, ShardMessage, Sum, Value, Version, VersionVector,
@@ -7,6 +9,7 @@ use baton_replica::{
 use bytes::Bytes;
 
 use crate::convert::WireError;
+use crate::convert::shard::packed::{Packer, Unpacked, unpack};
 use crate::peer as wire;
 use crate::peer::shard_frame::Body;
 
@@ -89,12 +92,8 @@ fn clock_to_wire(clock: &VersionVector) -> wire::VersionVector {
 
 fn range_from_wire(range: wire::Range) -> Result<Range, WireError> {
     let common = Common { origin: range.origin, hlc: range.hlc };
-    let item = |mut item: wire::Item| {
-        let slots = std::mem::take(&mut item.slots);
-        let (key, entry) = common.item_from_wire(item, slots.last().copied())?;
-        Ok(RangeItem { key, slots, entry })
-    };
-    let items: Result<Vec<RangeItem>, WireError> = range.items.into_iter().map(item).collect();
+    let items = common.items(range.items, &range.packed)?;
+    let items = items.into_iter().map(|(key, slots, entry)| RangeItem { key, slots, entry });
     let (pairs, rest) = range.closed.as_chunks::<2>();
     if !rest.is_empty() {
         return Err(WireError::Malformed("the closed parts of a range"));
@@ -103,7 +102,7 @@ fn range_from_wire(range: wire::Range) -> Result<Range, WireError> {
         origin: replica(range.origin)?,
         from: range.from,
         to: range.to,
-        items: items?,
+        items: items.collect(),
         closed: pairs.iter().map(|[from, to]| (*from, *to)).collect(),
         continued: range.continued,
         token: range.token,
@@ -111,45 +110,39 @@ fn range_from_wire(range: wire::Range) -> Result<Range, WireError> {
 }
 
 fn range_to_wire(range: Range) -> wire::Range {
-    let origin = range.origin.bits();
-    let common = Common { origin, hlc: first_time(range.items.iter().map(|item| &item.entry)) };
     wire::Range {
-        origin,
+        origin: range.origin.bits(),
         from: range.from,
         to: range.to,
-        items: range.items.into_iter().map(|item| common.item_to_wire(item.key, item.slots, &item.entry)).collect(),
+        packed: pack(range.items.iter().map(|item| (&item.key, &item.slots[..], &item.entry))),
         closed: range.closed.into_iter().flat_map(|(from, to)| [from, to]).collect(),
         continued: range.continued,
         token: range.token,
-        hlc: common.hlc,
+        ..wire::Range::default()
     }
 }
 
 fn settle_from_wire(settle: wire::Settle) -> Result<Settle, WireError> {
     let common = Common { origin: settle.origin, hlc: settle.hlc };
-    let items: Result<Vec<ChunkItem>, WireError> =
-        settle.items.into_iter().map(|item| common.chunk_item_from_wire(item)).collect();
     Ok(Settle {
         origin: replica(settle.origin)?,
         round: settle.round,
         seen: settle.seen,
         last: settle.last,
-        items: items?,
+        items: common.chunk_items(settle.items, &settle.packed)?,
         token: settle.token,
     })
 }
 
 fn settle_to_wire(settle: Settle) -> wire::Settle {
-    let origin = settle.origin.bits();
-    let common = Common { origin, hlc: first_time(settle.items.iter().map(|item| &item.entry)) };
     wire::Settle {
-        origin,
+        origin: settle.origin.bits(),
         round: settle.round,
         seen: settle.seen,
         last: settle.last,
-        items: settle.items.into_iter().map(|item| common.item_to_wire(item.key, Vec::new(), &item.entry)).collect(),
+        packed: pack(settle.items.iter().map(|item| (&item.key, &[][..], &item.entry))),
         token: settle.token,
-        hlc: common.hlc,
+        ..wire::Settle::default()
     }
 }
 
@@ -170,8 +163,6 @@ fn version_number_to_wire(version: MembershipVersion) -> crate::directory::Versi
 fn chunk_from_wire(chunk: wire::Chunk) -> Result<Chunk, WireError> {
     let bound = |key: Option<Bytes>| key.map(|key| Key::from_wire(&key)).transpose();
     let common = Common { origin: chunk.origin, hlc: chunk.hlc };
-    let items: Result<Vec<ChunkItem>, WireError> =
-        chunk.items.into_iter().map(|item| common.chunk_item_from_wire(item)).collect();
     let listed: Result<Vec<ReplicaId>, WireError> = chunk.listed.into_iter().map(replica).collect();
     let listed = listed?;
     if !listed.is_sorted() || listed.len() > MAX_REPLICAS {
@@ -189,14 +180,11 @@ fn chunk_from_wire(chunk: wire::Chunk) -> Result<Chunk, WireError> {
         token: chunk.token,
         after: bound(chunk.after)?,
         through,
-        items: items?,
+        items: common.chunk_items(chunk.items, &chunk.packed)?,
     })
 }
 
 fn chunk_to_wire(chunk: Chunk) -> wire::Chunk {
-    let entries = || chunk.items.iter().map(|item| &item.entry);
-    let first = entries().find_map(|entry| entry.versions().first());
-    let common = Common { origin: first.map_or(0, |version| version.dot.replica.bits()), hlc: first_time(entries()) };
     wire::Chunk {
         last: chunk.is_last(),
         transfer: chunk.transfer,
@@ -204,25 +192,40 @@ fn chunk_to_wire(chunk: Chunk) -> wire::Chunk {
         clock: Some(clock_to_wire(&chunk.clock)),
         after: chunk.after.map(|key| key.as_bytes().clone()),
         through: chunk.through.map(|key| key.as_bytes().clone()),
-        items: chunk.items.into_iter().map(|item| common.item_to_wire(item.key, Vec::new(), &item.entry)).collect(),
+        packed: pack(chunk.items.iter().map(|item| (&item.key, &[][..], &item.entry))),
         listed: chunk.listed.into_iter().map(ReplicaId::bits).collect(),
         token: chunk.token,
-        origin: common.origin,
-        hlc: common.hlc,
+        ..wire::Chunk::default()
     }
 }
 
-/// What the times of entries are counted from.
-fn first_time<'a>(mut entries: impl Iterator<Item = &'a Entry>) -> u64 {
-    entries.find_map(|entry| entry.versions().first()).map_or(0, |version| version.hlc.bits())
+fn pack<'a>(items: impl Iterator<Item = (&'a Key, &'a [u64], &'a Entry)>) -> Bytes {
+    let mut packer = Packer::default();
+    items.for_each(|(key, slots, entry)| packer.add(key, slots, entry));
+    packer.finish()
 }
 
 // === impl Common ===
 
 impl Common {
-    fn chunk_item_from_wire(self, item: wire::Item) -> Result<ChunkItem, WireError> {
-        let (key, entry) = self.item_from_wire(item, None)?;
-        Ok(ChunkItem { key, entry })
+    /// Plain items, and then packed ones.
+    fn items(self, plain: Vec<wire::Item>, packed: &[u8]) -> Result<Vec<Unpacked>, WireError> {
+        let packed = unpack(packed)?;
+        if plain.is_empty() {
+            return Ok(packed);
+        }
+        let item = |mut item: wire::Item| {
+            let slots = std::mem::take(&mut item.slots);
+            let (key, entry) = self.item_from_wire(item, slots.last().copied())?;
+            Ok((key, slots, entry))
+        };
+        let plain: Result<Vec<Unpacked>, WireError> = plain.into_iter().map(item).collect();
+        Ok(plain?.into_iter().chain(packed).collect())
+    }
+
+    fn chunk_items(self, plain: Vec<wire::Item>, packed: &[u8]) -> Result<Vec<ChunkItem>, WireError> {
+        let items = self.items(plain, packed)?;
+        Ok(items.into_iter().map(|(key, _, entry)| ChunkItem { key, entry }).collect())
     }
 
     fn item_from_wire(self, item: wire::Item, slot: Option<u64>) -> Result<(Key, Entry), WireError> {
@@ -233,22 +236,6 @@ impl Common {
             context.raise(replica(self.origin)?, item.superseded);
         }
         Ok((Key::from_wire(&item.key)?, Entry::new(versions?, context)))
-    }
-
-    fn item_to_wire(self, key: Key, slots: Vec<u64>, entry: &Entry) -> wire::Item {
-        let context = entry.context();
-        let mut dots = context.iter();
-        let superseded = match (dots.next(), dots.next()) {
-            (Some((replica, counter)), None) if replica.bits() == self.origin => counter,
-            _ => 0,
-        };
-        wire::Item {
-            key: key.as_bytes().clone(),
-            versions: entry.versions().iter().map(|version| self.version_to_wire(version, slots.last())).collect(),
-            slots,
-            context: (!context.is_empty() && superseded == 0).then(|| clock_to_wire(context)),
-            superseded,
-        }
     }
 
     fn version_from_wire(self, version: wire::EntryVersion, slot: Option<u64>) -> Result<Version, WireError> {
@@ -269,24 +256,6 @@ impl Common {
             expires_at: (version.expires_at > 0).then_some(version.expires_at),
         })
     }
-
-    fn version_to_wire(self, version: &Version, slot: Option<&u64>) -> wire::EntryVersion {
-        let Dot { replica, counter } = version.dot;
-        let own = replica.bits() == self.origin;
-        let value = version.value.as_ref();
-        wire::EntryVersion {
-            replica: if own { 0 } else { replica.bits() },
-            counter: if own && slot == Some(&counter) { 0 } else { counter },
-            hlc: version.hlc.bits().wrapping_sub(self.hlc).cast_signed(),
-            writer: if version.writer == replica { 0 } else { version.writer.bits() },
-            body: value.map(|value| value.body.clone()).unwrap_or_default(),
-            content_type: value.map(|value| value.content_type.to_string()).unwrap_or_default(),
-            contribution: value.is_none(),
-            added: version.added,
-            owner: version.owner.as_deref().map(owner_to_wire),
-            expires_at: version.expires_at.unwrap_or_default(),
-        }
-    }
 }
 
 fn owner_from_wire(owner: wire::Owner) -> Result<Owner, WireError> {
@@ -299,16 +268,6 @@ fn owner_from_wire(owner: wire::Owner) -> Result<Owner, WireError> {
         dot: Dot { replica: replica(owner.dot_replica)?, counter: owner.dot_counter },
         confirmed: owner.confirmed,
     })
-}
-
-fn owner_to_wire(owner: &Owner) -> wire::Owner {
-    wire::Owner {
-        replica: owner.replica.map_or(0, ReplicaId::bits),
-        token: owner.token,
-        dot_replica: owner.dot.replica.bits(),
-        dot_counter: owner.dot.counter,
-        confirmed: owner.confirmed,
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,122 @@
+use baton_replica::MapName;
+
+use super::*;
+use crate::convert::shard::pack;
+
+fn id(bits: u64) -> ReplicaId {
+    ReplicaId::new(bits).expect("not zero")
+}
+
+fn key(name: &[u8]) -> Key {
+    Key::new(&MapName::parse("sessions").expect("a name"), name).expect("a key")
+}
+
+fn version(writer: u64, counter: u64, body: &'static [u8]) -> Version {
+    Version {
+        dot: Dot { replica: id(writer), counter },
+        hlc: Hlc::from_bits((1_700_000_000_000_u64 << 16).wrapping_add(counter)),
+        writer: id(writer),
+        value: Some(Value { content_type: Box::default(), body: Bytes::from_static(body) }),
+        added: 0,
+        owner: None,
+        expires_at: None,
+    }
+}
+
+/// One of each kind, and extremes.
+fn items() -> Vec<Unpacked> {
+    let dot = Dot { replica: id(9), counter: 4 };
+    let owner = |replica| Some(Box::new(Owner { replica, token: u64::MAX, dot, confirmed: replica.is_some() }));
+    let typed = Value { content_type: "text/plain".into(), body: Bytes::from_static(b"typed") };
+    let plain = version(1, 7, b"a value");
+    let siblings = (1..=20).map(|writer| version(writer, u64::MAX - writer, b"")).collect();
+    let context: VersionVector = (1..40).map(|bits| (id(bits * 3), bits << 40)).collect();
+    vec![
+        (key(b"a"), vec![7], Entry::new(vec![plain.clone()], VersionVector::new())),
+        (key(b"ab"), vec![], Entry::new(vec![], context)),
+        (
+            key(b"ab").with_field(b"f").expect("a field"),
+            vec![1, 8, u64::MAX],
+            Entry::new(siblings, VersionVector::new()),
+        ),
+        (
+            key(&[0xff; 1024]),
+            vec![],
+            Entry::new(
+                vec![Version { value: Some(typed.clone()), owner: owner(Some(id(70))), ..version(2, 1, b"") }],
+                VersionVector::new(),
+            ),
+        ),
+        (
+            key(b"b"),
+            vec![2],
+            Entry::new(
+                vec![
+                    Version { value: None, added: i64::MIN, hlc: Hlc::from_bits(u64::MAX), ..version(2, 3, b"") },
+                    Version { value: Some(typed), writer: id(77), expires_at: Some(u64::MAX), ..version(3, 1, b"") },
+                    Version { added: 5, owner: owner(None), hlc: Hlc::from_bits(0), ..plain },
+                ],
+                VersionVector::from_iter([(id(1), 6)]),
+            ),
+        ),
+    ]
+}
+
+fn packed(items: &[Unpacked]) -> Bytes {
+    pack(items.iter().map(|(key, slots, entry)| (key, &slots[..], entry)))
+}
+
+#[test]
+fn what_is_packed_is_what_was_there() {
+    assert_eq!(unpack(&packed(&items())).expect("sound"), items());
+    assert_eq!(unpack(&[]).expect("nothing is sound"), []);
+}
+
+#[test]
+fn bytes_that_break_off_anywhere_are_refused_or_end_after_an_item() {
+    let bytes = packed(&items());
+    for end in 0..bytes.len() {
+        if let Ok(first) = unpack(&bytes[..end]) {
+            assert_eq!(first, items()[..first.len()]);
+        }
+    }
+}
+
+#[test]
+fn one_wrong_byte_anywhere_does_no_harm() {
+    let bytes = packed(&items());
+    for at in 0..bytes.len() {
+        for wrong in [0, 1, 0x7f, 0x80, 0xff] {
+            let mut torn = bytes.to_vec();
+            torn[at] = wrong;
+            // Other bytes may mean something too.
+            let _ = unpack(&torn);
+        }
+    }
+}
+
+#[test]
+fn few_bytes_do_not_become_many() {
+    let long = Entry::default();
+    let mut packer = Packer::default();
+    (0..40_000).for_each(|_| packer.add(&key(&[b'k'; 1024]), &[], &long));
+    let bytes = packer.finish();
+    assert!(bytes.len() < 400_000 && unpack(&bytes).is_err(), "forty megabytes of keys");
+    // A head that announces more versions than there are bytes.
+    assert!(unpack(&[0x0f, 0xff, 0xff, 0xff, 0xff, 0x0f, 0]).is_err());
+}
+
+#[test]
+fn a_small_change_takes_little_more_than_its_value() {
+    let body = Bytes::from_static(&[7; 100]);
+    let item = |number: u64| {
+        let version = Version {
+            value: Some(Value { content_type: Box::default(), body: body.clone() }),
+            ..version(1, number, b"")
+        };
+        (key(format!("key-{number:010}").as_bytes()), vec![number], Entry::new(vec![version], VersionVector::new()))
+    };
+    let items: Vec<Unpacked> = (1..=1000).map(item).collect();
+    let bytes = packed(&items).len();
+    assert!(bytes < 1000 * 115, "{bytes} bytes for a thousand values of 100");
+}
