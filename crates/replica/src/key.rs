@@ -69,12 +69,7 @@ pub enum KeyError {
 impl MapName {
     /// Checks a name.
     pub fn parse(name: &str) -> Result<Self, MapNameError> {
-        let bytes = name.as_bytes();
-        let edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-        let inner = |byte: &u8| edge(byte) || matches!(byte, b'-' | b'_' | b'.');
-        let fits = (1..=MAX_MAP_BYTES).contains(&bytes.len());
-        let edges = bytes.first().is_some_and(edge) && bytes.last().is_some_and(edge);
-        if fits && edges && bytes.iter().all(inner) { Ok(Self(name.to_owned())) } else { Err(MapNameError) }
+        if is_map_name(name.as_bytes()) { Ok(Self(name.to_owned())) } else { Err(MapNameError) }
     }
 
     /// The name.
@@ -122,13 +117,18 @@ impl Key {
         let map_len = usize::from(header[0] & !HAS_FIELD);
         let key_len = usize::from(u16::from_be_bytes([header[1], header[2]]));
         let (map, rest) = rest.split_at_checked(map_len).ok_or(MapNameError)?;
-        let map = MapName::parse(std::str::from_utf8(map).map_err(|_| MapNameError)?)?;
         let (name, field) = rest.split_at_checked(key_len).ok_or(KeyError::Length(rest.len()))?;
-        let key = Self::new(&map, name)?;
+        if !is_map_name(map) {
+            return Err(MapNameError.into());
+        }
+        if name.is_empty() || name.len() > MAX_KEY_BYTES {
+            return Err(KeyError::Length(name.len()));
+        }
         match header[0] & HAS_FIELD {
-            0 if field.is_empty() => Ok(key),
-            0 => Err(KeyError::Length(rest.len())),
-            _ => key.with_field(field),
+            0 if !field.is_empty() => Err(KeyError::Length(rest.len())),
+            _ if field.len() > MAX_FIELD_BYTES => Err(KeyError::Field(field.len())),
+            // One key has one way to be composed, and this is it.
+            _ => Ok(Self(Bytes::copy_from_slice(bytes))),
         }
     }
 
@@ -266,6 +266,14 @@ impl PartialOrd for KeyRef<'_> {
 }
 
 /// The lengths fit: names of maps have at most 63 bytes, keys at most 1,025 with the zero of a bound.
+fn is_map_name(bytes: &[u8]) -> bool {
+    let edge = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let inner = |byte: &u8| edge(byte) || matches!(byte, b'-' | b'_' | b'.');
+    let fits = (1..=MAX_MAP_BYTES).contains(&bytes.len());
+    let edges = bytes.first().is_some_and(edge) && bytes.last().is_some_and(edge);
+    fits && edges && bytes.iter().all(inner)
+}
+
 fn assemble(map: &[u8], key: &[u8], field: Option<&[u8]>) -> Bytes {
     let tail = field.unwrap_or_default();
     let mut bytes = BytesMut::with_capacity(HEADER_BYTES + map.len() + key.len() + tail.len());
