@@ -38,8 +38,7 @@ pub async fn serve_http(listener: TcpListener, router: Router, limits: ServerLim
     let slots = Arc::new(Semaphore::new(limits.connections));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(MAX_BUFFER);
-    // Answers to requests that came together leave together: a system call for each would cost more than the request.
-    http.pipeline_flush(true);
+    // Not `pipeline_flush`: with it, an answer to a request with malformed bytes behind it is never sent.
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
