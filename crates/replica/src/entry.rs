@@ -145,8 +145,7 @@ impl Entry {
 
     /// All dots of the entry, of its versions, their owners and its context.
     pub(crate) fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
-        let superseded = self.context.iter().map(|(replica, counter)| Dot { replica, counter });
-        self.versions.iter().flat_map(Version::dots).chain(superseded)
+        self.versions.iter().flat_map(Version::dots).chain(self.context.dots())
     }
 
     /// The tag of what a read returns.

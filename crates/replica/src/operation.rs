@@ -188,10 +188,10 @@ impl Operation {
     pub(crate) fn apply(self, entry: &mut Entry, author: &Author<'_>) -> Answer {
         let &Author { dot, hlc, token, .. } = author;
         match self {
-            Self::Put { value, expires_at } => put(entry, value, dot, hlc, expires_at),
+            Self::Put { value, expires_at } => put(entry, Version::put(dot, hlc, value, expires_at)),
             Self::Init { value, expires_at } => {
                 let hlc = if active(Mutant::InitOverwrites) { hlc } else { Hlc::default() };
-                put(entry, value, dot, hlc, expires_at);
+                put(entry, Version::put(dot, hlc, value, expires_at));
             }
             Self::Delete => entry.delete(dot),
             Self::Take => {
@@ -226,9 +226,10 @@ impl Operation {
     }
 }
 
-fn put(entry: &mut Entry, value: Value, dot: Dot, hlc: Hlc, expires_at: Option<u64>) {
+/// Puts a version, with the owner that is there.
+pub(crate) fn put(entry: &mut Entry, version: Version) {
     let owner = entry.owner().copied().map(Box::new);
-    entry.put(Version { dot, hlc, writer: dot.replica, value: Some(value), added: 0, owner, expires_at });
+    entry.put(Version { owner, ..version });
 }
 
 /// All versions get the register: whichever of them outlives the others keeps it.

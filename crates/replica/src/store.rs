@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use crate::{Dot, Entry, Key, MapName, ReplicaId, VersionVector};
+use crate::{Dot, Entry, Key, MapName, ReplicaId, Version, VersionVector};
 
 use change::Feed;
 pub use change::{Change, State};
@@ -128,6 +128,36 @@ impl Store {
         (keep.then_some(id), result)
     }
 
+    /// Does what [`Self::change`] would do to put one version in the place of another, if nobody has to know more of it:
+    /// the entry has one version, with a value and nothing else, and so has the new one. `covers` says what the new one
+    /// has superseded, if that is the old one at least. Gives the version back if it is not so.
+    pub(crate) fn replace(
+        &mut self,
+        key: &Key,
+        slots: u32,
+        seen: impl Fn(Dot) -> bool,
+        version: Version,
+        covers: impl FnOnce(Dot) -> Option<VersionVector>,
+    ) -> Result<RecordId, Version> {
+        let is_plain = version.is_plain() && !self.feed.is_watched() && !self.has_exceptions();
+        let Some(id) = self.find(key).filter(|_| is_plain) else { return Err(version) };
+        let Some((old, mut context)) = self.records.plain(id) else { return Err(version) };
+        let superseded = covers(old.dot).filter(|_| !context.covers(version.dot));
+        let all_seen = |superseded: &VersionVector| superseded.dots().chain([version.dot]).all(&seen);
+        let Some(superseded) = superseded.filter(all_seen) else { return Err(version) };
+        context.join(&superseded);
+        self.sum -= Sum::of_plain(key, &old);
+        let bytes = version.size() as i64 - (old.body.len() + old.content_type.len()) as i64;
+        self.usage.add(key, Usage { entries: 0, bytes });
+        let entry = Entry { versions: vec![version], context };
+        self.sum.replace(key, &Entry::default(), &entry);
+        self.records.write(id, &entry);
+        if slots > 0 {
+            self.records.set_slots(id, self.slots(id) + slots);
+        }
+        Ok(id)
+    }
+
     /// The log gets one more slot that names the record.
     pub(crate) fn hold(&mut self, id: RecordId) {
         self.records.set_slots(id, self.slots(id) + 1);
@@ -151,12 +181,26 @@ impl Store {
         if !self.records.contains(id) {
             return;
         }
-        let mut entry = self.records.entry(id);
-        entry.context = VersionVector::new();
-        self.records.write(id, &entry);
-        if entry.is_void() && self.slots(id) == 0 {
+        self.records.clear_context(id);
+        if self.records.is_void(id) && self.slots(id) == 0 {
             self.remove(id);
         }
+    }
+
+    /// Whether a record has superseded anything; not if there is no such record.
+    pub(crate) fn has_context(&self, id: RecordId) -> bool {
+        self.records.contains(id) && self.records.has_context(id)
+    }
+
+    /// Some dot of a record's entry.
+    pub(crate) fn find_dot(&self, id: RecordId, which: impl Fn(Dot) -> bool) -> Option<Dot> {
+        let mut found = None;
+        self.records.each_dot(id, |dot| {
+            if found.is_none() && which(dot) {
+                found = Some(dot);
+            }
+        });
+        found
     }
 
     /// The clock has moved: what it covers is no exception any more.

@@ -65,9 +65,20 @@ impl Value {
 // === impl Version ===
 
 impl Version {
+    /// A value that was put under a dot.
+    pub(crate) const fn put(dot: Dot, hlc: Hlc, value: Value, expires_at: Option<u64>) -> Self {
+        Self { dot, hlc, writer: dot.replica, value: Some(value), added: 0, owner: None, expires_at }
+    }
+
     /// Whether it only adds to a counter.
     pub const fn is_contribution(&self) -> bool {
         self.value.is_none()
+    }
+
+    /// Whether it is a value that its replica put, and nothing else.
+    pub(crate) fn is_plain(&self) -> bool {
+        let Self { dot, writer, value, added, owner, expires_at, .. } = self;
+        value.is_some() && *writer == dot.replica && *added == 0 && owner.is_none() && expires_at.is_none()
     }
 
     /// Whether its time is over.

@@ -81,6 +81,11 @@ impl VersionVector {
         self.entries.iter().copied()
     }
 
+    /// The highest dot of each replica.
+    pub(crate) fn dots(&self) -> impl Iterator<Item = Dot> + '_ {
+        self.iter().map(|(replica, counter)| Dot { replica, counter })
+    }
+
     fn position(&self, replica: ReplicaId) -> Option<usize> {
         self.entries.binary_search_by_key(&replica, |entry| entry.0).ok()
     }

@@ -118,7 +118,7 @@ impl Shard {
 }
 
 fn listed((key, entry): (Key, Cow<'_, Entry>), now: u64) -> Option<Listed> {
-    Some(Listed { key, read: Read::of(&entry, now)? })
+    Some(Listed { key, read: Read::take(entry, now)? })
 }
 
 fn is_alive(entry: &Entry, now: u64) -> bool {

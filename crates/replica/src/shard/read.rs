@@ -25,14 +25,15 @@ pub struct Read {
 impl Read {
     /// What is there of an entry at a time, if anything.
     pub(crate) fn of(entry: &Entry, now: u64) -> Option<Self> {
+        Self::take(Cow::Borrowed(entry), now)
+    }
+
+    /// The same of an entry that may be taken apart.
+    pub(crate) fn take(entry: Cow<'_, Entry>, now: u64) -> Option<Self> {
         let entry = unexpired(entry, now);
-        Some(Self {
-            value: entry.value()?,
-            versions: entry.versions().to_vec(),
-            tag: entry.tag()?,
-            counter: entry.counter(),
-            owner: entry.owner().copied(),
-        })
+        let (value, tag) = (entry.value()?, entry.tag()?);
+        let (counter, owner) = (entry.counter(), entry.owner().copied());
+        Some(Self { value, versions: entry.into_owned().versions, tag, counter, owner })
     }
 }
 
@@ -43,7 +44,7 @@ impl Shard {
     /// key would be a guess. `now` is the wall clock in Unix milliseconds.
     pub fn get(&self, key: &Key, now: u64) -> Result<Option<Read>, WriteError> {
         self.readable()?;
-        Ok(self.store.get(key).and_then(|entry| Read::of(&entry, now)))
+        Ok(self.store.get(key).and_then(|entry| Read::take(entry, now)))
     }
 
     /// Every entry with its context, tombstones included, in key order.
@@ -57,9 +58,9 @@ impl Shard {
 }
 
 /// The entry as everybody must see it from its versions' deadlines on, whether or not they were dropped already.
-fn unexpired(entry: &Entry, now: u64) -> Cow<'_, Entry> {
+fn unexpired(entry: Cow<'_, Entry>, now: u64) -> Cow<'_, Entry> {
     if entry.versions().iter().all(|version| !version.has_expired(now)) {
-        return Cow::Borrowed(entry);
+        return entry;
     }
     let live = entry.versions().iter().filter(|version| !version.has_expired(now));
     Cow::Owned(Entry::new(live.cloned().collect(), entry.context().clone()))

@@ -94,11 +94,10 @@ impl Shard {
             return;
         }
         while let Some(id) = self.unpurged.due.pop_first() {
-            let Some(entry) = self.store.entry(id).filter(|entry| !entry.context().is_empty()) else { continue };
-            if self.store.slots(id) > 0 {
+            if !self.store.has_context(id) || self.store.slots(id) > 0 {
                 continue;
             }
-            let unstable = entry.dots().find(|dot| self.roster.lists(dot.replica) && !stable.covers(*dot));
+            let unstable = self.store.find_dot(id, |dot| self.roster.lists(dot.replica) && !stable.covers(dot));
             match unstable {
                 Some(dot) => self.unpurged.wait_for(dot, id),
                 None => self.store.purge(id),

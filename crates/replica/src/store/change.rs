@@ -58,6 +58,10 @@ impl Feed {
         }
     }
 
+    pub(super) const fn is_watched(&self) -> bool {
+        self.watched
+    }
+
     pub(super) fn replace(&mut self, key: &Key, before: &Entry, after: &Entry) {
         if !self.watched {
             return;

@@ -79,10 +79,61 @@ pub(super) const fn room(shape: u8, bytes: usize) -> usize {
 /// The entry of some bytes.
 pub(super) fn decode(shape: u8, bytes: &[u8], names: &Names) -> Entry {
     let mut reader = Reader { bytes };
-    let context: VersionVector =
-        (0..contexts(shape)).map(|_| reader.dot().named(names)).map(|dot| (dot.replica, dot.counter)).collect();
+    let context = reader.context(shape, names);
     let versions = (0..versions(shape)).map(|_| reader.version(names)).collect();
     Entry { versions, context }
+}
+
+/// What most entries are: one version, with a value and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plain<'a> {
+    pub(super) dot: Dot,
+    pub(super) hlc: Hlc,
+    pub(super) content_type: &'a [u8],
+    pub(super) body: &'a [u8],
+}
+
+/// The only version, if the entry is plain, and what it has superseded.
+pub(super) fn plain<'a>(shape: u8, bytes: &'a [u8], names: &Names) -> Option<(Plain<'a>, VersionVector)> {
+    if shape == ODD || versions(shape) != 1 {
+        return None;
+    }
+    let mut reader = Reader { bytes };
+    let context = reader.context(shape, names);
+    let [has] = reader.array();
+    if has & !HAS_TYPE != HAS_VALUE {
+        return None;
+    }
+    let (dot, hlc) = (reader.dot().named(names), Hlc::from_bits(reader.number()));
+    let (content_type, body) = reader.value_parts(has);
+    Some((Plain { dot, hlc, content_type, body }, context))
+}
+
+/// Calls for all dots of an entry.
+pub(super) fn each_dot(shape: u8, bytes: &[u8], names: &Names, mut each: impl FnMut(Dot)) {
+    let mut reader = Reader { bytes };
+    for _ in 0..contexts(shape) {
+        each(reader.dot().named(names));
+    }
+    for _ in 0..versions(shape) {
+        reader.skip_version(|dot| each(dot.named(names)));
+    }
+}
+
+/// Whether the entry has superseded anything.
+pub(super) const fn has_context(shape: u8) -> bool {
+    contexts(shape) > 0
+}
+
+/// Takes the context out of an encoded entry, in place. Says the shape that is left.
+pub(super) fn clear_context(shape: u8, bytes: &mut [u8], names: &mut Names) -> u8 {
+    let mut reader = Reader { bytes };
+    for _ in 0..contexts(shape) {
+        names.release(reader.dot().number);
+    }
+    let start = bytes.len() - reader.bytes.len();
+    bytes.copy_within(start.., 0);
+    versions(shape)
 }
 
 /// The entry of these bytes is no more.
@@ -133,6 +184,11 @@ impl<'a> Reader<'a> {
         let bytes = self.slice(usize::from(head >> 13) + 1);
         counter[..bytes.len()].copy_from_slice(bytes);
         StoredDot { number, id, counter: u64::from_le_bytes(counter) }
+    }
+
+    fn context(&mut self, shape: u8, names: &Names) -> VersionVector {
+        let dots = (0..contexts(shape)).map(|_| self.dot().named(names));
+        dots.map(|dot| (dot.replica, dot.counter)).collect()
     }
 
     fn version(&mut self, names: &Names) -> Version {

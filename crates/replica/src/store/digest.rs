@@ -2,9 +2,10 @@
 
 use std::ops::{AddAssign, SubAssign};
 
-use xxhash_rust::xxh3::Xxh3Default;
+use xxhash_rust::xxh3::xxh3_128;
 
-use crate::{Entry, Key, Version};
+use crate::store::codec::Plain;
+use crate::{Dot, Entry, Key, Version};
 
 /// An order-independent 128-bit sum over versions: equal for equal sets, whatever way they came about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,39 +26,50 @@ impl Sum {
 
     pub(super) fn replace(&mut self, key: &Key, before: &Entry, after: &Entry) {
         // Most changes leave siblings as they were; those cancel out without being hashed.
-        let lasting = |entry: &Entry, other: &Entry| -> Vec<Self> {
-            let stays = |version: &&Version| version.expires_at.is_none() && !other.versions().contains(version);
-            entry.versions().iter().filter(stays).map(|version| Self::of(key, version)).collect()
-        };
-        for sum in lasting(before, after) {
-            *self -= sum;
+        let counts =
+            |version: &&Version, other: &Entry| version.expires_at.is_none() && !other.versions().contains(version);
+        for version in before.versions().iter().filter(|version| counts(version, after)) {
+            *self -= Self::of(key, version);
         }
-        for sum in lasting(after, before) {
-            *self += sum;
+        for version in after.versions().iter().filter(|version| counts(version, before)) {
+            *self += Self::of(key, version);
         }
     }
 
     fn of(key: &Key, version: &Version) -> Self {
-        let mut hash = Xxh3Default::new();
-        let mut number = |bits: u64| hash.update(&bits.to_le_bytes());
-        number(key.as_bytes().len() as u64);
-        number(version.dot.replica.bits());
-        number(version.dot.counter);
-        number(version.hlc.bits());
-        number(version.writer.bits());
-        number(version.added as u64);
-        if let Some(owner) = &version.owner {
-            number(owner.token);
-            number(owner.dot.replica.bits());
-            number(owner.dot.counter);
+        let register =
+            version.owner.as_ref().map_or([0; 3], |owner| [owner.token, owner.dot.replica.bits(), owner.dot.counter]);
+        let value = version.value.as_ref().map(|value| (value.content_type.as_bytes(), value.body.as_ref()));
+        let numbers = [version.hlc.bits(), version.writer.bits(), version.added as u64];
+        Self::of_parts(key, version.dot, numbers, register, value)
+    }
+
+    /// Of a version with a value and nothing else.
+    pub(super) fn of_plain(key: &Key, plain: &Plain<'_>) -> Self {
+        let numbers = [plain.hlc.bits(), plain.dot.replica.bits(), 0];
+        Self::of_parts(key, plain.dot, numbers, [0; 3], Some((plain.content_type, plain.body)))
+    }
+
+    /// A hash of hashes: each of the parts is hashed where it lies.
+    fn of_parts(
+        key: &Key,
+        dot: Dot,
+        [hlc, writer, added]: [u64; 3],
+        [token, owner, change]: [u64; 3],
+        value: Option<(&[u8], &[u8])>,
+    ) -> Self {
+        let (content_type, body) = value.unwrap_or_default();
+        let [dot_by, dot_at] = [dot.replica.bits(), dot.counter];
+        let has_value = u64::from(value.is_some());
+        let numbers = [dot_by, dot_at, hlc, writer, added, token, owner, change, has_value];
+        let mut bytes = [0; 8 * 9 + 16 * 3];
+        for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
+            place.copy_from_slice(&number.to_le_bytes());
         }
-        hash.update(key.as_bytes());
-        if let Some(value) = &version.value {
-            hash.update(&(value.content_type.len() as u64).to_le_bytes());
-            hash.update(value.content_type.as_bytes());
-            hash.update(&value.body);
+        for (place, part) in bytes[8 * 9..].chunks_exact_mut(16).zip([key.as_bytes(), content_type, body]) {
+            place.copy_from_slice(&xxh3_128(part).to_le_bytes());
         }
-        Self(hash.digest128())
+        Self(xxh3_128(&bytes))
     }
 }
 

@@ -10,12 +10,12 @@ use std::collections::BTreeMap;
 
 use crate::key::KeyRef;
 use crate::store::arena::{Arena, HEAD_BYTES, Position};
-use crate::store::codec::{self, ODD, VOID};
+use crate::store::codec::{self, ODD, Plain, VOID};
 use crate::store::index::Index;
 use crate::store::name::Names;
 use crate::store::region::Region;
 use crate::store::slab::Slab;
-use crate::{Entry, Key, ReplicaId};
+use crate::{Dot, Entry, Key, ReplicaId, VersionVector};
 
 const SLOTS_AT: usize = HEAD_BYTES;
 const SHAPE_AT: usize = SLOTS_AT + 1;
@@ -115,6 +115,30 @@ impl Records {
         }
     }
 
+    /// The only version, if the entry is plain, and what it has superseded.
+    pub(super) fn plain(&self, id: RecordId) -> Option<(Plain<'_>, VersionVector)> {
+        let block = self.block(id);
+        codec::plain(block.shape, block.entry, &self.names)
+    }
+
+    /// Whether the entry has superseded anything.
+    pub(super) fn has_context(&self, id: RecordId) -> bool {
+        let block = self.block(id);
+        match block.shape {
+            ODD => self.odd.get(block.number()).is_some_and(|entry| !entry.context().is_empty()),
+            shape => codec::has_context(shape),
+        }
+    }
+
+    /// Calls for all dots of the entry.
+    pub(super) fn each_dot(&self, id: RecordId, each: impl FnMut(Dot)) {
+        let block = self.block(id);
+        match block.shape {
+            ODD => self.odd.get(block.number()).into_iter().flat_map(|entry| entry.dots()).for_each(each),
+            shape => codec::each_dot(shape, block.entry, &self.names, each),
+        }
+    }
+
     /// Whether nothing is in the record's entry.
     pub(super) fn is_void(&self, id: RecordId) -> bool {
         self.block(id).shape == VOID
@@ -164,6 +188,20 @@ impl Records {
         self.place(id, shape, &bytes);
         self.scratch = bytes;
         self.reclaim();
+    }
+
+    /// The entry forgets what it has superseded.
+    pub(super) fn clear_context(&mut self, id: RecordId) {
+        let offset = self.places[id.0 as usize].offset();
+        let bytes = self.region.at_mut(offset);
+        let block = Block::of(bytes);
+        if block.shape == ODD {
+            let entry = Entry::new(self.entry(id).versions, VersionVector::new());
+            self.write(id, &entry);
+            return;
+        }
+        let (shape, start, size) = (block.shape, block.size - block.entry.len(), block.size);
+        bytes[SHAPE_AT] = codec::clear_context(shape, &mut bytes[start..size], &mut self.names);
     }
 
     /// Removes a record; there are no log slots that name it.

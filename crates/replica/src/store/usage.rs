@@ -22,15 +22,19 @@ pub(super) struct UsageChanges(BTreeMap<String, Usage>);
 impl UsageChanges {
     pub(super) fn replace(&mut self, key: &Key, before: &Entry, after: &Entry) {
         let (before, after) = (usage(key, before), usage(key, after));
-        if before == after {
+        self.add(key, Usage { entries: after.entries - before.entries, bytes: after.bytes - before.bytes });
+    }
+
+    pub(super) fn add(&mut self, key: &Key, change: Usage) {
+        if change == Usage::default() {
             return;
         }
         if !self.0.contains_key(key.map()) {
             self.0.insert(key.map().to_owned(), Usage::default());
         }
         if let Some(changed) = self.0.get_mut(key.map()) {
-            changed.entries += after.entries - before.entries;
-            changed.bytes += after.bytes - before.bytes;
+            changed.entries += change.entries;
+            changed.bytes += change.bytes;
         }
     }
 
