@@ -59,8 +59,6 @@ pub(crate) struct Engine {
     reports: report::ReportQueue,
     /// Signalled when a departure may have come further.
     departure: Notify,
-    /// The highest write acknowledgement level in use.
-    ack_level: AtomicU64,
     /// Whether a peer's message was handled since the last settling.
     heard: AtomicBool,
     /// Signalled when one is.
@@ -105,7 +103,6 @@ impl Engine {
             usage: limit::UsageTable::default(),
             reports: report::ReportQueue::default(),
             departure: Notify::new(),
-            ack_level: AtomicU64::new(0),
             heard: AtomicBool::new(false),
             unsettled: Notify::new(),
             expiry: Notify::new(),
@@ -139,10 +136,10 @@ impl Engine {
         &self.reports
     }
 
-    /// What is handed off must have as many holders as the writes of this process ever asked for.
+    /// What is handed off must have as many holders as the group's writes ask for.
     pub(crate) fn need(&self) -> Need {
-        let level = self.ack_level.load(Ordering::Relaxed).try_into().unwrap_or(u32::MAX);
-        Need { acks: self.settings().handoff_acks, level }
+        let settings = self.settings();
+        Need { acks: settings.handoff_acks, level: settings.write_acks }
     }
 
     /// Waits until a peer's message was handled.

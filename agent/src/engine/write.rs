@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use baton_replica::{AckLevel, Condition, Dot, Effects, Key, Settings, Tag, Value, Wake, WriteError, Written};
-use std::sync::atomic::Ordering;
+use baton_replica::{
+    AckLevel, Condition, Dot, Effects, Key, Settings, Tag, TooFewMembers, Value, Wake, WriteError, Written,
+};
 use tokio::time::Instant;
 
 use crate::engine::{Engine, LimitError, wall_millis};
@@ -33,8 +34,8 @@ pub(crate) enum WriteFailure {
     #[error(transparent)]
     Limit(#[from] LimitError),
     /// Not made: fewer members than acknowledgements asked for.
-    #[error("{asked} acknowledgements were asked for, and there are {members} other members")]
-    TooFewMembers { asked: u32, members: u32 },
+    #[error(transparent)]
+    TooFewMembers(#[from] TooFewMembers),
     /// Made here, and it goes on replicating.
     #[error("{got} of {asked} acknowledgements came in time; the write is kept here and replicates on")]
     Unacknowledged { tag: Tag, asked: u32, got: u32 },
@@ -93,25 +94,15 @@ impl Engine {
         self.membership.borrow().as_ref().map(|list| list.settings.clone()).unwrap_or_default()
     }
 
-    /// How many acknowledgements the write waits for. A leaving replica asks for one at least, if anybody can give it:
-    /// what it accepts now must outlive it.
+    /// How many acknowledgements the write waits for.
     fn wanted_acks(&self, index: usize, settings: &Settings, acks: Option<AckLevel>) -> Result<u32, WriteFailure> {
         let level = acks.unwrap_or(AckLevel::Count(settings.write_acks));
-        let (members, leaving) = self.inspect(index, |shard| (shard.members_that_count(), shard.is_leaving()));
-        let asked = level.count(members);
-        if members == 0 && settings.accept_when_alone {
-            return Ok(0);
-        }
-        if asked > members || (members == 0 && !settings.accept_when_alone) {
-            return Err(WriteFailure::TooFewMembers { asked: asked.max(1), members });
-        }
-        Ok(if leaving { asked.max(1) } else { asked })
+        Ok(self.shards[index].shard.lock().admit(level, settings.accept_when_alone)?)
     }
 
-    /// A write that was made waits for its acknowledgements; what is handed off later must have as many.
+    /// A write that was made waits for its acknowledgements.
     async fn acknowledged(&self, index: usize, written: Written, wanted: u32) -> Result<Stored, WriteFailure> {
         let Written { dot, existed } = written;
-        self.ack_level.fetch_max(u64::from(wanted), Ordering::Relaxed);
         let tag = Tag::of_dot(dot);
         let acks = self.wait_for_acks(index, dot, wanted).await;
         if acks < wanted {

@@ -73,6 +73,8 @@ pub struct Range {
     pub continued: Vec<u64>,
     /// The highest fencing token that the sender has seen.
     pub token: u64,
+    /// The most acknowledgements that any write asked for, as far as the sender has heard.
+    pub level: u32,
 }
 
 /// A key that a range touched.
@@ -99,6 +101,8 @@ pub struct Chunk {
     pub listed: Vec<ReplicaId>,
     /// The highest fencing token that the sender has seen.
     pub token: u64,
+    /// The most acknowledgements that any write asked for, as far as the sender has heard.
+    pub level: u32,
     /// The interval is `(after, through]`; `None` is unbounded.
     pub after: Option<Key>,
     /// The interval's last key; `None` in the last chunk only.

@@ -3,6 +3,7 @@
 //! After any call that takes `&mut self`, drain [`Shard::poll_transmit`] for the peers that the call's
 //! [`Effects`] name.
 
+mod admission;
 mod adopt;
 mod bootstrap;
 mod compare;
@@ -22,6 +23,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
+pub use admission::TooFewMembers;
 pub use adopt::{Adoption, Completion, Handover};
 pub use coverage::{AckLevel, Coverage, Need, Survivor};
 pub use list::{Cleared, Listed};
@@ -146,6 +148,8 @@ pub struct Shard {
     settling: BTreeMap<ReplicaId, Settling>,
     /// The highest fencing token that was ever seen.
     tokens: u64,
+    /// The most acknowledgements that any write asked for, here or at a peer.
+    level: u32,
     mismatches: u64,
     former: Former,
     /// The last write that issued again what was held under a former id.
@@ -205,6 +209,7 @@ impl Shard {
             unpurged: Unpurged::default(),
             settling: BTreeMap::new(),
             tokens: 0,
+            level: 0,
             mismatches: 0,
             former: Former::default(),
             reissued: 0,

@@ -21,8 +21,8 @@ pub enum AckLevel {
 pub struct Need {
     /// What the group asks for; never reduced.
     pub acks: u32,
-    /// The highest level in use for writes, as far as there are survivors for it: otherwise redundancy would fall by
-    /// one with each leaver.
+    /// The acknowledgements that writes ask for by default. What a write has asked for counts too, here or at any other
+    /// member that this replica has heard of it from.
     pub level: u32,
 }
 
@@ -61,9 +61,18 @@ impl AckLevel {
 // === impl Need ===
 
 impl Need {
-    fn count(self, survivors: usize) -> usize {
-        let level = if active(Mutant::HandoffForgetsLevel) { 0 } else { (self.level as usize).min(survivors) };
-        level.max(self.acks as usize)
+    /// How many survivors must have a write beside one that is left of its first holders.
+    fn beside(self, level: u32, survivors: usize) -> usize {
+        let level = if active(Mutant::HandoffForgetsLevel) { 0 } else { self.level.max(level) as usize };
+        level.min(survivors).max(self.acks as usize).max(1)
+    }
+
+    /// How many survivors must cover everything. A write that was acknowledged so many times has one holder more, and
+    /// this replica may be one of them: a survivor takes its place, as far as they are linked. One that is not may never
+    /// answer.
+    fn count(self, level: u32, survivors: usize, linked: usize) -> usize {
+        let holders = if self.level.max(level) == 0 { 0 } else { self.beside(level, linked) + 1 };
+        self.beside(level, survivors).max(holders.min(linked))
     }
 }
 
@@ -114,14 +123,15 @@ impl Shard {
         if pending || (clock.is_empty() && self.holds_nothing()) {
             return Coverage { covered: !pending, survivors };
         }
-        let count = need.count(survivors.len());
-        let enough = survivors.iter().filter(|survivor| survivor.covers).count() >= count.max(1);
+        let is_linked = |survivor: &&Survivor| self.roster.linked(survivor.replica);
+        let count = need.count(self.level, survivors.len(), survivors.iter().filter(is_linked).count());
+        let enough = survivors.iter().filter(|survivor| survivor.covers).count() >= count;
         let others = survivors.len().saturating_sub(1);
+        let beside = need.beside(self.level, others);
         let vouched = |origin: ReplicaId| {
             let own = VersionVector::from_iter([(origin, clock.get(origin))]);
             let others_with = survivors.iter().filter(|survivor| survivor.replica != origin);
-            others == 0
-                || others_with.filter(|survivor| acked(survivor.replica, &own)).count() >= count.clamp(1, others)
+            others == 0 || others_with.filter(|survivor| acked(survivor.replica, &own)).count() >= beside.min(others)
         };
         let live_origins = survivors.iter().map(|survivor| survivor.replica).filter(|origin| clock.get(*origin) > 0);
         let covered = enough && (live_origins.into_iter().all(vouched) || active(Mutant::OriginCoversItself));

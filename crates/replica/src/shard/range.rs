@@ -55,7 +55,7 @@ impl Shard {
             let later = |item: &&mut RangeItem| !item.entry.versions().iter().any(|version| here(version.dot));
             items.iter_mut().filter(later).for_each(|item| item.entry = Entry::default());
         }
-        Some(Range { origin, from, to, items, closed, continued, token: self.tokens })
+        Some(Range { origin, from, to, items, closed, continued, token: self.tokens, level: self.level })
     }
 
     /// Joins what a range carries and claims it if nothing is missing below it. Says whether the clock moved.
@@ -69,6 +69,7 @@ impl Shard {
             return Err(ProtocolError::ClosedAlive(origin));
         }
         self.tokens = self.tokens.max(range.token);
+        self.level = self.level.max(range.level);
         let known = self.clock.get(origin);
         let claims = self.roster.lists(origin) && (known >= from || active(Mutant::ClaimOverGap)) && to > known;
         let mut next = self.clock.clone();

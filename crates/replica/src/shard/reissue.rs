@@ -45,7 +45,7 @@ impl Shard {
     /// Takes over what this process held in the same shard under an earlier id. It is issued again by and by, as far as
     /// the group has nothing of it: see [`Shard::reissue`]. Until then nothing counts as handed off.
     pub fn inherit(&mut self, former: Self) {
-        let Self { store, former: mut earlier, tokens, .. } = former;
+        let Self { store, former: mut earlier, tokens, level, .. } = former;
         // What came along from a still earlier id was not issued under that one.
         let mut open = BTreeMap::new();
         while let page = earlier.next_page(PAGE)
@@ -57,6 +57,7 @@ impl Shard {
             }
         }
         self.tokens = self.tokens.max(tokens);
+        self.level = self.level.max(level);
         self.former = Former { unread: Some((store, None)), open, ..Former::default() };
     }
 

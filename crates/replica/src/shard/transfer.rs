@@ -138,8 +138,8 @@ impl Shard {
         let index = outgoing.next;
         outgoing.next += 1;
         let (transfer, clock) = (outgoing.transfer, outgoing.clock.clone());
-        let (listed, token) = (self.roster.listed(), self.tokens);
-        Some(ShardMessage::Chunk(Chunk { transfer, index, clock, listed, token, after, through, items }))
+        let (listed, token, level) = (self.roster.listed(), self.tokens, self.level);
+        Some(ShardMessage::Chunk(Chunk { transfer, index, clock, listed, token, level, after, through, items }))
     }
 
     /// Joins a chunk of the transfer under way; any other is left from an earlier one.
@@ -167,6 +167,7 @@ impl Shard {
         let clock = chunk.clock.clone();
         let purpose = incoming.purpose;
         self.tokens = self.tokens.max(chunk.token);
+        self.level = self.level.max(chunk.level);
         match purpose {
             Purpose::Join => self.join_chunk(chunk, now),
             Purpose::Repair => chunk.items.into_iter().for_each(|item| self.repair_entry(&item.key, item.entry)),

@@ -1,10 +1,10 @@
 //! Invariant: a replica whose handoff is reported acknowledged leaves no write behind: some survivor covers its whole
 //! clock, and so on through any chain of departures, several at once included.
 
-use baton_replica::{MemberPhase, Need, ReplicaId, Shard, VersionVector};
+use baton_replica::{AckLevel, MemberPhase, Need, ReplicaId, Shard, VersionVector};
 use proptest::prelude::*;
 
-use crate::harness::{Chances, Schedule, World, run, schedules};
+use crate::harness::{Chances, Schedule, World, key, roomy, run, schedules};
 
 /// Nothing that was reported as handed off depends on a replica that has ended. A crash excuses the loss of what the
 /// crashed one had acknowledged.
@@ -39,6 +39,37 @@ fn run_to_the_end(schedule: &Schedule) -> World {
     }
     world.assert_settled();
     world
+}
+
+/// A write that was acknowledged once has two holders; when one of them leaves, another takes its place, however many
+/// acknowledgements the leaver's own clients ask for.
+#[test]
+fn who_leaves_leaves_as_many_holders_as_were_promised() {
+    let (mut world, [writer, holder, late]) = World::group(roomy());
+    world.need = Need { acks: 1, level: 0 };
+    assert_eq!(world.node(writer).shard.admit(AckLevel::Count(1), true), Ok(1));
+    world.put(writer, &key("k"));
+    world.exchange(writer, holder);
+    for leaver in [writer, holder] {
+        world.leave(leaver);
+        world.exchange(writer, holder);
+        assert!(!world.is_covered(leaver), "{leaver} would leave {late} without the write");
+    }
+    world.settle();
+    assert!(world.is_covered(writer) && world.is_covered(holder));
+}
+
+/// Nobody waits for a survivor that cannot be reached.
+#[test]
+fn nobody_takes_the_place_of_a_leaver_who_cannot_be_reached() {
+    let (mut world, [writer, holder, away]) = World::group(roomy());
+    world.need = Need { acks: 1, level: 1 };
+    world.cut_off(away);
+    world.put(writer, &key("k"));
+    world.leave(writer);
+    world.settle();
+    assert!(world.is_covered(writer));
+    assert!(world.shard(holder).clock().get(writer) > 0);
 }
 
 proptest! {

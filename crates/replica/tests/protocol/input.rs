@@ -43,7 +43,7 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 fn range_of(origin: ReplicaId, from: u64, to: u64, items: Vec<RangeItem>) -> Range {
-    Range { origin, from, to, items, closed: Vec::new(), continued: Vec::new(), token: 0 }
+    Range { origin, from, to, items, closed: Vec::new(), continued: Vec::new(), token: 0, level: 0 }
 }
 
 fn some_key() -> impl Strategy<Value = Key> {
@@ -69,7 +69,17 @@ fn message() -> impl Strategy<Value = ShardMessage> {
     let chunk = (0..3_u32, 0..3_u32, clock(), bound(), bound(), items).prop_map(
         |(transfer, index, clock, after, through, items)| {
             let items = items.into_iter().map(|(key, entry)| ChunkItem { key, entry }).collect();
-            ShardMessage::Chunk(Chunk { transfer, index, clock, listed: vec![id(ME)], token: 0, after, through, items })
+            ShardMessage::Chunk(Chunk {
+                transfer,
+                index,
+                clock,
+                listed: vec![id(ME)],
+                token: 0,
+                level: 0,
+                after,
+                through,
+                items,
+            })
         },
     );
     let applied = (clock(), any::<[bool; 4]>()).prop_map(|(clock, [full, answers_range, heard_leaving, leaving])| {

@@ -93,6 +93,7 @@ pub(crate) fn a_transfer_from_one_who_has_forgotten_a_remove_still_says_it() {
         closed: Vec::new(),
         continued: Vec::new(),
         token: 0,
+        level: 0,
     };
     world.node(y).handle(x, link, ShardMessage::Range(range), now).expect("whole");
     agree(&mut world, &[]);

@@ -106,6 +106,7 @@ fn range_from_wire(range: wire::Range) -> Result<Range, WireError> {
         closed: pairs.iter().map(|[from, to]| (*from, *to)).collect(),
         continued: range.continued,
         token: range.token,
+        level: range.level,
     })
 }
 
@@ -118,6 +119,7 @@ fn range_to_wire(range: Range) -> wire::Range {
         closed: range.closed.into_iter().flat_map(|(from, to)| [from, to]).collect(),
         continued: range.continued,
         token: range.token,
+        level: range.level,
         ..wire::Range::default()
     }
 }
@@ -178,6 +180,7 @@ fn chunk_from_wire(chunk: wire::Chunk) -> Result<Chunk, WireError> {
         clock: clock_from_wire(chunk.clock)?,
         listed,
         token: chunk.token,
+        level: chunk.level,
         after: bound(chunk.after)?,
         through,
         items: common.chunk_items(chunk.items, &chunk.packed)?,
@@ -195,6 +198,7 @@ fn chunk_to_wire(chunk: Chunk) -> wire::Chunk {
         packed: pack(chunk.items.iter().map(|item| (&item.key, &[][..], &item.entry))),
         listed: chunk.listed.into_iter().map(ReplicaId::bits).collect(),
         token: chunk.token,
+        level: chunk.level,
         ..wire::Chunk::default()
     }
 }

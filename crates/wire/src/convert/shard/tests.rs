@@ -59,7 +59,7 @@ fn ranged() -> Range {
     let item =
         |(at, entry)| RangeItem { key: key(&format!("k{at}")), slots: vec![at as u64 + 1, at as u64 + 2], entry };
     let items = entries().into_iter().enumerate().map(item).collect();
-    Range { origin: id(ORIGIN), from: 0, to: 9, items, closed: vec![(3, 4)], continued: vec![2], token: 6 }
+    Range { origin: id(ORIGIN), from: 0, to: 9, items, closed: vec![(3, 4)], continued: vec![2], token: 6, level: 2 }
 }
 
 #[test]
@@ -80,6 +80,7 @@ fn a_chunk_arrives_as_it_was_sent() {
             clock,
             listed,
             token: 3,
+            level: 1,
             after: Some(key("a")),
             through: None,
             items,
