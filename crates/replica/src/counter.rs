@@ -24,7 +24,7 @@ pub(crate) fn can_add(entry: &Entry, by: i64, roster: &Roster) -> Result<(), Ref
     let sum = |which: &dyn Fn(&Version) -> bool| -> i128 {
         entry.versions().iter().filter(|version| which(version)).map(|version| i128::from(version.added)).sum()
     };
-    let mine = sum(&folds(roster)) + i128::from(by);
+    let mine = sum(&folds(entry, roster)) + i128::from(by);
     let total = sum(&|_| true) + i128::from(base) + i128::from(by);
     let fits = |number: i128| i64::try_from(number).is_ok();
     if fits(mine) && fits(total) { Ok(()) } else { Err(Refusal::Overflow) }
@@ -34,7 +34,7 @@ pub(crate) fn can_add(entry: &Entry, by: i64, roster: &Roster) -> Result<(), Ref
 pub(crate) fn add(entry: &mut Entry, by: i64, author: &Author<'_>) {
     let owner = entry.owner().copied().map(Box::new);
     let expires_at = entry.versions().first().and_then(|winner| winner.expires_at);
-    let mut folded = entry.supersede(folds(author.roster));
+    let mut folded = entry.supersede(folds(entry, author.roster));
     folded.retain(|version| !version.has_expired(author.now));
     let added = folded.iter().map(|version| version.added).fold(by, i64::saturating_add);
     let base = folded.into_iter().filter(|version| !version.is_contribution()).max_by_key(Version::rank);
@@ -72,8 +72,10 @@ pub(crate) fn retired(entry: &Entry, roster: &Roster) -> usize {
 
 /// Which versions an addition of this replica takes the place of: its own, and if it is the oldest, what retired
 /// replicas have added. What they have put stays theirs.
-fn folds(roster: &Roster) -> impl Fn(&Version) -> bool + '_ {
-    let absorbs = roster.is_oldest() || active(Mutant::CounterAbsorbedByYounger);
+fn folds<'a>(entry: &Entry, roster: &'a Roster) -> impl Fn(&Version) -> bool + use<'a> {
+    // Most counters have nothing to take over, and need not know who is the oldest.
+    let foreign = entry.versions().iter().any(|version| version.is_contribution() && !is_by(version, roster.me()));
+    let absorbs = (foreign && roster.is_oldest()) || active(Mutant::CounterAbsorbedByYounger);
     move |version| {
         let retired = !roster.lists(version.dot.replica) || active(Mutant::CounterAbsorbsTheLiving);
         is_by(version, roster.me()) || (absorbs && version.is_contribution() && retired)
