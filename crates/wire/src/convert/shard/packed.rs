@@ -6,7 +6,7 @@
 //! ```text
 //! items   item*
 //! item    head, key, [slots], [context], version*
-//! head    1 byte: number of versions (6: as a varint that follows) | HAS_SLOTS | HAS_CONTEXT
+//! head    1 byte: number of versions (15: as a varint that follows) | HAS_SLOTS | HAS_CONTEXT
 //! key     bytes shared with the key before, bytes that follow, those bytes
 //! slots   number of them, differences to the slot before
 //! context number of pairs, pairs of replica and counter
