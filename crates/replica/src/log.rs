@@ -112,6 +112,11 @@ impl Log {
         self.cut.pop()
     }
 
+    /// What the slots that were cut touched.
+    pub(crate) fn cut_records(&self) -> impl Iterator<Item = RecordId> + '_ {
+        self.cut.iter().rev().map(|(_, slot)| slot.record)
+    }
+
     /// How many slots there are.
     pub(crate) const fn len(&self) -> usize {
         self.slots

@@ -17,7 +17,7 @@ mod slab;
 mod usage;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
 use crate::{Dot, Entry, Key, MapName, ReplicaId, Version, VersionVector};
@@ -33,6 +33,9 @@ pub(crate) use record::RecordId;
 use record::Records;
 pub use usage::Usage;
 use usage::UsageChanges;
+
+/// How many records an iteration asks for before it looks at them: as many waits for memory go on at once, about.
+const MAX_AHEAD: usize = 32;
 
 /// Entries by key, and in key order, which serves lists by prefix and full-state transfers alike.
 #[derive(Debug)]
@@ -187,6 +190,16 @@ impl Store {
         }
     }
 
+    /// Some keys will be looked at next.
+    pub(crate) fn expect_keys<'a>(&self, keys: impl Iterator<Item = &'a Key> + Clone) {
+        self.records.warm_keys(keys.map(Key::borrow));
+    }
+
+    /// Some records will be looked at next.
+    pub(crate) fn expect(&self, ids: impl Iterator<Item = RecordId>) {
+        self.records.warm(ids);
+    }
+
     /// Whether a record has superseded anything; not if there is no such record.
     pub(crate) fn has_context(&self, id: RecordId) -> bool {
         self.records.contains(id) && self.records.has_context(id)
@@ -313,8 +326,17 @@ impl Store {
     }
 
     fn from(&self, start: Bound<Key>) -> impl Iterator<Item = (Key, Cow<'_, Entry>)> {
-        let ids = self.order.from(start.as_ref(), &|id| self.records.key(id));
-        ids.map(|id| (self.key(id), Cow::Owned(self.records.entry(id))))
+        let mut ids = self.order.from(start.as_ref(), &|id| self.records.key(id));
+        let (mut next, mut ahead) = (VecDeque::new(), 1);
+        std::iter::from_fn(move || {
+            if next.is_empty() {
+                next.extend(ids.by_ref().take(ahead));
+                self.records.warm(next.iter().copied());
+                ahead = MAX_AHEAD.min(2 * ahead);
+            }
+            let id = next.pop_front()?;
+            Some((self.key(id), Cow::Owned(self.records.entry(id))))
+        })
     }
 
     fn insert(&mut self, key: &Key, entry: &Entry) -> RecordId {

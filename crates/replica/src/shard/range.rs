@@ -12,6 +12,9 @@ use crate::{Dot, Entry, Key, MemberPhase, Range, RangeItem, ReplicaId, VersionVe
 /// Framing of an item on the wire, about.
 const ITEM_OVERHEAD: usize = 48;
 
+/// What an item takes, about, with a value of the usual size.
+const USUAL_ITEM_BYTES: usize = 256;
+
 // === impl Shard ===
 
 impl Shard {
@@ -26,6 +29,9 @@ impl Shard {
         let mut items: Vec<RangeItem> = Vec::new();
         let (mut closed, mut continued) = (Vec::new(), Vec::new());
         let (mut to, mut bytes, mut inside) = (from, 0, false);
+        // As many as a batch has room for, about.
+        let ahead = self.limits.batch_bytes / USUAL_ITEM_BYTES;
+        self.store.expect(self.log.slots(origin, from).take(ahead).map(|slot| slot.record));
         let mut slots = self.log.slots(origin, from).take_while(|slot| slot.counter <= known).peekable();
         while let Some(slot) = slots.next_if(|_| inside || bytes < self.limits.batch_bytes) {
             let place = *places.entry(slot.record).or_insert(items.len());
@@ -76,6 +82,7 @@ impl Shard {
         if claims {
             next.raise(origin, to);
         }
+        self.store.expect_keys(range.items.iter().map(|item| &item.key));
         let mut slots = Vec::new();
         for RangeItem { key, slots: counters, entry } in range.items {
             let fresh = counters.iter().filter(|counter| claims && **counter > known);

@@ -79,6 +79,7 @@ impl Shard {
     }
 
     pub(super) fn release_cut_slots(&mut self) {
+        self.store.expect(self.log.cut_records());
         while let Some((_, slot)) = self.log.pop_cut() {
             if self.store.release(slot.record) {
                 self.unpurged.look_at(slot.record);

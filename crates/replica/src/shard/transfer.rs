@@ -194,6 +194,7 @@ impl Shard {
 
     fn join_chunk(&mut self, chunk: Chunk, now: u64) {
         let Chunk { clock, listed, after, through, items, .. } = chunk;
+        self.store.expect_keys(items.iter().map(|item| &item.key));
         let sent = |key: &Key| items.binary_search_by(|item| item.key.cmp(key)).is_ok();
         let mut absent = self.store.keys_in(after.as_ref(), through.as_ref());
         absent.retain(|key| !sent(key));

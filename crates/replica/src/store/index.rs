@@ -13,6 +13,7 @@
 //! logarithm.
 
 use std::collections::BTreeSet;
+use std::hint::black_box;
 
 use crate::store::region::{Region, SPAN_BYTES};
 
@@ -77,6 +78,11 @@ impl Index {
             None if self.crowd.is_empty() => None,
             None => self.crowd.range((hash, 0)..=(hash, u32::MAX)).map(|(_, number)| *number).find(|it| meant(*it)),
         }
+    }
+
+    /// Asks for the line that will be looked at.
+    pub(super) fn warm(&self, region: &Region, hash: u64) {
+        black_box(region.at(self.offset(self.page(hash)) + home(hash) * LINE_BYTES)[PASSED]);
     }
 
     /// Adds a number. `hash_of` says the hashes of those that are there.

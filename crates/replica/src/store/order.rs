@@ -6,6 +6,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::collections::btree_map::OccupiedEntry;
 use std::ops::Bound;
 
 use crate::Key;
@@ -55,7 +56,11 @@ impl Order {
         let key = key_of(id);
         let owned = Some(key.to_key());
         let last = self.leaves.last_key_value().is_none_or(|(low, _)| *low <= owned);
-        let Some((_, leaf)) = self.leaves.range_mut(..=&owned).next_back() else { return };
+        let leaf = match last {
+            true => self.leaves.last_entry().map(OccupiedEntry::into_mut),
+            false => self.leaves.range_mut(..=&owned).next_back().map(|(_, leaf)| leaf),
+        };
+        let Some(leaf) = leaf else { return };
         let at = leaf.position(key, key_of).unwrap_or_else(|at| at);
         if leaf.ids.len() < MAX_LEN {
             leaf.insert(at, id, key_of);

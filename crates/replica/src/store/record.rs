@@ -7,6 +7,7 @@
 //! What is too large for a block, or has too many parts, is an odd entry: it stays as it is, and the block has its number.
 
 use std::collections::BTreeMap;
+use std::hint::black_box;
 
 use crate::key::KeyRef;
 use crate::store::arena::{Arena, HEAD_BYTES, Position};
@@ -29,6 +30,9 @@ const LONG: u8 = u8::MAX;
 
 /// By so much of what there is, the list of places grows: to double it could double what it takes.
 const GROWTH_PART: usize = 16;
+
+/// From here on, memory that is read in order comes by itself.
+const WARM_BYTES: usize = 128;
 
 /// Names a record of one store; void once the record is removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -96,6 +100,27 @@ impl Records {
         let meant = |position| self.block_at(Position::from_bits(position)).key == key.as_bytes();
         let position = self.index.find(&self.region, key.seeded_hash(self.seed), meant)?;
         Some(Arena::head(self.region.at(Position::from_bits(position).offset())).0)
+    }
+
+    /// Asks for the memory of records that will be looked at next: one wait for all, where they would follow each other.
+    pub(super) fn warm(&self, ids: impl Iterator<Item = RecordId>) {
+        for position in ids.filter_map(|id| self.places.get(id.0 as usize)) {
+            self.warm_block(*position);
+        }
+    }
+
+    /// The same of the records of some keys.
+    pub(super) fn warm_keys<'a>(&self, keys: impl Iterator<Item = KeyRef<'a>> + Clone) {
+        let hashes = keys.clone().map(|key| key.seeded_hash(self.seed));
+        hashes.for_each(|hash| self.index.warm(&self.region, hash));
+        for key in keys {
+            // Whichever block the index tries is the one, nearly always; what it holds is not looked at yet.
+            let tried = |position| {
+                self.warm_block(Position::from_bits(position));
+                true
+            };
+            self.index.find(&self.region, key.seeded_hash(self.seed), tried);
+        }
     }
 
     /// Whether there is such a record.
@@ -289,6 +314,11 @@ impl Records {
             let hash = self.key(id).seeded_hash(self.seed);
             self.index.replace(&mut self.region, hash, from.bits(), to.bits());
         }
+    }
+
+    fn warm_block(&self, position: Position) {
+        let bytes = self.region.at(position.offset());
+        black_box((bytes.first(), bytes.get(WARM_BYTES)));
     }
 
     fn new_id(&mut self) -> RecordId {

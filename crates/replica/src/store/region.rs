@@ -1,8 +1,9 @@
 //! The memory of a shard, taken in spans of one size out of large chunks that never move.
 //!
 //! At a million keys nearly every operation waits for memory, and half of that wait is for page tables. So chunks are
-//! anonymous mappings with huge pages where the system gives them on request. A small shard must stay small: pages of
-//! the usual size serve its first spans, and what was never touched costs nothing.
+//! anonymous mappings that ask for huge pages, where the system gives them on request. A huge page that is used in part
+//! costs the whole of it, in each shard: the first chunks ask for what has been filled, and the system makes huge pages of
+//! it in its own time; later ones ask at once.
 
 use memmap2::MmapMut;
 
@@ -13,9 +14,11 @@ const CHUNK_BYTES: usize = 16 * 1024 * 1024;
 
 const SPANS_PER_CHUNK: usize = CHUNK_BYTES / SPAN_BYTES;
 
-/// Bytes of a shard that are never in huge pages: 16 shards with little in them would take 32 MiB else.
-#[cfg(target_os = "linux")]
-const SMALL_BYTES: usize = 2 * 1024 * 1024;
+/// Of the most usual size, 2 MiB.
+const SPANS_PER_HUGE_PAGE: usize = 2 * 1024 * 1024 / SPAN_BYTES;
+
+/// A shard with more may have a part of a huge page unused: by then that is little.
+const SMALL_CHUNKS: usize = 2;
 
 /// Memory by offset. Spans are never given back: what is freed in them is used again by their owners.
 #[derive(Debug, Default)]
@@ -38,10 +41,16 @@ impl Region {
     /// The offset of a new span, aligned to its size and zeroed.
     pub(super) fn add_span(&mut self) -> usize {
         if self.spans == self.chunks.len() * SPANS_PER_CHUNK {
-            self.chunks.push(Chunk::new(self.chunks.is_empty()));
+            self.chunks.push(Chunk::new());
+            if self.chunks.len() > SMALL_CHUNKS {
+                self.prefer_huge_pages(self.spans, SPANS_PER_CHUNK);
+            }
         }
         let offset = self.spans * SPAN_BYTES;
         self.spans += 1;
+        if self.chunks.len() <= SMALL_CHUNKS && self.spans.is_multiple_of(SPANS_PER_HUGE_PAGE) {
+            self.prefer_huge_pages(self.spans - SPANS_PER_HUGE_PAGE, SPANS_PER_HUGE_PAGE);
+        }
         offset
     }
 
@@ -54,17 +63,25 @@ impl Region {
     pub(super) fn at_mut(&mut self, offset: usize) -> &mut [u8] {
         &mut self.chunks[offset / CHUNK_BYTES].bytes_mut()[offset % CHUNK_BYTES..]
     }
+
+    /// A request for some spans: where it is refused, all works as well, only slower.
+    fn prefer_huge_pages(&self, first: usize, spans: usize) {
+        #[cfg(target_os = "linux")]
+        if let Chunk::Mapped(map) = &self.chunks[first / SPANS_PER_CHUNK] {
+            let start = first % SPANS_PER_CHUNK * SPAN_BYTES;
+            drop(map.advise_range(memmap2::Advice::HugePage, start, spans * SPAN_BYTES));
+        }
+    }
 }
 
 // === impl Chunk ===
 
 impl Chunk {
-    fn new(first: bool) -> Self {
-        let Ok(map) = MmapMut::map_anon(CHUNK_BYTES) else {
-            return Self::Heap(vec![0; CHUNK_BYTES].into_boxed_slice());
-        };
-        prefer_huge_pages(&map, first);
-        Self::Mapped(map)
+    fn new() -> Self {
+        match MmapMut::map_anon(CHUNK_BYTES) {
+            Ok(map) => Self::Mapped(map),
+            Err(_) => Self::Heap(vec![0; CHUNK_BYTES].into_boxed_slice()),
+        }
     }
 
     fn bytes(&self) -> &[u8] {
@@ -81,13 +98,3 @@ impl Chunk {
         }
     }
 }
-
-/// A request: where it is refused, all works as well, only slower.
-#[cfg(target_os = "linux")]
-fn prefer_huge_pages(map: &MmapMut, first: bool) {
-    let small = if first { SMALL_BYTES } else { 0 };
-    drop(map.advise_range(memmap2::Advice::HugePage, small, CHUNK_BYTES - small));
-}
-
-#[cfg(not(target_os = "linux"))]
-fn prefer_huge_pages(_: &MmapMut, _: bool) {}
