@@ -20,22 +20,22 @@ pub(crate) struct Args {
     pub(crate) seeds: Option<u64>,
     /// The first seed
     #[arg(long)]
-    first: Option<u64>,
+    pub(crate) first: Option<u64>,
     /// This seed only: prints what happens in it
     #[arg(long, conflicts_with = "seeds")]
-    seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     /// Run wrong protocols instead: each must be noticed
     #[arg(long)]
     pub(crate) mutants: bool,
     /// Only this wrong protocol
     #[arg(long, requires = "mutants")]
-    mutant: Option<String>,
+    pub(crate) mutant: Option<String>,
     /// Where the result goes, as JSON
     #[arg(long)]
-    report: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
     /// Threads; the number of cores if not given
     #[arg(long)]
-    threads: Option<usize>,
+    pub(crate) threads: Option<usize>,
 }
 
 /// Builds the simulation with its own profile and runs it; fails if a seed does, or if a mutant is missed.

@@ -16,8 +16,12 @@ use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use crate::cluster::Target;
+use crate::sim;
 use build::Executables;
 use tally::Tally;
+
+/// Simulated groups: half a minute on two cores.
+const SEEDS: u64 = 5_000;
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -49,6 +53,8 @@ enum Part {
     Unit,
     /// Agents as processes on loopback
     Process,
+    /// Whole groups in virtual time, under every fault
+    Sim,
     /// The chart, with Helm 4 and 3
     Chart,
     /// A real Kubernetes; needs root on Linux
@@ -103,6 +109,10 @@ fn run_parts(args: &Args, tally: &mut Tally) {
     }
     if args.has(Part::Chart) {
         chart::run(tally);
+    }
+    if args.has(Part::Sim) {
+        let seeds = sim::Args { seeds: Some(SEEDS), ..sim::Args::default() };
+        tally.count("Simulation", sim::run(&seeds));
     }
     let suites = [Part::Unit, Part::Process, Part::E2e];
     if !suites.iter().any(|part| args.has(*part)) {

@@ -1,8 +1,8 @@
 //! What the simulation has found, each in the fewest steps that show it.
 
 use baton_replica::{
-    Condition, Key, Limits, LinkId, MapName, Member, MemberPhase, Membership, MembershipVersion, Need, ReplicaId,
-    Roster, Settings, Shard, ShardMessage, Value,
+    Condition, Key, Limits, LinkId, MapName, Member, MemberPhase, Membership, MembershipVersion, Need, Operation,
+    ReplicaId, Roster, Settings, Shard, ShardMessage, Value,
 };
 
 const NOW: u64 = 1_000_000;
@@ -71,14 +71,37 @@ fn what_retired_replicas_wrote_is_handed_off_too() {
     assert_eq!(survivor.entries().count(), 1);
 }
 
+/// What the last expired version had superseded was not purged: it was looked for where there was nothing more to expire.
+#[test]
+fn what_has_expired_is_purged_without_another_message() {
+    let list = list(1, &[(1, MemberPhase::Active), (2, MemberPhase::Active)]);
+    let (mut a, mut b) = (shard(1, &list), shard(2, &list));
+    a.start_empty();
+    b.start_empty();
+    link(&mut a, &mut b);
+    let put = Operation::Put { value: value(), expires_at: Some(NOW + 1) };
+    a.write_one(&key(), &Condition::Always, put, NOW).expect("live");
+    exchange(&mut a, &mut b);
+    for shard in [&mut a, &mut b] {
+        shard.expire(NOW + 1, 10);
+        assert_eq!(shard.remembered_keys(), 0);
+    }
+}
+
 fn id(bits: u64) -> ReplicaId {
     ReplicaId::new(bits).expect("not zero")
 }
 
 fn put(shard: &mut Shard) {
-    let key = Key::new(&MapName::parse("default").expect("a name"), b"k").expect("a key");
-    let value = Value { content_type: "".into(), body: "v".into() };
-    shard.put(&key, value, &Condition::Always, NOW).expect("live");
+    shard.put(&key(), value(), &Condition::Always, NOW).expect("live");
+}
+
+fn key() -> Key {
+    Key::new(&MapName::parse("default").expect("a name"), b"k").expect("a key")
+}
+
+fn value() -> Value {
+    Value { content_type: "".into(), body: "v".into() }
 }
 
 fn list(number: u64, rows: &[(u64, MemberPhase)]) -> Membership {

@@ -156,6 +156,13 @@ impl Agent {
         self.shards[index].entries().find(|(one, _)| one == key).map(|(_, entry)| entry)
     }
 
+    /// A shard's entry of a key, without what has expired.
+    pub(crate) fn unexpired(&self, index: usize, key: &Key, now: u64) -> Entry {
+        let Some(entry) = self.entry(index, key) else { return Entry::default() };
+        let alive = entry.versions().iter().filter(|version| !version.has_expired(now)).cloned().collect();
+        Entry::new(alive, entry.context().clone())
+    }
+
     /// What the operator was not told yet of replicas that are gone: who, for which set of ids, how far each shard.
     pub(crate) fn settlements(&mut self) -> Vec<(ReplicaId, u64, Vec<u64>)> {
         let gone: Vec<ReplicaId> = self.roster.gone().collect();
@@ -348,7 +355,7 @@ impl Agent {
             (Wake::Sender | Wake::All, _) => self.links.values_mut().for_each(|link| link.marked |= 1 << index),
         }
         self.stirred |= effects.acknowledged || effects.bootstrapped;
-        self.may_have_settled |= effects.wake == Wake::All;
+        self.may_have_settled |= effects.wake == Wake::All || effects.acknowledged;
     }
 }
 

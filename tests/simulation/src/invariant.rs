@@ -3,8 +3,10 @@
 pub(crate) mod acknowledgement;
 pub(crate) mod bound;
 pub(crate) mod convergence;
+pub(crate) mod counter;
 pub(crate) mod handoff;
 pub(crate) mod liveness;
+pub(crate) mod ownership;
 pub(crate) mod resurrection;
 
 use std::collections::BTreeSet;

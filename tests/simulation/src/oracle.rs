@@ -20,8 +20,25 @@ pub(crate) struct Operation {
     pub(crate) failures_before: usize,
     /// How many had ended with a handoff.
     pub(crate) handoffs_before: usize,
+    /// What it was asked to do, of the kinds that the truth must tell apart.
+    pub(crate) kind: Kind,
+    /// The additions, by number, whose sum is in the version that it made.
+    pub(crate) additions: BTreeSet<usize>,
     /// Whether the members have agreed that it went with its process: what they know of it is then no evidence.
     pub(crate) closed: bool,
+}
+
+/// The kinds of writes that the truth must tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// It replaces all that it observes.
+    Replace,
+    /// It adds so much to what it observes.
+    Add(i64),
+    /// It goes on with what it observes: another deadline.
+    Copy,
+    /// It changes who owns what it finds, and replaces nothing.
+    Own,
 }
 
 /// What a process has seen of a shard.
@@ -57,6 +74,10 @@ pub(crate) struct Oracle {
     pub(crate) operations: Vec<Operation>,
     by_dot: BTreeMap<(usize, Dot), usize>,
     pub(crate) ended: Vec<Ended>,
+    /// Writes of one origin that were made at once: shard, origin, the first and the last.
+    pub(crate) batches: Vec<(usize, ReplicaId, u64, u64)>,
+    /// The fencing tokens that were given, by write.
+    pub(crate) tokens: Vec<(usize, u64)>,
     /// Ids that the operator has ceased to list, and since which list.
     pub(crate) retired: BTreeMap<ReplicaId, u64>,
 }
@@ -80,13 +101,28 @@ impl Oracle {
         shard: usize,
         dot: Dot,
         key: Key,
+        kind: Kind,
         made: Option<Version>,
-        observed: &[Dot],
+        observed: &[Version],
     ) -> Result<usize, String> {
         let number = self.operations.len();
-        for seen in observed {
-            let earlier = self.number(shard, *seen).ok_or_else(|| format!("{seen} was never written"))?;
+        let mut additions = BTreeSet::new();
+        let mut sum = 0;
+        for version in observed {
+            let (seen, earlier) = (version.dot, self.number(shard, version.dot));
+            let earlier = earlier.ok_or_else(|| format!("{seen} was never written"))?;
             self.operations[earlier].superseders.push(number);
+            if matches!(kind, Kind::Add(_) | Kind::Copy) {
+                additions.extend(self.operations[earlier].additions.iter().copied());
+                sum += version.added;
+            }
+        }
+        if let Kind::Add(by) = kind {
+            additions.insert(number);
+            sum += by;
+        }
+        if let Some(version) = made.as_ref().filter(|version| version.added != sum) {
+            return Err(format!("{dot} holds a sum of {}, and ought to hold {sum}", version.added));
         }
         if self.by_dot.insert((shard, dot), number).is_some() {
             return Err(format!("{dot} names two writes"));
@@ -98,6 +134,8 @@ impl Oracle {
             dot,
             key,
             made,
+            kind,
+            additions,
             superseders,
             acks,
             failures_before,

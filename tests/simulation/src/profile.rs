@@ -3,10 +3,13 @@
 //! Every seed draws one. Each kind of trouble is frequent in some runs and absent in others, since a bit of everything in
 //! every run dilutes them all.
 
-use baton_replica::{Limits, Settings};
+use baton_replica::{Limits, MapName, OnDeparture, Settings};
 use std::time::Duration;
 
 use crate::rng::Rng;
+
+/// The map that everybody writes to.
+pub(crate) const MAP: &str = "map";
 
 /// What a seed has drawn.
 #[derive(Clone, Debug)]
@@ -48,6 +51,11 @@ pub(crate) struct Profile {
 pub(crate) struct Weights {
     pub(crate) put: u64,
     pub(crate) delete: u64,
+    pub(crate) count: u64,
+    pub(crate) expire: u64,
+    pub(crate) own: u64,
+    pub(crate) odd: u64,
+    pub(crate) batch: u64,
     pub(crate) exchange: u64,
     pub(crate) deliver: u64,
     pub(crate) cut: u64,
@@ -81,7 +89,8 @@ impl Profile {
             handoff_timeout: Duration::from_millis(rng.pick(&[1_000, 20_000, 20_000])),
             write_acks: rng.pick(&[0, 1, 1, 2]),
             accept_when_alone: !rng.chance(100),
-            ..Settings::default()
+            maps: Vec::new(),
+            on_departure: on_departure(rng),
         };
         Self {
             pods: rng.pick(&[1, 2, 2, 3, 3, 3, 4, 5]),
@@ -107,6 +116,12 @@ impl Profile {
     }
 }
 
+/// What becomes of the owned keys of the one map that there is.
+fn on_departure(rng: &mut Rng) -> Vec<(MapName, OnDeparture)> {
+    let choice = rng.pick(&[OnDeparture::Adopt, OnDeparture::Adopt, OnDeparture::Keep, OnDeparture::Release]);
+    MapName::parse(MAP).map(|map| vec![(map, choice)]).unwrap_or_default()
+}
+
 // === impl Weights ===
 
 impl Weights {
@@ -116,6 +131,11 @@ impl Weights {
         Self {
             put: some(&[10, 20, 30]),
             delete: some(&[0, 5, 15]),
+            count: some(&[0, 0, 10, 30]),
+            expire: some(&[0, 0, 10]),
+            own: some(&[0, 0, 10]),
+            odd: some(&[0, 0, 5]),
+            batch: some(&[0, 0, 5, 15]),
             exchange: some(&talk),
             deliver: some(&talk) / 2,
             cut: some(&[0, 2, 6]),

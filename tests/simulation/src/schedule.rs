@@ -66,7 +66,18 @@ pub(crate) struct Write {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WriteKind {
     Put,
+    /// A put that every replica drops after so many milliseconds.
+    Expiring(u64),
     Delete,
+    Init,
+    Take,
+    Increment(i64),
+    Touch(Option<u64>),
+    Claim,
+    Release,
+    Confirm,
+    /// Puts, deletes and increments of so many keys at once.
+    Batch(u64),
 }
 
 /// What the client asks of the key.
@@ -105,9 +116,26 @@ pub(crate) fn draw(rng: &mut Rng, profile: &Profile) -> Vec<Planned> {
 fn action(rng: &mut Rng, profile: &Profile) -> Action {
     let weights = profile.weights;
     // Nothing but these: writing is what all others are about.
-    let choices: [(u64, Draw); 18] = [
+    let choices: [(u64, Draw); 23] = [
         (weights.put, |rng, profile| write(rng, profile, WriteKind::Put)),
         (weights.delete, |rng, profile| write(rng, profile, WriteKind::Delete)),
+        (weights.count, |rng, profile| {
+            let by = rng.within(1, 9) as i64 - 3;
+            write(rng, profile, WriteKind::Increment(by))
+        }),
+        (weights.expire, expiring),
+        (weights.own, |rng, profile| {
+            let kind = rng.pick(&[WriteKind::Claim, WriteKind::Claim, WriteKind::Release, WriteKind::Confirm]);
+            write(rng, profile, kind)
+        }),
+        (weights.odd, |rng, profile| {
+            let kind = rng.pick(&[WriteKind::Init, WriteKind::Init, WriteKind::Take]);
+            write(rng, profile, kind)
+        }),
+        (weights.batch, |rng, profile| {
+            let most = rng.within(2, 4);
+            write(rng, profile, WriteKind::Batch(most))
+        }),
         (weights.exchange, |rng, _| Action::Exchange { at: rng.next() }),
         (weights.deliver, |rng, _| Action::Deliver { at: rng.next(), count: rng.within(1, 3) }),
         (weights.cut, |rng, _| Action::Cut { at: rng.next() }),
@@ -140,6 +168,13 @@ fn write(rng: &mut Rng, profile: &Profile, kind: WriteKind) -> Action {
     let condition = rng.pick(&[If::Always, If::Always, If::Always, If::Absent, If::Present, If::Unchanged]);
     let write = Write { key: rng.below(profile.keys), kind, acks, condition, bytes: rng.below(profile.value) };
     Action::Write { at: rng.next(), write }
+}
+
+fn expiring(rng: &mut Rng, profile: &Profile) -> Action {
+    let millis = rng.pick(&[1, 20, 300, 3_000]);
+    let touch = [WriteKind::Touch(Some(millis)), WriteKind::Touch(None)];
+    let kind = if rng.chance(600) { WriteKind::Expiring(millis) } else { rng.pick(&touch) };
+    write(rng, profile, kind)
 }
 
 fn partition(rng: &mut Rng, _: &Profile) -> Action {

@@ -1,10 +1,12 @@
 //! The whole group in virtual time: processes, pods, connections, the operator, and the truth.
 
 mod action;
+mod chore;
 mod client;
 mod ending;
 mod exchange;
 mod kubelet;
+mod operation;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -18,7 +20,7 @@ use crate::network::Network;
 use crate::operator::{News, Operator};
 use crate::oracle::Oracle;
 use crate::pod::Pod;
-use crate::profile::Profile;
+use crate::profile::{MAP, Profile};
 use crate::queue::Queue;
 use crate::rng::Rng;
 use crate::schedule::{Planned, Write};
@@ -32,6 +34,9 @@ const WARM_UP: u64 = 2_000;
 
 /// Events after which a small group has nothing more to say about one action.
 const TALKATIVE: u64 = 20_000;
+
+/// Of a thousand times that word of what was applied goes round, those with a digest.
+const HEARTBEATS: u64 = 100;
 
 /// The longest that a departure goes without looking at its progress, as in the agent.
 const LOOK: u64 = 100;
@@ -131,7 +136,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(seed: u64, profile: Profile, plan: Vec<Planned>, trace: Trace) -> Self {
-        let map = MapName::parse("map").expect("a valid name");
+        let map = MapName::parse(MAP).expect("a valid name");
         let key = |name: u64| Key::new(&map, format!("k{name}").as_bytes()).expect("a valid key");
         // Keys and fields in turn, so that they meet in chunks.
         let field = |name: u64| key(name / 2).with_field(b"f").expect("a valid field");
@@ -204,6 +209,7 @@ impl World {
     fn check(&mut self) -> Result<(), Violation> {
         Invariant::Convergence.of(invariant::convergence::check(self))?;
         Invariant::Bound.of(invariant::bound::check(self))?;
+        Invariant::Counter.of(invariant::counter::check(self))?;
         let mut history = std::mem::take(&mut self.history);
         let outcome = invariant::resurrection::check(self, &mut history);
         self.history = history;
@@ -284,6 +290,7 @@ impl World {
                 }
             }
         }
+        self.chores(id)?;
         self.report_settled(id);
         self.report_phase(id);
         self.plan_look(id);
@@ -327,7 +334,10 @@ impl World {
         let Some(agent) = self.agents.get_mut(&id) else { return Ok(()) };
         agent.heard = false;
         for index in 0..agent.shards.len() {
-            agent.with_shard(index, None, baton_replica::Shard::flush_acknowledgements);
+            agent.with_shard(index, None, Shard::flush_acknowledgements);
+            if self.rng.chance(HEARTBEATS) {
+                agent.with_shard(index, None, Shard::offer_digest);
+            }
         }
         self.after(id)
     }

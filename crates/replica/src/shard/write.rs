@@ -94,7 +94,9 @@ impl Shard {
         now: u64,
     ) -> Result<Done, WriteError> {
         self.writable()?;
-        self.drop_expired(key, now);
+        if self.drop_expired(key, now) {
+            self.forget_stable();
+        }
         let done = match operation {
             // The most frequent write does not look at what it replaces.
             Operation::Put { value, expires_at: None } if *condition == Condition::Always => {
@@ -123,8 +125,9 @@ impl Shard {
         if requests.len() > MAX_BATCH || bytes > MAX_BATCH_BYTES {
             return Err(Rejected { at: 0, error: Refusal::TooLarge.into() });
         }
-        for request in &requests {
-            self.drop_expired(&request.key, now);
+        let expired = requests.iter().filter(|request| self.drop_expired(&request.key, now)).count();
+        if expired > 0 {
+            self.forget_stable();
         }
         self.rehearse(&requests, now)?;
         let before = self.clock.get(self.me());
@@ -147,7 +150,7 @@ impl Shard {
     pub fn expire(&mut self, now: u64, most: usize) -> bool {
         let mut after = None;
         for _ in 0..most {
-            let Some(due) = self.store.due(now, after) else { return false };
+            let Some(due) = self.store.due(now, after) else { break };
             after = Some(due);
             let key = self.store.key(due.1);
             self.expire_key(&key, now);
@@ -162,15 +165,17 @@ impl Shard {
     }
 
     /// What has expired of a key is dropped before anything else happens to it, as a change of its own: its watchers see
-    /// that it ended, and no operation finds it.
-    pub(super) fn drop_expired(&mut self, key: &Key, now: u64) {
+    /// that it ended, and no operation finds it. Says whether anything was.
+    pub(super) fn drop_expired(&mut self, key: &Key, now: u64) -> bool {
         if self.store.next_deadline().is_none_or(|deadline| deadline > now) {
-            return;
+            return false;
         }
         let expired = |entry: &Entry| entry.versions().iter().any(|version| version.has_expired(now));
-        if self.store.get(key).is_some_and(|entry| expired(&entry)) {
+        let any = self.store.get(key).is_some_and(|entry| expired(&entry));
+        if any {
             self.expire_key(key, now);
         }
+        any
     }
 
     /// Changes one entry under a new dot of this replica, with a log slot.

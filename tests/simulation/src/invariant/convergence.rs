@@ -29,8 +29,23 @@ pub(crate) fn check(world: &World) -> Result<(), String> {
             }
         }
     }
+    batches(world)?;
     digests(world)?;
     contents(world)
+}
+
+/// Everybody has all writes of a batch or none, unless its origin was lost with a part of them.
+fn batches(world: &World) -> Result<(), String> {
+    for (shard, origin, first, last) in &world.oracle.batches {
+        for (id, agent) in &world.agents {
+            let seen = agent.shards[*shard].clock().get(*origin);
+            let gone = agent.roster.gone().any(|gone| gone == *origin);
+            if seen >= *first && seen < *last && !gone {
+                return Err(format!("{id} has seen {origin} up to {seen}, within a batch from {first} to {last}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whoever may compare must find the same.

@@ -1,11 +1,14 @@
 //! Apps and their clients: they write through the agent beside them, wait for acknowledgements, and try again elsewhere.
 
-use baton_replica::{AckLevel, Condition, Dot, Effects, Entry, Key, ReplicaId, Shard, Value, Wake, WriteError};
-use bytes::Bytes;
+use baton_replica::{
+    AckLevel, Condition, Dot, Effects, Entry, Key, Operation, ReplicaId, Request, Shard, Version, Wake, WriteError,
+};
 
+use super::operation::{self, requests, shard_of};
 use super::{Event, World};
 use crate::agent::Waiting;
 use crate::invariant::{self, Invariant, Violation};
+use crate::oracle::Kind;
 use crate::pod::App;
 use crate::schedule::{Acks, If, Write, WriteKind};
 
@@ -28,49 +31,77 @@ impl World {
     /// A write as the agent makes it.
     pub(super) fn write_at(&mut self, id: ReplicaId, write: Write) -> Result<(), Violation> {
         let wall = self.wall(id);
-        let key = self.keys[(write.key % self.keys.len() as u64) as usize].clone();
-        let body = format!("{}:{}", self.oracle.operations.len(), "x".repeat(write.bytes as usize));
-        let value = Value { content_type: "".into(), body: Bytes::from(body) };
         let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.frozen.is_none()) else { return Ok(()) };
-        let index = (key.hash() % agent.shards.len() as u64) as usize;
+        let requests = requests(&self.keys, agent.shards.len(), &write, self.oracle.operations.len(), wall);
+        let index = shard_of(&requests[0].key, agent.shards.len());
         let Some(wanted) = wanted(agent.settings(), &agent.shards[index], write.acks) else { return Ok(()) };
-        let before = agent.entry(index, &key).unwrap_or_default();
+        let seen = agent.seen(index);
+        let before: Vec<Entry> = requests.iter().map(|request| agent.unexpired(index, &request.key, wall)).collect();
         let shard = &mut agent.shards[index];
-        let condition = condition(shard, &key, write.condition, wall);
-        let counter = shard.clock().get(id) + 1;
-        let made = match write.kind {
-            WriteKind::Put => shard.put(&key, value.clone(), &condition, wall).map(|written| Some(written.dot)),
-            WriteKind::Delete => shard.delete(&key, &condition, wall).map(|written| written.map(|written| written.dot)),
-        };
-        let dot = Dot { replica: id, counter };
-        match made {
-            Ok(Some(made)) => {
-                Invariant::Convergence.of(if made == dot { Ok(()) } else { Err(format!("{made} is not the next")) })?
+        let counter = shard.clock().get(id);
+        let mut requests = requests;
+        for request in &mut requests {
+            request.condition = condition(shard, &request.key, write.condition, wall);
+        }
+        let outcome = match (requests.len(), write.kind) {
+            (1, kind) if !matches!(kind, WriteKind::Batch(_)) => {
+                let Request { key, condition, operation } = requests[0].clone();
+                shard.write_one(&key, &condition, operation, wall).map(|done| vec![done])
             }
-            Ok(None) => return Ok(()),
+            _ => shard.write(requests.clone(), wall).map_err(|rejected| rejected.error),
+        };
+        let done = match outcome {
+            Ok(done) => done,
             Err(error) => return Invariant::Input.of(refused(&error, write.condition)),
-        }
-        if write.kind == WriteKind::Put {
-            let read = shard.get(&key, wall).ok().flatten().map(|read| read.value);
-            let same =
-                if read.as_ref() == Some(&value) { Ok(()) } else { Err(format!("{id} reads {read:?} after {dot}")) };
-            Invariant::Convergence.of(same)?;
-        }
-        let after = agent.entry(index, &key).unwrap_or_default();
+        };
         agent.follow(index, None, Effects { wake: Wake::All, acknowledged: false, bootstrapped: false });
-        self.trace.say(self.now, || format!("{id} accepts {:?} of {key:?} as {dot}", write.kind));
-        let number = self.record(index, dot, key, &before, &after)?;
-        self.await_acknowledgements(id, index, dot, number, wanted);
+        let dots: Vec<Dot> = done.iter().filter_map(|done| done.dot).collect();
+        let numbered = dots.iter().zip(counter + 1..).all(|(dot, counter)| *dot == Dot { replica: id, counter });
+        let known = agent.shards[index].clock().get(id) == counter + dots.len() as u64;
+        Invariant::Input.of(if numbered && known {
+            Ok(())
+        } else {
+            Err(format!("{dots:?} do not follow {counter}"))
+        })?;
+        if let (Some(first), Some(last)) = (dots.first(), dots.last()) {
+            self.oracle.batches.push((index, id, first.counter, last.counter));
+        }
+        let mut last = None;
+        for ((request, before), done) in requests.into_iter().zip(before).zip(done) {
+            let after = self.agents.get(&id).and_then(|agent| agent.entry(index, &request.key)).unwrap_or_default();
+            Invariant::Convergence.of(operation::check(&request.operation, &before, &done, &after))?;
+            let Some(dot) = done.dot else { continue };
+            self.trace.say(self.now, || format!("{id} accepts {:?} of {:?} as {dot}", request.operation, request.key));
+            let kind = operation::kind(&request.operation);
+            let number = self.record(index, dot, request.key, kind, &before, &after)?;
+            if matches!(request.operation, Operation::Claim | Operation::Release) {
+                Invariant::Ownership.of(invariant::ownership::check_token(self, index, &seen, dot, &after))?;
+                self.oracle.tokens.extend(after.owner().map(|owner| (number, owner.token)));
+            }
+            last = Some((dot, number));
+        }
+        if let Some((dot, number)) = last {
+            self.await_acknowledgements(id, index, dot, number, wanted);
+        }
         self.after(id)
     }
 
     /// Notes what a write has done to an entry.
-    fn record(&mut self, shard: usize, dot: Dot, key: Key, before: &Entry, after: &Entry) -> Result<usize, Violation> {
+    pub(super) fn record(
+        &mut self,
+        shard: usize,
+        dot: Dot,
+        key: Key,
+        kind: Kind,
+        before: &Entry,
+        after: &Entry,
+    ) -> Result<usize, Violation> {
         self.trace.mix(dot.replica.bits() ^ dot.counter);
         let made = after.versions().iter().find(|version| version.dot == dot).cloned();
-        let (before, after) = (invariant::dots(before.versions()), invariant::dots(after.versions()));
-        let observed: Vec<Dot> = before.into_iter().filter(|dot| !after.contains(dot)).collect();
-        Invariant::Input.of(self.oracle.record(shard, dot, key, made, &observed))
+        let after = invariant::dots(after.versions());
+        let observed = before.versions().iter().filter(|version| !after.contains(&version.dot));
+        let observed: Vec<Version> = observed.cloned().collect();
+        Invariant::Counter.of(self.oracle.record(shard, dot, key, kind, made, &observed))
     }
 
     fn await_acknowledgements(&mut self, id: ReplicaId, shard: usize, dot: Dot, operation: usize, wanted: u32) {

@@ -44,6 +44,7 @@ impl World {
         self.check()?;
         Invariant::Liveness.of(invariant::liveness::check(self))?;
         Invariant::Bound.of(invariant::bound::check_end(self))?;
+        Invariant::Ownership.of(invariant::ownership::check_end(self))?;
         Invariant::Acknowledgement.of(invariant::acknowledgement::check_end(self))
     }
 }

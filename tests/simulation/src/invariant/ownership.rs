@@ -1,0 +1,53 @@
+//! Invariant 8: with stable membership, each owned key ends with exactly one owner, and that owner is a member.
+//!
+//! Each ownership has a fencing token above all that its giver knew of for the key.
+
+use baton_replica::{Dot, Entry};
+
+use crate::agent::Agent;
+use crate::oracle::Seen;
+use crate::world::World;
+
+/// A new ownership, when it is given.
+pub(crate) fn check_token(world: &World, shard: usize, seen: &Seen, dot: Dot, entry: &Entry) -> Result<(), String> {
+    let Some(owner) = entry.owner().filter(|owner| owner.dot == dot) else { return Ok(()) };
+    let Some(mine) = world.oracle.operation(shard, dot) else { return Ok(()) };
+    for (earlier, token) in &world.oracle.tokens {
+        let operation = &world.oracle.operations[*earlier];
+        let before = !operation.closed && operation.shard == shard && operation.key == mine.key && operation.dot != dot;
+        // Who says again what he gave, since a put had not seen it, says it with the same token.
+        let same = operation.dot.replica == dot.replica && *token == owner.token && !owner.confirmed;
+        if before && world.oracle.covers(seen, operation.dot) && *token >= owner.token && !same {
+            return Err(format!("{dot} gives the token {}, after {token} of {}", owner.token, operation.dot));
+        }
+    }
+    Ok(())
+}
+
+/// At the end.
+pub(crate) fn check_end(world: &World) -> Result<(), String> {
+    let mut owners = std::collections::BTreeMap::new();
+    for (id, agent) in &world.agents {
+        for (index, shard) in agent.shards.iter().enumerate() {
+            if shard.adoption_due() {
+                return Err(format!("shard {index} of {id} has owners to look at"));
+            }
+            for (key, entry) in shard.entries() {
+                let owner = entry.owner().and_then(|owner| owner.replica);
+                if let Some(owner) = owner.filter(|owner| !stays(world, *owner)) {
+                    return Err(format!("{id} holds {owner} as the owner of {key:?}, who is no member"));
+                }
+                // What expires may be there for some and not for others.
+                let lasting = entry.versions().iter().all(|version| version.expires_at.is_none());
+                if lasting && owners.entry(key.clone()).or_insert(owner) != &owner {
+                    return Err(format!("{id} holds {owner:?} as the owner of {key:?}, and others do not"));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn stays(world: &World, owner: baton_replica::ReplicaId) -> bool {
+    world.agents.get(&owner).is_some_and(|agent: &Agent| !agent.life.leaving())
+}
