@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 use crate::control::DepartureReport;
 use crate::engine::Engine;
 use crate::metric::Metrics;
+use crate::run::random_id;
 
 /// Hooks and signals waiting at once; the kubelet calls one, a person perhaps a second.
 const MAX_COMMANDS: usize = 16;
@@ -48,6 +49,7 @@ pub(crate) struct Departure {
     hooks: Vec<oneshot::Sender<DepartureReport>>,
     watermark: Option<Vec<VersionVector>>,
     termination_log: PathBuf,
+    budget: Budget,
 }
 
 // === impl DepartureHandle ===
@@ -79,7 +81,8 @@ impl Departure {
     ) -> (DepartureHandle, Self) {
         let (sender, commands) = mpsc::channel(MAX_COMMANDS);
         let life = Lifecycle::new(budget);
-        let departure = Self { engine, metrics, life, commands, hooks: Vec::new(), watermark: None, termination_log };
+        let departure =
+            Self { engine, metrics, life, commands, hooks: Vec::new(), watermark: None, termination_log, budget };
         (DepartureHandle { commands: sender }, departure)
     }
 
@@ -145,10 +148,13 @@ impl Departure {
     /// Takes note of what has changed around the process.
     fn notice(&mut self) {
         let now = self.engine.uptime_millis();
+        if self.engine.is_fenced() && !self.life.leaving() {
+            self.begin_again();
+        }
         let list = self.engine.membership().borrow().clone();
         if let Some(list) = list {
             self.life.set_handoff_timeout(list.settings.handoff_timeout);
-            let me = self.engine.identity().replica;
+            let me = self.engine.replica();
             if list.first == Some(me) && !self.engine.holds_state() && !self.life.leaving() {
                 info!("Starting without state, as the member list allows");
                 self.engine.start_empty();
@@ -160,6 +166,16 @@ impl Departure {
         if self.engine.holds_state() {
             self.life.bootstrapped();
         }
+    }
+
+    /// The group has removed this process, as it does with one that it takes for dead: it joins again as a new one. Who
+    /// leaves anyway goes on leaving, and finds nobody to hand off to.
+    fn begin_again(&mut self) {
+        let (former, replica) = (self.engine.replica(), random_id());
+        self.engine.take_new_id(replica);
+        self.life = Lifecycle::new(self.budget);
+        self.engine.set_phase(self.life.phase());
+        error!(%former, %replica, "The group has removed this agent; it joins again under a new id");
     }
 
     /// Does what the lifecycle asks; returns the receipt when the process may end.

@@ -4,6 +4,7 @@
 //! to wake, a writer to wake) follows from the [`Effects`] that the shard returns.
 
 mod expiry;
+mod fence;
 mod limit;
 mod link_handle;
 mod read;
@@ -26,6 +27,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
 pub(crate) use expiry::expire;
+pub(crate) use fence::reissue;
 pub(crate) use limit::{DefaultLimits, LimitError, MAX_VALUE_BYTES};
 pub(crate) use link_handle::{LinkHandle, Links};
 pub(crate) use settled::Settled;
@@ -36,8 +38,6 @@ pub(crate) use write::{Stored, WriteFailure};
 /// Who this process is.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
-    /// Random, new for every process.
-    pub(crate) replica: ReplicaId,
     /// `namespace/name` of the group; links join agents of one group only.
     pub(crate) group: String,
     /// For people.
@@ -66,6 +66,10 @@ pub(crate) struct Engine {
     /// Signalled when something expires earlier than what was known to.
     expiry: Notify,
     mismatch: Mutex<Repeat>,
+    /// The group has removed this replica: it must take a new id.
+    fenced: AtomicBool,
+    /// Signalled when there is something to issue again.
+    inherited: Notify,
     was_in_sync: AtomicBool,
     caught_up_at: AtomicU64,
     was_ready: AtomicBool,
@@ -85,8 +89,8 @@ struct ShardCell {
 
 impl Engine {
     /// A process without state.
-    pub(crate) fn new(identity: Identity, shards: usize, limits: DefaultLimits) -> Arc<Self> {
-        let roster = Roster::new(identity.replica);
+    pub(crate) fn new(replica: ReplicaId, identity: Identity, shards: usize, limits: DefaultLimits) -> Arc<Self> {
+        let roster = Roster::new(replica);
         let cell = |index| ShardCell {
             shard: Mutex::new(Shard::new(index, roster.clone(), baton_replica::Limits::default())),
             acknowledged: Notify::new(),
@@ -107,6 +111,8 @@ impl Engine {
             unsettled: Notify::new(),
             expiry: Notify::new(),
             mismatch: Mutex::new(Repeat::new()),
+            fenced: AtomicBool::new(false),
+            inherited: Notify::new(),
             was_in_sync: AtomicBool::new(false),
             caught_up_at: AtomicU64::new(0),
             was_ready: AtomicBool::new(false),
@@ -116,6 +122,11 @@ impl Engine {
 
     pub(crate) const fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    /// The id: random, new for every process, and again when the group has removed it.
+    pub(crate) fn replica(&self) -> ReplicaId {
+        self.roster.lock().me()
     }
 
     /// The greatest value that a key's map takes.
@@ -309,15 +320,17 @@ impl Engine {
         // Held over both steps, so that rosters follow lists in one order. Links see the list before any shard does: they
         // pass it on before what follows from it.
         let mut roster = self.roster.lock();
+        let mut before = None;
         let taken = self.membership.send_if_modified(|known| {
             let take = known.as_ref().is_none_or(|known| better(&known.version, &list.version));
             if take {
-                *known = Some(list.clone());
+                before = known.replace(list.clone());
             }
             take
         });
         if taken {
             self.change_roster(&mut roster, |roster| roster.take(&list));
+            self.notice_removal(&roster, before.as_deref(), &list);
         }
     }
 

@@ -105,15 +105,14 @@ fn ended_already() -> DepartureReport {
 }
 
 async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
-    let replica = std::iter::repeat_with(rand::random).find_map(ReplicaId::new).context("no random id")?;
+    let replica = random_id();
     let identity = Identity {
-        replica,
         group: config.qualified_group(),
         pod_name: config.pod.name.clone(),
         pod_uid: config.pod.uid.clone(),
     };
     open_file::raise_limit();
-    let engine = Engine::new(identity, config.shards, config.limits);
+    let engine = Engine::new(replica, identity, config.shards, config.limits);
     let (http_listener, peer_listener, admin_listener) =
         (bind("HTTP", config.http).await?, bind("peer", config.peer).await?, bind("admin", config.admin).await?);
     let socket = config.run_dir.control_socket();
@@ -131,9 +130,19 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     tokio::spawn(control.serve(Arc::new(Controls { engine: engine.clone(), departure: departure_handle.clone() })));
     tokio::spawn(membership::run(engine.clone(), config.clone()));
     tokio::spawn(engine::expire(engine.clone()));
+    tokio::spawn(engine::reissue(engine.clone()));
     tokio::spawn(settle(engine));
     tokio::spawn(stop_on_signal(departure_handle)?);
     Ok(departure.run().await)
+}
+
+/// An id that no process has had.
+pub(crate) fn random_id() -> ReplicaId {
+    loop {
+        if let Some(id) = ReplicaId::new(rand::random()) {
+            return id;
+        }
+    }
 }
 
 async fn bind(what: &str, address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {

@@ -48,6 +48,7 @@ impl Control for Agent {
             log_slots: 0,
             remembered_keys: 3,
             digest_mismatches: 0,
+            inherited_keys: 0,
         }
     }
 }

@@ -42,7 +42,7 @@ pub(super) fn for_operator(engine: &Engine, stage: Stage, receipt: &DepartureRep
         (_, DepartureOutcome::Failed) => WireOutcome::Failed,
     };
     HandoffReport {
-        replica: identity.replica.bits(),
+        replica: engine.replica().bits(),
         pod_name: identity.pod_name.clone(),
         pod_uid: identity.pod_uid.clone(),
         stage: stage.into(),

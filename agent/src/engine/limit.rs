@@ -101,6 +101,11 @@ impl UsageTable {
         })
     }
 
+    /// No shard holds anything.
+    pub(crate) fn clear(&self) {
+        self.maps.write().clear();
+    }
+
     /// Adds what a shard reported.
     pub(crate) fn apply(&self, changes: BTreeMap<String, Usage>) {
         for (map, change) in changes {

@@ -25,6 +25,7 @@ pub(crate) struct Status {
     pub(crate) log_slots: u64,
     pub(crate) remembered_keys: u64,
     pub(crate) digest_mismatches: u64,
+    pub(crate) inherited_keys: u64,
 }
 
 /// One other member.
@@ -58,7 +59,7 @@ impl Engine {
         let sum = |of: fn(&baton_replica::Shard) -> usize| shards.clone().map(|at| self.inspect(at, of) as u64).sum();
         Status {
             group: self.identity.group.clone(),
-            replica: self.identity.replica,
+            replica: roster.me(),
             pod_name: self.identity.pod_name.clone(),
             phase: *self.phase.borrow(),
             in_sync: self.in_sync(),
@@ -69,6 +70,7 @@ impl Engine {
             bytes: usage.bytes.max(0) as u64,
             log_slots: sum(baton_replica::Shard::log_slots),
             remembered_keys: sum(baton_replica::Shard::remembered_keys),
+            inherited_keys: self.inherited_keys(),
             digest_mismatches: sum(|shard| shard.digest_mismatches() as usize),
         }
     }

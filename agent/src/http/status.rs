@@ -37,6 +37,9 @@ pub(crate) struct StatusReport {
     /// How often a shard of a peer had seen the same and held something else: a bug or a corruption, each time.
     #[serde(default)]
     pub(crate) digest_mismatches: u64,
+    /// Keys that were held when the group removed this agent, of which it is not decided yet what the group has.
+    #[serde(default)]
+    pub(crate) inherited_keys: u64,
 }
 
 /// Another member.
@@ -78,6 +81,7 @@ impl From<Status> for StatusReport {
             log_slots: status.log_slots,
             remembered_keys: status.remembered_keys,
             digest_mismatches: status.digest_mismatches,
+            inherited_keys: status.inherited_keys,
         }
     }
 }

@@ -36,13 +36,8 @@ impl Api {
     }
 
     async fn joining_with(limits: DefaultLimits) -> Self {
-        let identity = Identity {
-            replica: ReplicaId::new(7).expect("not zero"),
-            group: "default/test".into(),
-            pod_name: "a".into(),
-            pod_uid: String::new(),
-        };
-        let engine = Engine::new(identity, 4, limits);
+        let identity = Identity { group: "default/test".into(), pod_name: "a".into(), pod_uid: String::new() };
+        let engine = Engine::new(ReplicaId::new(7).expect("not zero"), identity, 4, limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         tokio::spawn(super::serve(engine.clone(), listener, Metrics::new(engine.clone())));

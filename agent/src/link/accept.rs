@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use baton_replica::ReplicaId;
 use baton_wire::convert::{membership_from_wire, phase_to_wire};
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::peer_server::{Peer, PeerServer};
@@ -78,7 +79,7 @@ impl Peer for PeerService {
         let identity = self.engine.identity();
         Ok(Response::new(Identity {
             group: identity.group.clone(),
-            replica: identity.replica.bits(),
+            replica: self.engine.replica().bits(),
             phase: phase_to_wire(hello::member_phase(*self.engine.phase().borrow())).into(),
             pod_name: identity.pod_name.clone(),
         }))
@@ -94,10 +95,10 @@ async fn accept(
     let first = timeout(HELLO_TIMEOUT, incoming.message()).await;
     let Ok(Ok(Some(first))) = first else { return Err(Refusal::NoHello) };
     let mut greeted = hello::check(&engine, first.body)?;
-    let _ = outbox.send(hello::hello(&engine)).await;
-    exchange_lists(&engine, &mut greeted, &mut incoming, &outbox).await;
-    hello::listed(&engine, greeted.replica)?;
-    let me = engine.identity().replica;
+    let me = engine.replica();
+    let _ = outbox.send(hello::hello(&engine, me)).await;
+    exchange_lists(&engine, me, &mut greeted, &mut incoming, &outbox).await;
+    hello::listed(&engine, me, &greeted)?;
     let handle = engine.links().register(me, greeted.replica, greeted.replica).ok_or(Refusal::AlreadyLinked)?;
     drop(permit);
     Session { engine, handle, outbox }.run(&greeted, incoming).await;
@@ -107,6 +108,7 @@ async fn accept(
 /// Whoever has the newer list gives it to the other first, so that an unlisted id is never taken for a newcomer.
 async fn exchange_lists(
     engine: &Engine,
+    me: ReplicaId,
     greeted: &mut Greeted,
     incoming: &mut Streaming<Frame>,
     outbox: &mpsc::Sender<Frame>,
@@ -119,7 +121,7 @@ async fn exchange_lists(
         greeted.membership = frame.membership;
         let _ = outbox.send(frame).await;
     }
-    if hello::listed(engine, greeted.replica).is_ok() || !theirs_is_newer {
+    if hello::listed(engine, me, greeted).is_ok() || !theirs_is_newer {
         return;
     }
     if let Ok(Ok(Some(frame))) = timeout(LIST_TIMEOUT, incoming.message()).await

@@ -57,7 +57,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
 }
 
 fn targets(engine: &Engine) -> BTreeMap<ReplicaId, String> {
-    let me = engine.identity().replica;
+    let me = engine.replica();
     let list = engine.membership().borrow().clone();
     let wanted = |row: &&Member| row.replica != me && row.phase != MemberPhase::Gone && !row.address.is_empty();
     list.iter()
@@ -78,7 +78,7 @@ async fn keep_dialling(engine: Arc<Engine>, peer: ReplicaId, address: String) {
     let mut backoff = FIRST_BACKOFF;
     let mut failing = false;
     let mut up: Option<(LinkId, Instant)> = None;
-    if engine.identity().replica > peer {
+    if engine.replica() > peer {
         sleep(COURTESY).await;
     }
     loop {
@@ -122,7 +122,8 @@ async fn dial(engine: &Arc<Engine>, peer: ReplicaId, address: &str) -> anyhow::R
     let channel = endpoint.connect().await?;
     let mut client = PeerClient::new(channel).max_decoding_message_size(MAX_FRAME_BYTES);
     let (outbox, frames) = mpsc::channel(OUTBOX_FRAMES);
-    outbox.send(hello::hello(engine)).await?;
+    let me = engine.replica();
+    outbox.send(hello::hello(engine, me)).await?;
     let mut incoming = timeout(HELLO_TIMEOUT, client.sync(ReceiverStream::new(frames))).await??.into_inner();
     let first = timeout(HELLO_TIMEOUT, incoming.message()).await??;
     let first = first.ok_or_else(|| anyhow::anyhow!("the peer closed the link before its hello"))?;
@@ -137,8 +138,7 @@ async fn dial(engine: &Arc<Engine>, peer: ReplicaId, address: &str) -> anyhow::R
         greeted.membership = frame.membership;
         outbox.send(frame).await?;
     }
-    hello::listed(engine, peer)?;
-    let me = engine.identity().replica;
+    hello::listed(engine, me, &greeted)?;
     let Some(handle) = engine.links().register(me, peer, me) else { return Ok(()) };
     // The session outlives this task, which ends when the member list drops the peer.
     let session = Session { engine: engine.clone(), handle, outbox };

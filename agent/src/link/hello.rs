@@ -26,6 +26,10 @@ pub(super) enum Refusal {
     NotListed,
     #[error("it was removed from the group; an id never comes back")]
     Gone,
+    #[error("its id belongs to pod {0}")]
+    OtherPod(String),
+    #[error("this agent has just taken a new id")]
+    Renamed,
     #[error("a link that is preferred is up already")]
     AlreadyLinked,
 }
@@ -34,6 +38,7 @@ pub(super) enum Refusal {
 #[derive(Debug)]
 pub(super) struct Greeted {
     pub(super) replica: ReplicaId,
+    pub(super) pod_name: String,
     pub(super) phase: Option<MemberPhase>,
     /// The number of its membership, if it is of the same source as this one's.
     pub(super) membership: u64,
@@ -52,6 +57,8 @@ impl Refusal {
             Self::Myself => "same_replica",
             Self::NotListed => "not_listed",
             Self::Gone => "gone",
+            Self::OtherPod(_) => "other_pod",
+            Self::Renamed => "renamed",
             Self::AlreadyLinked => "already_linked",
         };
         let refused = Refused { code: code.to_owned(), message: self.to_string() };
@@ -73,14 +80,14 @@ pub(super) fn frame(engine: &Engine, body: Body) -> Frame {
     Frame { membership: engine.membership_number(), body: Some(body) }
 }
 
-/// This agent's hello.
-pub(super) fn hello(engine: &Engine) -> Frame {
+/// This agent's hello, under this id.
+pub(super) fn hello(engine: &Engine, me: ReplicaId) -> Frame {
     let identity = engine.identity();
     let list = engine.membership().borrow().clone();
     let hello = Hello {
         protocol: PROTOCOL,
         group: identity.group.clone(),
-        replica: identity.replica.bits(),
+        replica: me.bits(),
         phase: phase_to_wire(member_phase(*engine.phase().borrow())).into(),
         shards: engine.shard_count() as u32,
         membership: list.map(|list| Version { uid: list.version.uid.clone(), number: list.version.number }),
@@ -111,20 +118,30 @@ pub(super) fn check(engine: &Engine, body: Option<Body>) -> Result<Greeted, Refu
         return Err(Refusal::Shards { theirs: hello.shards, ours });
     }
     let replica = ReplicaId::new(hello.replica).ok_or(Refusal::NoHello)?;
-    if replica == identity.replica {
+    if replica == engine.replica() {
         return Err(Refusal::Myself);
     }
     let uid = engine.membership().borrow().as_ref().map(|list| list.version.uid.clone());
     let same_source = hello.membership.filter(|version| Some(&version.uid) == uid.as_ref());
     let membership = same_source.map_or(0, |version| version.number);
-    Ok(Greeted { replica, phase: baton_wire::convert::phase_from_wire(hello.phase), membership })
+    let pod_name = hello.pod_name;
+    Ok(Greeted { replica, pod_name, phase: baton_wire::convert::phase_from_wire(hello.phase), membership })
 }
 
-/// Whether a peer is a member.
-pub(super) fn listed(engine: &Engine, replica: ReplicaId) -> Result<(), Refusal> {
-    match engine.roster().peer(replica).map(|peer| peer.phase) {
-        None => Err(Refusal::NotListed),
-        Some(MemberPhase::Gone) => Err(Refusal::Gone),
-        Some(_) => Ok(()),
+/// Whether a peer is a member, and this agent still the one that has said hello to it.
+pub(super) fn listed(engine: &Engine, me: ReplicaId, greeted: &Greeted) -> Result<(), Refusal> {
+    let roster = engine.roster();
+    if roster.me() != me {
+        return Err(Refusal::Renamed);
+    }
+    match roster.peer(greeted.replica).map(|peer| peer.phase) {
+        None => return Err(Refusal::NotListed),
+        Some(MemberPhase::Gone) => return Err(Refusal::Gone),
+        Some(_) => {}
+    }
+    // Two processes with one id would each take the other's writes for its own.
+    match roster.row(greeted.replica).filter(|row| row.pod_name != greeted.pod_name) {
+        Some(row) => Err(Refusal::OtherPod(row.pod_name.clone())),
+        None => Ok(()),
     }
 }

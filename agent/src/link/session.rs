@@ -97,7 +97,7 @@ impl Session {
     async fn write(&self) {
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let dialled = self.handle.dialer == self.engine.identity().replica;
+        let dialled = self.handle.dialer == self.engine.replica();
         let mut told_phase = None;
         loop {
             let phase = member_phase(*self.engine.phase().borrow());

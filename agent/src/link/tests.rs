@@ -1,6 +1,7 @@
 //! Agents of one group in one process, linked over loopback, with the member list in the test's hands.
 
 mod expiry;
+mod fence;
 mod membership;
 mod summary;
 
@@ -98,13 +99,12 @@ impl std::ops::Index<usize> for Town {
 
 impl Agent {
     async fn start(bits: u64) -> Self {
-        let identity = Identity {
-            replica: id(bits),
-            group: "shop/web".to_owned(),
-            pod_name: format!("web-{bits}"),
-            pod_uid: String::new(),
-        };
-        let engine = Engine::new(identity, SHARDS, LIMITS);
+        Self::start_in(bits, &format!("web-{bits}")).await
+    }
+
+    async fn start_in(bits: u64, pod: &str) -> Self {
+        let identity = Identity { group: "shop/web".to_owned(), pod_name: pod.to_owned(), pod_uid: String::new() };
+        let engine = Engine::new(id(bits), identity, SHARDS, LIMITS);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound").to_string();
         let mut tasks = JoinSet::new();
@@ -112,6 +112,7 @@ impl Agent {
         tasks.spawn(async move { link::serve(serving, listener).await.expect("it serves") });
         tasks.spawn(link::dial(engine.clone()));
         tasks.spawn(crate::engine::expire(engine.clone()));
+        tasks.spawn(crate::engine::reissue(engine.clone()));
         tasks.spawn(async move {
             loop {
                 settling.unsettled().await;
@@ -123,7 +124,7 @@ impl Agent {
 
     fn row(&self) -> Member {
         Member {
-            replica: self.engine.identity().replica,
+            replica: self.engine.replica(),
             pod_name: self.engine.identity().pod_name.clone(),
             pod_uid: String::new(),
             node: String::new(),
@@ -135,6 +136,13 @@ impl Agent {
             held_state: true,
             grace: None,
         }
+    }
+
+    /// Waits for nobody's acknowledgement.
+    async fn put_alone(&self, name: &str) {
+        let value = Value { content_type: Box::default(), body: b"v"[..].into() };
+        let none = Some(baton_replica::AckLevel::Count(0));
+        self.engine.put(&key(name), value, &Condition::Always, none).await.expect("it is live");
     }
 
     async fn put(&self, name: &str) {

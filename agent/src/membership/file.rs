@@ -42,7 +42,7 @@ struct Source {
 pub(super) async fn run(engine: Arc<Engine>, path: PathBuf, start_empty_after: Duration) {
     let identity = engine.identity();
     let mut source = Source { path, text: Vec::new(), failure: Repeat::new() };
-    let mut table = Table::new(identity.replica, &identity.pod_name, start_empty_after);
+    let mut table = Table::new(engine.replica(), &identity.pod_name, start_empty_after);
     let mut prober = Prober::new(&identity.group);
     let mut phase = engine.phase();
     let mut poll = interval(POLL);

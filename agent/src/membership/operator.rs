@@ -52,6 +52,8 @@ enum StreamEnd {
     Stuck,
     #[error("the operator asks to come back: {0}")]
     NotYet(String),
+    #[error("this agent has taken a new id")]
+    Renamed,
     #[error("the operator refuses this agent: {0}")]
     Refused(String),
 }
@@ -127,7 +129,7 @@ impl Attendance {
             pod_name: self.pod_name.clone(),
             pod_uid: self.pod_uid.clone(),
             node: self.node.clone(),
-            replica: engine.identity().replica.bits(),
+            replica: engine.replica().bits(),
             address: self.address.to_string(),
             phase: phase_to_wire(member_phase(*engine.phase().borrow())).into(),
             known: list.map(|list| Version { uid: list.version.uid.clone(), number: list.version.number }),

@@ -46,6 +46,11 @@ impl Collector for Snapshot {
             status.remembered_keys,
         )?;
         gauge("log_slots", "Writes that some member has not acknowledged yet.", status.log_slots)?;
+        gauge(
+            "inherited_keys",
+            "Keys held when the group removed this agent, of which it is not decided yet what the group has.",
+            status.inherited_keys,
+        )?;
         gauge("membership_number", "Number of the newest member list, 0 before the first.", status.membership)?;
         gauge("links", "Open links to members.", linked(&status))?;
         gauge("in_sync", "Whether this agent has applied what its peers had a moment ago.", status.in_sync.into())?;

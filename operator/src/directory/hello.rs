@@ -1,6 +1,7 @@
 //! Whether an agent that says hello is who it says, as far as the API server knows.
 
 use baton_crds::label;
+use baton_crds::membership::ReplicaId;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 
@@ -22,11 +23,16 @@ pub(super) async fn check(
     index: &SharedIndex,
     api: &ApiServer,
     key: &GroupKey,
+    replica: ReplicaId,
     attendee: &Attendee,
 ) -> Result<(), Rejection> {
     let Some(view) = index.read().view(key).map(|view| view.borrow().clone()) else {
         return Err(later(format!("there is no HandoffGroup {key}, or it was not seen yet")));
     };
+    let row = view.listing.as_deref().and_then(|listing| listing.row(replica));
+    if let Some(row) = row.filter(|row| row.pod_uid != attendee.pod_uid) {
+        return Err(never(format!("the id {replica} is that of the pod {}", row.pod_name)));
+    }
     if let Some(verdict) = known(&view, attendee) {
         return verdict;
     }

@@ -72,7 +72,7 @@ impl Session {
     async fn attend(self, introduction: Introduction, reports: Streaming<wire::Report>) {
         let Introduction { key, replica, release, attendee } = introduction;
         let service = &self.service;
-        if let Err(rejection) = hello::check(&service.index, &service.api, &key, &attendee).await {
+        if let Err(rejection) = hello::check(&service.index, &service.api, &key, replica, &attendee).await {
             let count = service.refusals.lock().failed(&rejection.message, Instant::now());
             if let Some(count) = count {
                 tracing::info!(reason = rejection.message, retry = rejection.retry, count, "An agent was refused");

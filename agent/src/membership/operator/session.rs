@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baton_replica::MemberPhase;
+use baton_replica::{MemberPhase, ReplicaId};
 use baton_telemetry::Repeat;
 use baton_wire::convert::{membership_from_wire, phase_to_wire};
 use baton_wire::directory as wire;
@@ -52,6 +52,8 @@ pub(super) struct Session {
     phase: watch::Receiver<baton_replica::Phase>,
     told: Option<(PhaseReport, Instant)>,
     settled: Settled,
+    /// As the operator knows this agent on this stream.
+    replica: ReplicaId,
     malformed: Repeat,
     doubtful: VecDeque<(HandoffReport, Instant)>,
 }
@@ -70,6 +72,7 @@ impl Session {
     /// Opens the stream and says hello.
     pub(super) async fn open(engine: Arc<Engine>, channel: Channel, hello: Hello) -> Result<Self, StreamEnd> {
         let (outbox, reports) = mpsc::channel(OUTBOX);
+        let replica = ReplicaId::new(hello.replica).ok_or(StreamEnd::Renamed)?;
         let hello = Report { body: Some(report::Body::Hello(hello)) };
         outbox.send(hello).await.map_err(|_| StreamEnd::Ended)?;
         let mut client = DirectoryClient::new(channel);
@@ -84,6 +87,7 @@ impl Session {
             phase,
             told: None,
             settled: Settled::default(),
+            replica,
             malformed: Repeat::new(),
             doubtful: VecDeque::new(),
         })
@@ -160,6 +164,9 @@ impl Session {
 
     /// A look around: the numbers if they are due, and whom a joining agent reaches.
     async fn look(&mut self) -> Result<(), StreamEnd> {
+        if self.engine.replica() != self.replica {
+            return Err(StreamEnd::Renamed);
+        }
         let report = self.phase_report();
         let due = |(last, at): &(PhaseReport, Instant)| {
             let numbers = *last != report && at.elapsed() >= NUMBERS;

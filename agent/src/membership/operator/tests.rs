@@ -58,14 +58,14 @@ impl Bench {
         let desk = DirectoryServer::new(Desk { streams: sender });
         let incoming = TcpListenerStream::new(listener);
         tokio::spawn(tonic::transport::Server::builder().add_service(desk).serve_with_incoming(incoming));
-        let identity = Identity {
-            replica: ReplicaId::new(ME).expect("not zero"),
-            group: "shop/web".to_owned(),
-            pod_name: "web-1".to_owned(),
-            pod_uid: "uid-1".to_owned(),
-        };
-        let engine =
-            Engine::new(identity, 1, DefaultLimits { max_value_bytes: 1024, max_bytes: 4096, max_entries: 10 });
+        let identity =
+            Identity { group: "shop/web".to_owned(), pod_name: "web-1".to_owned(), pod_uid: "uid-1".to_owned() };
+        let engine = Engine::new(
+            ReplicaId::new(ME).expect("not zero"),
+            identity,
+            1,
+            DefaultLimits { max_value_bytes: 1024, max_bytes: 4096, max_entries: 10 },
+        );
         let attendance = Attendance {
             url,
             namespace: "shop".to_owned(),

@@ -1,0 +1,82 @@
+//! A process that the group has removed lives on under a new id, and issues again what the group has nothing of.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use baton_replica::{Membership, ReplicaId, Roster, Shard};
+use tokio::time::sleep;
+
+use crate::engine::{Engine, wall_millis};
+
+/// Keys of a shard that are looked at under one hold of its lock.
+const STEP: usize = 512;
+
+/// The pause between two steps: the members settle the former id meanwhile, and apps get their turn.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Issues again what was held under a former id, until the process ends. Sleeps while there is nothing.
+pub(crate) async fn reissue(engine: Arc<Engine>) {
+    loop {
+        if engine.inherited_keys() == 0 {
+            engine.inherited.notified().await;
+        }
+        for index in 0..engine.shards.len() {
+            if engine.inspect(index, Shard::inherited) > 0 {
+                engine.with_shard(index, None, |shard| shard.reissue(wall_millis(), STEP));
+            }
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// Keys that were held under a former id, of which it is not decided yet what the group has.
+    pub(crate) fn inherited_keys(&self) -> u64 {
+        (0..self.shards.len()).map(|index| self.inspect(index, Shard::inherited) as u64).sum()
+    }
+
+    /// Whether the group has removed this replica.
+    pub(crate) fn is_fenced(&self) -> bool {
+        self.fenced.load(Ordering::Acquire)
+    }
+
+    /// Lives on under a new id, without state, and keeps what it held to issue it again. The app gets 503 until the state
+    /// is here again.
+    pub(crate) fn take_new_id(&self, replica: ReplicaId) {
+        let mut roster = self.roster.lock();
+        *roster = Roster::new(replica);
+        if let Some(list) = &*self.membership.borrow() {
+            roster.take(list);
+        }
+        for (index, cell) in self.shards.iter().enumerate() {
+            let mut shard = cell.shard.lock();
+            let fresh = Shard::new(index, roster.clone(), baton_replica::Limits::default());
+            let former = std::mem::replace(&mut *shard, fresh);
+            shard.inherit(former);
+            self.note_deadline(cell, &shard);
+            cell.acknowledged.notify_waiters();
+        }
+        self.usage.clear();
+        self.was_in_sync.store(false, Ordering::Relaxed);
+        self.caught_up_at.store(0, Ordering::Relaxed);
+        self.fenced.store(false, Ordering::Release);
+        drop(roster);
+        // Peers know them by the former id.
+        self.links.all().iter().for_each(|link| link.closed.cancel());
+        self.inherited.notify_one();
+    }
+
+    /// Notes whether a list says that this replica was removed: it is Gone, or the list does not name it any more. A list
+    /// of another source fences nobody.
+    pub(super) fn notice_removal(&self, roster: &Roster, before: Option<&Membership>, list: &Membership) {
+        let me = roster.me();
+        let named = |list: &Membership| list.member(me).is_some();
+        let was_named = before.is_some_and(|before| before.version.uid == list.version.uid && named(before));
+        if roster.is_fenced() || (was_named && !named(list)) {
+            self.fenced.store(true, Ordering::Release);
+        }
+    }
+}
