@@ -169,6 +169,12 @@ impl Shard {
         }
     }
 
+    /// A key has come to have an owner other than by a message or an operation.
+    pub(super) fn look_at_owner(&mut self, key: &Key) {
+        let owner = self.store.get(key).and_then(|entry| entry.owner().copied());
+        self.note_owner(key, self.store.find(key), None, owner);
+    }
+
     /// A key was written or has expired here: a leaver does not wait for it if nobody owns it any more.
     pub(super) fn recheck_handover(&mut self, key: &Key) {
         if self.heritage.unconfirmed.contains(key) {

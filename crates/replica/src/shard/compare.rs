@@ -45,8 +45,7 @@ impl Shard {
         let (id, ()) = store.change(key, 0, seen, |mine| mine.join(entry, |_| false, |_| false));
         if let Some(id) = id {
             self.unpurged.look_at(id);
-            let owner = self.store.get(key).and_then(|entry| entry.owner().copied());
-            self.note_owner(key, Some(id), None, owner);
+            self.look_at_owner(key);
         }
     }
 }

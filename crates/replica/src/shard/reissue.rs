@@ -135,7 +135,8 @@ impl Shard {
                 entry.context.raise(dot.replica, dot.counter);
             });
         }
-        self.recheck_handover(key);
+        // The owner may be the former id, or somebody who has gone meanwhile.
+        self.look_at_owner(key);
     }
 }
 

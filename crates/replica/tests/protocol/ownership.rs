@@ -28,7 +28,7 @@ fn claim(world: &mut World, at: ReplicaId) -> Token {
 
 /// Who owns the key, as a replica sees it, and whether that is confirmed.
 fn owner(world: &World, at: ReplicaId) -> Option<(ReplicaId, bool)> {
-    let owner = world.shard(at).get(&key("k"), world.now).expect("live").expect("there").owner?;
+    let owner = world.shard(at).get(&key("k"), world.now).expect("live")?.owner?;
     Some((owner.replica?, owner.confirmed))
 }
 
@@ -227,6 +227,27 @@ pub(crate) fn a_put_with_the_register_of_one_who_is_gone_is_adopted_again() {
     world.settle_owners();
     let owners = [b, c].map(|id| owner(&world, id).expect("owned").0);
     assert!(owners[0] == owners[1] && [b, c].contains(&owners[0]));
+}
+
+#[test]
+pub(crate) fn what_a_removed_process_owned_alone_is_adopted_when_it_comes_back() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    world.cut_off(c);
+    done(&mut world, c, put("session"));
+    let first = claim(&mut world, c);
+    world.expel(c);
+    world.settle_owners();
+    let back = world.come_back(c);
+    while owner(&world, a).is_none_or(|(owner, _)| owner == c) {
+        world.settle();
+        assert!([a, b, back].into_iter().map(|id| world.adopt(id)).sum::<usize>() > 0, "nobody adopts it");
+        world.settle();
+    }
+    world.settle_owners();
+    for id in [a, b, back] {
+        assert_eq!(owner(&world, id), owner(&world, a));
+        assert!(token(&world, id) > Some(first));
+    }
 }
 
 #[test]
