@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use baton_replica::{Answer, Condition, Dot, Key, Operation, Read, Refusal, ReplicaId, Value, WriteError};
+use baton_replica::{Answer, Condition, Dot, Key, MemberPhase, Operation, Read, Refusal, ReplicaId, Value, WriteError};
 use proptest::prelude::*;
 
 use crate::harness::{Chances, Schedule, World, drive, key, roomy, schedules};
@@ -283,8 +283,62 @@ fn check(schedule: &Schedule, crashes: bool) {
     ledger.check_end(&world, crashes);
 }
 
+/// Increments only, by processes that come, hand off and go, and now and then one that is removed while it lives on.
+#[derive(Debug, Default)]
+struct Tally {
+    sums: BTreeMap<Key, i64>,
+    removed: Option<ReplicaId>,
+}
+
+impl Tally {
+    fn act(&mut self, world: &mut World, at: ReplicaId, key: &Key, choice: u8) {
+        let is_away = self.removed.is_some_and(|removed| world.nodes.contains_key(&removed));
+        match choice % 16 {
+            0 if !is_away && world.can_spare(at) && world.nodes[&at].phase == MemberPhase::Active => {
+                world.cut_off(at);
+                self.removed = Some(at);
+            }
+            1 if is_away => self.bring_back(world),
+            _ => {
+                let by = i64::from(choice) - 100;
+                if world.write(at, key, Condition::Always, Operation::Increment(by)).is_ok() {
+                    *self.sums.entry(key.clone()).or_default() += by;
+                }
+            }
+        }
+    }
+
+    fn bring_back(&mut self, world: &mut World) {
+        if let Some(removed) = self.removed.take().filter(|removed| world.nodes.contains_key(removed)) {
+            world.expel(removed);
+            world.settle();
+            world.come_back(removed);
+            world.settle();
+        }
+    }
+}
+
+fn check_removed(schedule: &Schedule) {
+    let mut tally = Tally::default();
+    let mut world = drive(schedule, |world, at, key, choice| tally.act(world, at, key, choice), |_| {});
+    tally.bring_back(&mut world);
+    world.settle();
+    for (at, _) in world.nodes.iter().filter(|(_, node)| !node.sealed) {
+        for (key, sum) in &tally.sums {
+            assert_eq!(read(&world, *at, key).and_then(|read| read.value.integer()), Some(*sum), "{key:?} at {at}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(crate::harness::config(192))]
+
+    #[test]
+    fn no_increment_is_lost_or_counted_twice_when_a_process_is_removed_and_comes_back(
+        schedule in schedules(Chances { put: 16, delete: 16, spawn: 4, leave: 4, crash: 0, ..Chances::EVERYTHING }, 200),
+    ) {
+        check_removed(&schedule);
+    }
 
     #[test]
     fn no_increment_is_counted_twice(schedule in schedules(Chances { put: 16, delete: 16, ..Chances::EVERYTHING }, 240)) {
