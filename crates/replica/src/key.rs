@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Bound;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 /// The longest key within a map, in bytes.
 pub const MAX_KEY_BYTES: usize = 1024;
@@ -46,9 +47,13 @@ pub struct MapNameError;
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Key(Bytes);
 
-/// A key in the bytes of something larger.
+/// A key, in parts that lie somewhere.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct KeyRef<'a>(&'a [u8]);
+pub(crate) struct KeyRef<'a> {
+    map: &'a [u8],
+    name: &'a [u8],
+    field: Option<&'a [u8]>,
+}
 
 /// The bytes are not a key; nothing was read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -139,26 +144,26 @@ impl Key {
 
     /// The map's name.
     pub fn map(&self) -> &str {
-        std::str::from_utf8(self.borrow().map()).unwrap_or_default()
+        std::str::from_utf8(self.borrow().map).unwrap_or_default()
     }
 
     /// The key within its map.
     pub fn name(&self) -> &[u8] {
-        self.borrow().name()
+        self.borrow().name
     }
 
     /// The field, if the entry is one of several under a key.
     pub fn field(&self) -> Option<&[u8]> {
-        self.borrow().field()
+        self.borrow().field
     }
 
     /// A hash of map and key, the same on every machine and in every release; it chooses the shard. Fields do not count,
     /// so that all fields of a key are in one shard.
     pub fn hash(&self) -> u64 {
         if self.field().is_none() {
-            return xxhash_rust::xxh3::xxh3_64(&self.0);
+            return xxh3_64(&self.0);
         }
-        xxhash_rust::xxh3::xxh3_64(&assemble(self.map().as_bytes(), self.name(), None))
+        xxh3_64(&assemble(self.map().as_bytes(), self.name(), None))
     }
 
     /// Where the keys of a map that start with a prefix begin, after all fields of a key if one is given.
@@ -176,7 +181,10 @@ impl Key {
     }
 
     pub(crate) fn borrow(&self) -> KeyRef<'_> {
-        KeyRef(&self.0)
+        let (header, rest) = self.0.split_at(HEADER_BYTES);
+        let (map, rest) = rest.split_at(usize::from(header[0] & !HAS_FIELD));
+        let (name, field) = rest.split_at(usize::from(u16::from_be_bytes([header[1], header[2]])));
+        KeyRef { map, name, field: (header[0] & HAS_FIELD != 0).then_some(field) }
     }
 }
 
@@ -202,54 +210,43 @@ impl fmt::Debug for Key {
 // === impl KeyRef ===
 
 impl<'a> KeyRef<'a> {
-    /// A key whose bytes were checked when they were stored.
-    pub(crate) const fn stored(bytes: &'a [u8]) -> Self {
-        Self(bytes)
+    /// A key whose parts were checked when they were stored.
+    pub(crate) const fn stored(map: &'a [u8], name: &'a [u8], field: Option<&'a [u8]>) -> Self {
+        Self { map, name, field }
     }
 
-    pub(crate) const fn as_bytes(self) -> &'a [u8] {
-        self.0
+    pub(crate) const fn map(self) -> &'a [u8] {
+        self.map
+    }
+
+    pub(crate) const fn name(self) -> &'a [u8] {
+        self.name
+    }
+
+    pub(crate) const fn field(self) -> Option<&'a [u8]> {
+        self.field
     }
 
     pub(crate) fn to_key(self) -> Key {
-        Key(Bytes::copy_from_slice(self.0))
-    }
-
-    pub(crate) fn map(self) -> &'a [u8] {
-        &self.0[HEADER_BYTES..self.map_end()]
-    }
-
-    pub(crate) fn name(self) -> &'a [u8] {
-        &self.0[self.map_end()..self.name_end()]
-    }
-
-    pub(crate) fn field(self) -> Option<&'a [u8]> {
-        (self.0[0] & HAS_FIELD != 0).then(|| &self.0[self.name_end()..])
+        Key(assemble(self.map, self.name, self.field))
     }
 
     /// A hash for the memory of one process.
     pub(crate) fn seeded_hash(self, seed: u64) -> u64 {
-        xxhash_rust::xxh3::xxh3_64_with_seed(self.0, seed)
+        let name = xxh3_64_with_seed(self.name, xxh3_64_with_seed(self.map, seed));
+        self.field.map_or(name, |field| xxh3_64_with_seed(field, !name))
     }
 
     /// A byte string that is ordered as the key is, among those of other keys: zeros in the name are told from its end.
     pub(crate) fn ordinal(self) -> impl Iterator<Item = u8> + 'a {
-        let name = self.name().iter().flat_map(|byte| if *byte == 0 { ONE_ZERO } else { std::slice::from_ref(byte) });
-        let end = if self.field().is_some() { END_BEFORE_FIELD } else { END };
-        let field = self.field().unwrap_or_default();
-        self.map().iter().chain(END_OF_MAP).chain(name).chain(end).chain(field).copied()
+        let name = self.name.iter().flat_map(|byte| if *byte == 0 { ONE_ZERO } else { std::slice::from_ref(byte) });
+        let end = if self.field.is_some() { END_BEFORE_FIELD } else { END };
+        let field = self.field.unwrap_or_default();
+        self.map.iter().chain(END_OF_MAP).chain(name).chain(end).chain(field).copied()
     }
 
-    fn map_end(self) -> usize {
-        HEADER_BYTES + usize::from(self.0[0] & !HAS_FIELD)
-    }
-
-    fn name_end(self) -> usize {
-        self.map_end() + usize::from(u16::from_be_bytes([self.0[1], self.0[2]]))
-    }
-
-    fn parts(self) -> (&'a [u8], &'a [u8], Option<&'a [u8]>) {
-        (self.map(), self.name(), self.field())
+    const fn parts(self) -> (&'a [u8], &'a [u8], Option<&'a [u8]>) {
+        (self.map, self.name, self.field)
     }
 }
 

@@ -38,6 +38,9 @@ const HAS_DEADLINE: u8 = 1 << 4;
 const HAS_OWNER: u8 = 1 << 5;
 const CONFIRMED: u8 = 1 << 6;
 
+/// The replicas that entries name.
+pub(super) type Replicas = Names<ReplicaId>;
+
 /// Takes an encoded entry apart. What it reads was written by [`encode`].
 struct Reader<'a> {
     bytes: &'a [u8],
@@ -53,7 +56,7 @@ struct StoredDot {
 }
 
 /// Appends an entry and says its shape; `None` if it is too large, or has too many parts.
-pub(super) fn encode(entry: &Entry, names: &mut Names, out: &mut Vec<u8>) -> Option<u8> {
+pub(super) fn encode(entry: &Entry, names: &mut Replicas, out: &mut Vec<u8>) -> Option<u8> {
     let parts = entry.versions().len().max(entry.context().len());
     let value = |version: &Version| version.value.as_ref().map_or((0, 0), |it| (it.body.len(), it.content_type.len()));
     let values = entry.versions().iter().map(value);
@@ -77,7 +80,7 @@ pub(super) const fn room(shape: u8, bytes: usize) -> usize {
 }
 
 /// The entry of some bytes.
-pub(super) fn decode(shape: u8, bytes: &[u8], names: &Names) -> Entry {
+pub(super) fn decode(shape: u8, bytes: &[u8], names: &Replicas) -> Entry {
     let mut reader = Reader { bytes };
     let context = reader.context(shape, names);
     let versions = (0..versions(shape)).map(|_| reader.version(names)).collect();
@@ -94,7 +97,7 @@ pub(super) struct Plain<'a> {
 }
 
 /// The only version, if the entry is plain, and what it has superseded.
-pub(super) fn plain<'a>(shape: u8, bytes: &'a [u8], names: &Names) -> Option<(Plain<'a>, VersionVector)> {
+pub(super) fn plain<'a>(shape: u8, bytes: &'a [u8], names: &Replicas) -> Option<(Plain<'a>, VersionVector)> {
     if shape == ODD || versions(shape) != 1 {
         return None;
     }
@@ -110,7 +113,7 @@ pub(super) fn plain<'a>(shape: u8, bytes: &'a [u8], names: &Names) -> Option<(Pl
 }
 
 /// Calls for all dots of an entry.
-pub(super) fn each_dot(shape: u8, bytes: &[u8], names: &Names, mut each: impl FnMut(Dot)) {
+pub(super) fn each_dot(shape: u8, bytes: &[u8], names: &Replicas, mut each: impl FnMut(Dot)) {
     let mut reader = Reader { bytes };
     for _ in 0..contexts(shape) {
         each(reader.dot().named(names));
@@ -126,7 +129,7 @@ pub(super) const fn has_context(shape: u8) -> bool {
 }
 
 /// Takes the context out of an encoded entry, in place. Says the shape that is left.
-pub(super) fn clear_context(shape: u8, bytes: &mut [u8], names: &mut Names) -> u8 {
+pub(super) fn clear_context(shape: u8, bytes: &mut [u8], names: &mut Replicas) -> u8 {
     let mut reader = Reader { bytes };
     for _ in 0..contexts(shape) {
         names.release(reader.dot().number);
@@ -137,7 +140,7 @@ pub(super) fn clear_context(shape: u8, bytes: &mut [u8], names: &mut Names) -> u
 }
 
 /// The entry of these bytes is no more.
-pub(super) fn release(shape: u8, bytes: &[u8], names: &mut Names) {
+pub(super) fn release(shape: u8, bytes: &[u8], names: &mut Replicas) {
     let mut reader = Reader { bytes };
     for _ in 0..contexts(shape) {
         names.release(reader.dot().number);
@@ -150,8 +153,8 @@ pub(super) fn release(shape: u8, bytes: &[u8], names: &mut Names) {
 // === impl StoredDot ===
 
 impl StoredDot {
-    fn named(self, names: &Names) -> Dot {
-        let named = if self.number == UNNAMED { ReplicaId::new(self.id) } else { names.get(self.number) };
+    fn named(self, names: &Replicas) -> Dot {
+        let named = if self.number == UNNAMED { ReplicaId::new(self.id) } else { names.get(self.number).copied() };
         let Some(replica) = named else { unreachable!("names are kept while they are in use") };
         Dot { replica, counter: self.counter }
     }
@@ -186,12 +189,12 @@ impl<'a> Reader<'a> {
         StoredDot { number, id, counter: u64::from_le_bytes(counter) }
     }
 
-    fn context(&mut self, shape: u8, names: &Names) -> VersionVector {
+    fn context(&mut self, shape: u8, names: &Replicas) -> VersionVector {
         let dots = (0..contexts(shape)).map(|_| self.dot().named(names));
         dots.map(|dot| (dot.replica, dot.counter)).collect()
     }
 
-    fn version(&mut self, names: &Names) -> Version {
+    fn version(&mut self, names: &Replicas) -> Version {
         let [has] = self.array();
         let dot = self.dot().named(names);
         let hlc = Hlc::from_bits(self.number());
@@ -247,8 +250,8 @@ const fn versions(shape: u8) -> u8 {
     shape & 0xF
 }
 
-fn write_dot(dot: Dot, names: &mut Names, out: &mut Vec<u8>) {
-    let number = names.acquire(dot.replica);
+fn write_dot(dot: Dot, names: &mut Replicas, out: &mut Vec<u8>) {
+    let number = names.acquire(&dot.replica);
     let bytes = (8 - dot.counter.leading_zeros() as usize / 8).max(1);
     out.extend_from_slice(&(number | (bytes as u16 - 1) << 13).to_le_bytes());
     if number == UNNAMED {
@@ -257,7 +260,7 @@ fn write_dot(dot: Dot, names: &mut Names, out: &mut Vec<u8>) {
     out.extend_from_slice(&dot.counter.to_le_bytes()[..bytes]);
 }
 
-fn write_version(version: &Version, names: &mut Names, out: &mut Vec<u8>) {
+fn write_version(version: &Version, names: &mut Replicas, out: &mut Vec<u8>) {
     let when = |holds: bool, what: u8| if holds { what } else { 0 };
     let has_type = version.value.as_ref().is_some_and(|value| !value.content_type.is_empty());
     let has = when(version.value.is_some(), HAS_VALUE)

@@ -1,8 +1,12 @@
 //! Records: where each key and its entry are.
 //!
 //! ```text
-//! block: [id: 4][size: 2][log slots: 1][shape of the entry: 1][key's length: 1 or 3][key][entry]
+//! block: [id: 4][size: 2][log slots: 1][shape of the entry: 1][key][entry]
+//! key:   [number of the map: 1 or 3][length of the name: 1][name]
+//!        [number of the map: 1 or 3][255 or 254][length of the name: 2]([length of the field: 2])?[name][field]
 //! ```
+//!
+//! A map that has no number is 255, with its length and name.
 //!
 //! What is too large for a block, or has too many parts, is an odd entry: it stays as it is, and the block has its number.
 
@@ -11,9 +15,9 @@ use std::hint::black_box;
 
 use crate::key::KeyRef;
 use crate::store::arena::{Arena, HEAD_BYTES, Position};
-use crate::store::codec::{self, ODD, Plain, VOID};
+use crate::store::codec::{self, ODD, Plain, Replicas, VOID};
 use crate::store::index::Index;
-use crate::store::name::Names;
+use crate::store::name::{Names, UNNAMED};
 use crate::store::region::Region;
 use crate::store::slab::Slab;
 use crate::{Dot, Entry, Key, ReplicaId, VersionVector};
@@ -25,8 +29,13 @@ const KEY_AT: usize = SHAPE_AT + 1;
 /// More log slots than a byte can say.
 const MANY: u8 = u8::MAX;
 
-/// A key's length that takes two bytes more.
-const LONG: u8 = u8::MAX;
+/// A map's number that takes two bytes more, and one that is none.
+const HIGH: u8 = 254;
+const RAW: u8 = 255;
+
+/// A name's length that takes two bytes more, and one of a key with a field.
+const LONG: u8 = 254;
+const WITH_FIELD: u8 = 255;
 
 /// By so much of what there is, the list of places grows: to double it could double what it takes.
 const GROWTH_PART: usize = 16;
@@ -47,7 +56,8 @@ pub(super) struct Records {
     /// By id.
     places: Vec<Position>,
     free: Vec<RecordId>,
-    names: Names,
+    names: Replicas,
+    maps: Names<Vec<u8>>,
     odd: Slab<Box<Entry>>,
     /// Log slots of records with more than a byte can say.
     many: BTreeMap<RecordId, u32>,
@@ -62,8 +72,17 @@ struct Block<'a> {
     size: usize,
     slots: u8,
     shape: u8,
-    key: &'a [u8],
+    map: u16,
+    /// Of a map without a number.
+    map_name: &'a [u8],
+    name: &'a [u8],
+    field: Option<&'a [u8]>,
     entry: &'a [u8],
+}
+
+/// Reads a block from its beginning.
+struct Cursor<'a> {
+    bytes: &'a [u8],
 }
 
 // === impl RecordId ===
@@ -88,7 +107,8 @@ impl Records {
             arena,
             places: Vec::new(),
             free: Vec::new(),
-            names: Names::default(),
+            names: Replicas::default(),
+            maps: Names::default(),
             odd: Slab::default(),
             many: BTreeMap::new(),
             seed: seed.bits(),
@@ -97,7 +117,7 @@ impl Records {
     }
 
     pub(super) fn find(&self, key: KeyRef<'_>) -> Option<RecordId> {
-        let meant = |position| self.block_at(Position::from_bits(position)).key == key.as_bytes();
+        let meant = |position| self.block_at(Position::from_bits(position)).key(&self.maps) == key;
         let position = self.index.find(&self.region, key.seeded_hash(self.seed), meant)?;
         Some(Arena::head(self.region.at(Position::from_bits(position).offset())).0)
     }
@@ -129,7 +149,7 @@ impl Records {
     }
 
     pub(super) fn key(&self, id: RecordId) -> KeyRef<'_> {
-        KeyRef::stored(self.block(id).key)
+        self.block(id).key(&self.maps)
     }
 
     pub(super) fn entry(&self, id: RecordId) -> Entry {
@@ -193,14 +213,15 @@ impl Records {
     pub(super) fn insert(&mut self, key: &Key, entry: &Entry) -> RecordId {
         let id = self.free.pop().unwrap_or_else(|| self.new_id());
         let (shape, bytes) = self.encode(entry);
-        let position = self.add_block(id, key.as_bytes(), codec::room(shape, bytes.len()));
+        let prefix = self.encode_key(key.borrow());
+        let position = self.add_block(id, &prefix, codec::room(shape, bytes.len()));
         self.fill(position, 0, shape, &bytes);
         self.scratch = bytes;
         self.places[id.0 as usize] = position;
-        let seed = self.seed;
+        let (seed, maps) = (self.seed, &self.maps);
         let hash_of = |region: &Region, position| {
             let block = Block::of(region.at(Position::from_bits(position).offset()));
-            KeyRef::stored(block.key).seeded_hash(seed)
+            block.key(maps).seeded_hash(seed)
         };
         self.index.insert(&mut self.region, key.borrow().seeded_hash(seed), position.bits(), hash_of);
         id
@@ -234,7 +255,9 @@ impl Records {
         self.release(id);
         self.set_slots(id, 0);
         let position = std::mem::replace(&mut self.places[id.0 as usize], Position::NONE);
-        let hash = KeyRef::stored(self.block_at(position).key).seeded_hash(self.seed);
+        let block = self.block_at(position);
+        let (hash, map) = (block.key(&self.maps).seeded_hash(self.seed), block.map);
+        self.maps.release(map);
         self.index.remove(&mut self.region, hash, position.bits());
         self.arena.remove(&mut self.region, position);
         self.free.push(id);
@@ -250,9 +273,9 @@ impl Records {
         let needed = start + bytes.len();
         let mut position = old;
         if needed > size || needed < size / 2 {
-            let key = block.key.to_vec();
-            position = self.add_block(id, &key, codec::room(shape, bytes.len()));
-            let hash = KeyRef::stored(&key).seeded_hash(self.seed);
+            let hash = block.key(&self.maps).seeded_hash(self.seed);
+            let prefix = self.region.at(old.offset())[KEY_AT..start].to_vec();
+            position = self.add_block(id, &prefix, codec::room(shape, bytes.len()));
             self.index.replace(&mut self.region, hash, old.bits(), position.bits());
             self.arena.remove(&mut self.region, old);
             self.places[id.0 as usize] = position;
@@ -271,17 +294,44 @@ impl Records {
         (shape, bytes)
     }
 
-    /// A block with a key and room for an entry.
-    fn add_block(&mut self, id: RecordId, key: &[u8], entry: usize) -> Position {
-        let short = u8::try_from(key.len()).ok().filter(|len| *len != LONG);
-        let start = KEY_AT + if short.is_some() { 1 } else { 3 };
-        let position = self.arena.add(&mut self.region, id, start + key.len() + entry);
-        let block = self.region.at_mut(position.offset());
-        block[KEY_AT] = short.unwrap_or(LONG);
-        if short.is_none() {
-            block[KEY_AT + 1..start].copy_from_slice(&(key.len() as u16).to_le_bytes());
+    /// A key's bytes in its block.
+    fn encode_key(&mut self, key: KeyRef<'_>) -> Vec<u8> {
+        let (map, name) = (key.map(), key.name());
+        let mut bytes = Vec::with_capacity(map.len() + name.len() + 8);
+        let number = self.maps.acquire(map);
+        match (number, u8::try_from(number)) {
+            (UNNAMED, _) => {
+                bytes.extend_from_slice(&[RAW, map.len() as u8]);
+                bytes.extend_from_slice(map);
+            }
+            (_, Ok(number)) if number < HIGH => bytes.push(number),
+            (number, _) => {
+                bytes.push(HIGH);
+                bytes.extend_from_slice(&number.to_le_bytes());
+            }
         }
-        block[start..start + key.len()].copy_from_slice(key);
+        let len = (name.len() as u16).to_le_bytes();
+        match (key.field(), u8::try_from(name.len())) {
+            (Some(field), _) => {
+                bytes.push(WITH_FIELD);
+                bytes.extend_from_slice(&len);
+                bytes.extend_from_slice(&(field.len() as u16).to_le_bytes());
+            }
+            (None, Ok(len)) if len < LONG => bytes.push(len),
+            (None, _) => {
+                bytes.push(LONG);
+                bytes.extend_from_slice(&len);
+            }
+        }
+        bytes.extend_from_slice(name);
+        bytes.extend_from_slice(key.field().unwrap_or_default());
+        bytes
+    }
+
+    /// A block that begins with a key, and has room for an entry.
+    fn add_block(&mut self, id: RecordId, key: &[u8], entry: usize) -> Position {
+        let position = self.arena.add(&mut self.region, id, KEY_AT + key.len() + entry);
+        self.region.at_mut(position.offset())[KEY_AT..KEY_AT + key.len()].copy_from_slice(key);
         position
     }
 
@@ -344,16 +394,50 @@ impl Records {
 impl<'a> Block<'a> {
     fn of(bytes: &'a [u8]) -> Self {
         let (_, size) = Arena::head(bytes);
-        let (start, len) = match bytes[KEY_AT] {
-            LONG => (KEY_AT + 3, usize::from(u16::from_le_bytes([bytes[KEY_AT + 1], bytes[KEY_AT + 2]]))),
-            len => (KEY_AT + 1, usize::from(len)),
+        let mut rest = Cursor { bytes: &bytes[KEY_AT..size] };
+        let (map, map_name) = match rest.byte() {
+            RAW => {
+                let len = rest.byte();
+                (UNNAMED, rest.slice(usize::from(len)))
+            }
+            HIGH => (rest.short(), [].as_slice()),
+            number => (u16::from(number), [].as_slice()),
         };
-        let (key, entry) = bytes[start..size].split_at(len);
-        Self { size, slots: bytes[SLOTS_AT], shape: bytes[SHAPE_AT], key, entry }
+        let (name, field) = match rest.byte() {
+            WITH_FIELD => (rest.short(), Some(rest.short())),
+            LONG => (rest.short(), None),
+            len => (u16::from(len), None),
+        };
+        let name = rest.slice(usize::from(name));
+        let field = field.map(|len| rest.slice(usize::from(len)));
+        Self { size, slots: bytes[SLOTS_AT], shape: bytes[SHAPE_AT], map, map_name, name, field, entry: rest.bytes }
+    }
+
+    fn key(self, maps: &'a Names<Vec<u8>>) -> KeyRef<'a> {
+        let map = maps.get(self.map).map_or(self.map_name, Vec::as_slice);
+        KeyRef::stored(map, self.name, self.field)
     }
 
     /// The number of an odd entry.
     fn number(self) -> u32 {
         self.entry.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
+    }
+}
+
+// === impl Cursor ===
+
+impl<'a> Cursor<'a> {
+    fn slice(&mut self, len: usize) -> &'a [u8] {
+        let (slice, rest) = self.bytes.split_at(len);
+        self.bytes = rest;
+        slice
+    }
+
+    fn byte(&mut self) -> u8 {
+        self.slice(1)[0]
+    }
+
+    fn short(&mut self) -> u16 {
+        self.slice(2).first_chunk().map_or(0, |bytes| u16::from_le_bytes(*bytes))
     }
 }

@@ -260,3 +260,25 @@ fn a_store_that_grew_and_shrank_holds_what_is_left() {
         model.check_from(&store, &key(0).expect("valid"));
     }
 }
+
+/// More replicas and maps than there are numbers for them.
+#[test]
+fn names_without_a_number_are_kept_as_they_are() {
+    let mut store = Store::new(ReplicaId::new(7).expect("not zero"));
+    let mut model = Model::default();
+    let key = |number: u64| {
+        let map = MapName::parse(&format!("m{number}")).expect("valid");
+        Key::new(&map, b"k").expect("valid")
+    };
+    for number in 1..9_000 {
+        let dot = Dot { replica: ReplicaId::new(number).expect("not zero"), counter: number };
+        let value = Value { content_type: "".into(), body: Bytes::from_static(b"v") };
+        let entry = Entry::new(vec![Version::put(dot, Hlc::from_bits(1), value, None)], VersionVector::new());
+        model.step(&mut store, Step::Change { key: key(number), slots: 0, entry });
+    }
+    model.check(&mut store);
+    for number in (1..9_000).step_by(2) {
+        model.step(&mut store, Step::Change { key: key(number), slots: 0, entry: Entry::default() });
+    }
+    model.check(&mut store);
+}
