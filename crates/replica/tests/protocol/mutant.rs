@@ -7,12 +7,13 @@ use baton_replica::{Mutant, with_mutant};
 use crate::{counter, operation, ownership};
 
 /// Each mutant and a test that must fail with it.
-const CAUGHT: [(Mutant, fn()); 12] = [
+const CAUGHT: [(Mutant, fn()); 13] = [
     (Mutant::InitOverwrites, operation::a_default_loses_to_a_value_that_was_put_before_it_and_comes_later),
     (Mutant::TakeWithoutOwnDot, operation::a_take_leaves_its_own_dot_as_a_delete_does),
     (Mutant::TouchIsNewer, operation::a_touch_does_not_win_over_a_newer_value),
     (Mutant::BatchTorn, operation::a_batch_comes_from_its_writer_in_one_step),
     (Mutant::ExpiryWithoutContext, operation::what_expires_leaves_its_dot_as_if_everybody_had_deleted_it),
+    (Mutant::ExpiryWithoutContext, operation::what_expires_leaves_superseded_what_it_has_superseded),
     (Mutant::CounterAbsorbedByYounger, counter::what_a_retired_replica_has_added_is_taken_over_by_the_oldest_alone),
     (Mutant::CounterAbsorbsTheLiving, counter::what_a_retired_replica_has_added_is_taken_over_by_the_oldest_alone),
     (Mutant::TokenReused, ownership::a_token_is_above_one_that_was_given_by_a_clock_ahead_for_a_key_that_is_no_more),

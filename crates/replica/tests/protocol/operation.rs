@@ -1,6 +1,8 @@
 //! What each operation does to a key, on one replica and where two of them meet.
 
-use baton_replica::{Answer, Condition, Done, Key, Operation, Refusal, ReplicaId, Request, Tag, Value, WriteError};
+use baton_replica::{
+    Answer, Condition, Done, Key, Operation, Refusal, ReplicaId, Request, ShardMessage, Tag, Value, WriteError,
+};
 
 use proptest::prelude::*;
 
@@ -191,6 +193,54 @@ pub(crate) fn what_expires_leaves_its_dot_as_if_everybody_had_deleted_it() {
     world.node(a).shard.expire(now, 10);
     let entry = world.shard(a).entries().find(|(k, _)| *k == key("k")).map(|(_, entry)| entry);
     assert!(entry.is_some_and(|entry| entry.versions().is_empty() && entry.context().covers(dot)));
+}
+
+/// r holds a's short-lived value above its clock, and with it that a's first value is superseded. m has that first value,
+/// and all that r claims. If nothing were left of the short-lived value when it ends, nobody would ever tell m.
+#[test]
+pub(crate) fn what_expires_leaves_superseded_what_it_has_superseded() {
+    let (mut world, [a, b, r, m]) = World::group(roomy());
+    let part_all = |world: &mut World| {
+        for (one, other) in [(a, b), (a, r), (a, m), (b, r), (b, m), (r, m)] {
+            world.part(one, other);
+        }
+    };
+    let meet = |world: &mut World, one, other| {
+        world.connect(one, other);
+        world.exchange(one, other);
+    };
+    part_all(&mut world);
+    done(&mut world, a, put("first"));
+    done(&mut world, b, put("sibling"));
+    meet(&mut world, a, r);
+    meet(&mut world, a, m);
+    part_all(&mut world);
+    meet(&mut world, b, m);
+    part_all(&mut world);
+    let deadline = world.now + 100_000;
+    let short = done(&mut world, a, put_until("short", deadline)).dot.expect("a write");
+    meet(&mut world, a, b);
+    world.crash(a);
+    world.connect(b, r);
+    assert!(world.exchange_until(b, r, |message| matches!(message, ShardMessage::Range(_))));
+    world.deliver(b, r);
+    world.crash(b);
+    assert!(!world.shard(r).clock().covers(short));
+    let holds = |world: &World| {
+        let read = world.shard(r).get(&key("k"), 0).expect("live").expect("there");
+        read.versions.iter().any(|version| version.dot == short)
+    };
+    assert!(holds(&world), "r has it without claiming it");
+    world.now = deadline + 60_000;
+    let now = world.now;
+    world.node(r).shard.expire(now, 10);
+    world.settle();
+    for id in [r, m] {
+        assert_eq!(text(&world, id, &key("k")), Some("sibling".into()));
+        let read = world.shard(id).get(&key("k"), now).expect("live").expect("there");
+        assert_eq!(read.versions.len(), 1, "{id} has {read:?}");
+        assert_eq!(world.shard(id).digest_mismatches(), 0);
+    }
 }
 
 #[test]
