@@ -118,6 +118,11 @@ impl Fleet {
         self.agents.iter().map(|agent| agent.ports().http).collect()
     }
 
+    /// Processor time that all agents together have taken.
+    pub(crate) fn processor_seconds(&mut self) -> Result<f64> {
+        self.agents.iter_mut().map(|agent| agent.process().processor_seconds()).sum()
+    }
+
     /// Bytes that each connection between agents has carried so far, both ways.
     pub(crate) fn bytes(&self) -> Vec<Vec<u64>> {
         self.meters.iter().flatten().map(Meter::bytes).collect()

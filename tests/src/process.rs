@@ -77,11 +77,11 @@ impl Process {
         Ok(kib * 1024)
     }
 
-    /// Processor time that it has taken, in user and kernel mode.
+    /// Processor time that it and its children that have ended have taken, in user and kernel mode.
     pub fn processor_seconds(&self) -> Result<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The program's name, in parentheses, may hold spaces; time of user and kernel are fields 14 and 15.
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+        // The program's name, in parentheses, may hold spaces; the times are fields 14 to 17.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(4);
         let ticks: u64 = fields.map(str::parse::<u64>).sum::<Result<u64, _>>()?;
         Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
     }

@@ -1,5 +1,6 @@
 //! How long an empty replica takes to hold everything, agent to agent, against a full synchronisation of Redis.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -25,11 +26,15 @@ struct Sources {
 struct Joins {
     baton: Joined,
     redis: Duration,
+    /// Processor seconds of both agents, and of both servers, in the last round.
+    spent: [f64; 2],
 }
 
 pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
     let small = Sources::fill(stage, stage.amount(100_000))?.best(stage, "small")?;
-    let large = Sources::fill(stage, stage.amount(1_000_000))?.best(stage, "large")?;
+    let keys = stage.amount(1_000_000);
+    let large = Sources::fill(stage, keys)?.best(stage, "large")?;
+    let each = large.spent.map(|seconds| seconds * 1e6 / keys as f64);
     Ok(vec![
         Figure::new("100 k keys, from the first link", millis(small.baton.transfer), "ms").at_most(200.0),
         Figure::new("100 k keys, from the start of the process", millis(small.baton.all), "ms"),
@@ -38,6 +43,8 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
         Figure::new("1 M keys, from the start of the process", millis(large.baton.all), "ms"),
         Figure::new("1 M keys, Redis", millis(large.redis), "ms"),
         Figure::new("1 M keys, Redis over Baton", ratio(large.redis, large.baton.transfer), "x").at_least(2.0),
+        Figure::new("1 M keys, processor time of both agents, for each key", each[0], "us"),
+        Figure::new("1 M keys, processor time of both Redis, for each key", each[1], "us"),
     ])
 }
 
@@ -56,24 +63,36 @@ impl Sources {
         let mut best: Option<Joins> = None;
         for round in 0..stage.rounds(ROUNDS) {
             let folder = stage.folder(&format!("{name}-{round}"))?;
-            let redis = Server::start("replica", &folder)?.follow(self.primary.port)?;
-            let baton = self.join()?;
+            let (redis, spent_redis) = self.follow(&folder)?;
+            let (baton, spent_baton) = self.join()?;
+            let spent = [spent_baton, spent_redis];
             best = Some(match best.take() {
-                None => Joins { baton, redis },
+                None => Joins { baton, redis, spent },
                 Some(old) => Joins {
                     baton: if baton.transfer < old.baton.transfer { baton } else { old.baton },
                     redis: redis.min(old.redis),
+                    spent,
                 },
             });
         }
         best.context("no round")
     }
 
-    /// An agent joins and is ended again.
-    fn join(&mut self) -> Result<Joined> {
+    /// An agent joins and is ended again. Says how long it took, and the processor seconds of both.
+    fn join(&mut self) -> Result<(Joined, f64)> {
+        let before = self.fleet.processor_seconds()?;
         let joined = self.fleet.add()?;
+        let spent = self.fleet.processor_seconds()? - before;
         self.fleet.leave_youngest()?;
-        Ok(joined)
+        Ok((joined, spent))
+    }
+
+    /// The same of a replica.
+    fn follow(&self, folder: &Path) -> Result<(Duration, f64)> {
+        let before = self.primary.process.processor_seconds()?;
+        let replica = Server::start("replica", folder)?;
+        let took = replica.follow(self.primary.port)?;
+        Ok((took, self.primary.process.processor_seconds()? - before + replica.process.processor_seconds()?))
     }
 }
 

@@ -62,9 +62,9 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
 
 /// A load, and the microseconds of processor time that all agents together took for each put.
 fn run(load: Load, fleet: &mut Fleet) -> Result<(Outcome, f64)> {
-    let before = processor_seconds(fleet)?;
+    let before = fleet.processor_seconds()?;
     let outcome = load.run(&fleet.ports())?;
-    let spent = processor_seconds(fleet)? - before;
+    let spent = fleet.processor_seconds()? - before;
     Ok((outcome, spent * 1e6 / outcome.puts as f64))
 }
 
@@ -113,9 +113,4 @@ fn probes(ports: &[u16], count: u64) -> Result<Probes> {
         std::thread::sleep(PAUSE);
     }
     Ok(probes)
-}
-
-/// Of all agents together.
-fn processor_seconds(fleet: &mut Fleet) -> Result<f64> {
-    fleet.agents.iter_mut().map(|agent| agent.process().processor_seconds()).sum()
 }
