@@ -3,6 +3,9 @@
 //! A connection past the bound is answered 503 and closed at once, so that its client learns why. A panic in a handler
 //! costs its connection only.
 
+mod gather;
+
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +15,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+
+use gather::gathered;
 
 /// The read buffer of a connection, and so the greatest head of a request. A key of 1 KiB takes 3 KiB when each of its
 /// bytes is percent-encoded; the rest is for headers.
@@ -38,7 +43,6 @@ pub async fn serve_http(listener: TcpListener, router: Router, limits: ServerLim
     let slots = Arc::new(Semaphore::new(limits.connections));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(MAX_BUFFER);
-    // Not `pipeline_flush`: with it, an answer to a request with malformed bytes behind it is never sent.
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -54,10 +58,13 @@ pub async fn serve_http(listener: TcpListener, router: Router, limits: ServerLim
         };
         // Without it, an answer of two segments waits for the client's delayed acknowledgement.
         let _ = stream.set_nodelay(true);
-        let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        let (http, service) = (http.clone(), TowerToHyperService::new(router.clone()));
         tokio::spawn(async move {
             let _slot = slot;
-            if let Err(error) = connection.await {
+            let serve = |stream| async move {
+                http.serve_connection(TokioIo::new(stream), service).await.map_err(io::Error::other)
+            };
+            if let Err(error) = gathered(stream, serve).await {
                 tracing::debug!(%error, "A connection ended with an error");
             }
         });

@@ -1,0 +1,112 @@
+//! A connection whose answers leave together when their requests came together: a system call for each would cost more
+//! than the request.
+//!
+//! What the server writes is kept until it has nothing more to do at once, and is sent then, before it waits. hyper's own
+//! `pipeline_flush` does not do: with it, an answer to a request with malformed bytes behind it is never sent.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// What is kept at most: more than the answers to one read of requests, which has 32 KiB.
+const MAX_KEPT: usize = 64 * 1024;
+
+/// The server's side of a connection.
+pub(super) struct Gather(Arc<Outgoing>);
+
+struct Outgoing {
+    stream: TcpStream,
+    kept: Mutex<Vec<u8>>,
+}
+
+/// Serves a connection to its end; `serve` gets the stream to read from and write to.
+pub(super) async fn gathered<F, E>(stream: TcpStream, serve: impl FnOnce(Gather) -> F) -> Result<(), E>
+where
+    F: Future<Output = Result<(), E>>,
+    E: From<io::Error>,
+{
+    let outgoing = Arc::new(Outgoing { stream, kept: Mutex::default() });
+    let mut serving = pin!(serve(Gather(outgoing.clone())));
+    let mut ended = None;
+    std::future::poll_fn(|cx| {
+        if ended.is_none()
+            && let Poll::Ready(end) = serving.as_mut().poll(cx)
+        {
+            ended = Some(end);
+        }
+        let sent = outgoing.send(cx)?;
+        if sent.is_pending() {
+            return Poll::Pending;
+        }
+        ended.take().map_or(Poll::Pending, Poll::Ready)
+    })
+    .await
+}
+
+// === impl Outgoing ===
+
+impl Outgoing {
+    /// Sends all that is kept.
+    fn send(&self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
+        let mut kept = self.kept();
+        while !kept.is_empty() {
+            match self.stream.try_write(&kept) {
+                Ok(sent) => drop(kept.drain(..sent)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => match self.stream.poll_write_ready(cx) {
+                    Poll::Ready(ready) => ready?,
+                    Poll::Pending => return Ok(Poll::Pending),
+                },
+                Err(error) => {
+                    // Nobody will take the rest.
+                    kept.clear();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(Poll::Ready(()))
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Gather ===
+
+impl AsyncRead for Gather {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let stream = &self.0.stream;
+        loop {
+            ready!(stream.poll_read_ready(cx))?;
+            match stream.try_read_buf(buf) {
+                Ok(_) => return Poll::Ready(Ok(())),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Gather {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if self.0.kept().len() >= MAX_KEPT {
+            ready!(self.0.send(cx)?);
+        }
+        let taken = bytes.len().min(MAX_KEPT);
+        self.0.kept().extend_from_slice(&bytes[..taken]);
+        Poll::Ready(Ok(taken))
+    }
+
+    /// [`gathered`] sends what is kept before the server waits for anything.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.send(cx).map_or_else(|error| Poll::Ready(Err(error)), |sent| sent.map(Ok))
+    }
+}
