@@ -82,6 +82,7 @@ impl Peer for PeerService {
             replica: self.engine.replica().bits(),
             phase: phase_to_wire(hello::member_phase(*self.engine.phase().borrow())).into(),
             pod_name: identity.pod_name.clone(),
+            gone: self.engine.roster().gone().map(ReplicaId::bits).collect(),
         }))
     }
 }

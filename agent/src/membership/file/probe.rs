@@ -15,12 +15,17 @@ use tracing::debug;
 /// How long a process may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Ended processes that one answer may name: more than a group without an operator has restarts.
+const MAX_GONE: usize = 16_384;
+
 /// What a process said of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identified {
     pub(super) replica: ReplicaId,
     pub(super) phase: MemberPhase,
     pub(super) name: String,
+    /// Processes that it has seen end.
+    pub(super) gone: Vec<ReplicaId>,
 }
 
 /// One question under way for each address at most.
@@ -74,13 +79,14 @@ impl Prober {
     }
 
     fn check(&self, identity: Identity) -> Result<Identified, String> {
-        let Identity { group, replica, phase, pod_name: name } = identity;
+        let Identity { group, replica, phase, pod_name: name, gone } = identity;
         if group != self.group {
             return Err(format!("it belongs to the group {group}"));
         }
         let replica = ReplicaId::new(replica).ok_or("it has no replica id")?;
         let phase = phase_from_wire(phase).ok_or("it has no phase")?;
-        Ok(Identified { replica, phase, name })
+        let gone = gone.into_iter().take(MAX_GONE).filter_map(ReplicaId::new).collect();
+        Ok(Identified { replica, phase, name, gone })
     }
 }
 

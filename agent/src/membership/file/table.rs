@@ -120,7 +120,9 @@ impl Table {
         match answer.filter(|answer| answer.replica != me && answer.name == place.name) {
             Some(identified) => {
                 place.heard(identified.phase, now);
+                let gone = identified.gone.clone();
                 self.take_identity(address, identified);
+                self.take_gone(&gone);
             }
             None => {
                 place.missed(now);
@@ -179,7 +181,7 @@ impl Table {
     }
 
     fn take_identity(&mut self, address: &str, identified: Identified) {
-        let Identified { replica, phase, name } = identified;
+        let Identified { replica, phase, name, gone: _ } = identified;
         let held = phase != MemberPhase::Joining;
         if let Some(row) = self.others.iter_mut().find(|row| row.replica == replica) {
             row.phase = row.phase.max(phase);
@@ -188,6 +190,14 @@ impl Table {
         }
         self.end_rows(address);
         self.others.push(row(replica, &name, address, phase, held));
+    }
+
+    /// Another process has seen these end. What they wrote is here or comes here: unlisted, they would count as settled
+    /// by everybody, and who leaves could hand their writes to nobody.
+    fn take_gone(&mut self, gone: &[ReplicaId]) {
+        let known = |id: &ReplicaId| *id == self.me || self.others.iter().any(|row| row.replica == *id);
+        let news: Vec<ReplicaId> = gone.iter().copied().filter(|id| !known(id)).collect();
+        self.others.extend(news.into_iter().map(|id| row(id, "", "", MemberPhase::Gone, true)));
     }
 
     /// The processes that were known at this address have ended: one that answers has taken their place, or none does.

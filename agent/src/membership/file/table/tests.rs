@@ -38,7 +38,13 @@ impl Bench {
     }
 
     fn says(&mut self, address: &str, name: &str, replica: u64, phase: MemberPhase) {
-        let answer = Identified { replica: id(replica), phase, name: name.to_owned() };
+        self.tells(address, name, replica, phase, &[]);
+    }
+
+    /// The same, and whom it has seen end.
+    fn tells(&mut self, address: &str, name: &str, replica: u64, phase: MemberPhase, gone: &[u64]) {
+        let gone = gone.iter().map(|bits| id(*bits)).collect();
+        let answer = Identified { replica: id(replica), phase, name: name.to_owned(), gone };
         self.table.take_answer(address, Some(answer), self.time());
     }
 
@@ -184,4 +190,15 @@ fn processes_are_asked_once_at_a_time_and_again_later() {
     assert_eq!(bench.table.take_due(bench.time()), [B]);
     bench.now += 5_000;
     assert_eq!(bench.table.take_due(bench.time()), [B], "the question was lost");
+}
+
+#[test]
+fn who_starts_later_lists_those_that_ended_before() {
+    let mut bench = Bench::new();
+    bench.file("b", &[("a", A, false), ("b", B, false)]);
+    bench.tells(B, "b", 2, Active, &[7, 1, 2]);
+    let rows = bench.rows(Joining);
+    assert_eq!(rows, [(1, Joining), (2, Active), (7, Gone)], "its own end, and its witness', are no news");
+    bench.tells(B, "b", 2, Active, &[7]);
+    assert_eq!(bench.poll(Joining), None);
 }
