@@ -2,13 +2,15 @@
 //! which every key was written once more.
 
 use anyhow::{Context, Result};
+use baton_tests::process;
 
+use crate::engine::Engine;
 use crate::figure::Figure;
 use crate::fleet::Fleet;
 use crate::load::{self, Load};
 use crate::redis::Server;
 use crate::row::Stage;
-use crate::sample::NAME_BYTES;
+use crate::sample::{self, NAME_BYTES};
 
 const VALUE_BYTES: usize = 256;
 const ROLLOUTS: u64 = 10;
@@ -16,6 +18,7 @@ const AFTER: &str = "an agent, after 10 rollouts";
 
 pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
     let keys = stage.amount(1_000_000);
+    let bare = shards(keys)?;
     let mut fleet = Fleet::start(&stage.folder("baton")?, 2)?;
     let empty = resident(&mut fleet)?;
     let over = |bytes: u64| bytes.saturating_sub(empty) as f64 / keys as f64 - (NAME_BYTES + VALUE_BYTES) as f64;
@@ -29,6 +32,7 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
     server.fill(keys, VALUE_BYTES)?;
     let redis = server.process.resident()?.saturating_sub(empty) as f64 / keys as f64;
     Ok(vec![
+        Figure::new("the shards alone, in the bench's own process", bare, "B"),
         Figure::new("an agent, written key by key", written, "B").at_most(64.0),
         match rolled {
             Ok(rolled) => Figure::new(AFTER, rolled, "B").at_most(64.0),
@@ -37,6 +41,17 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
         Figure::new("Redis", redis - (NAME_BYTES + VALUE_BYTES) as f64, "B"),
         Figure::new("an agent that holds nothing", empty as f64 / 1e6, "MB"),
     ])
+}
+
+/// What an agent's shards take for each key, over key and value.
+fn shards(keys: u64) -> Result<f64> {
+    let before = process::resident(std::process::id())?;
+    let mut engine = Engine::new(1, 1);
+    for number in 0..keys {
+        engine.put(number, &sample::value(number, 0, VALUE_BYTES));
+    }
+    let bytes = process::resident(std::process::id())?.saturating_sub(before);
+    Ok(bytes as f64 / keys as f64 - (NAME_BYTES + VALUE_BYTES) as f64)
 }
 
 /// Replaces both agents again and again, and writes a tenth of the keys after each time.
