@@ -41,6 +41,10 @@ pub(crate) struct Agent {
     pub(crate) frozen: Option<Vec<Event>>,
     /// What the operator was told of replicas that are gone: for which set of ids, and how far each shard has settled.
     pub(crate) settled: BTreeMap<ReplicaId, (u64, Vec<u64>)>,
+    /// It takes nothing more, from nobody.
+    pub(crate) sealed: bool,
+    /// A request of its app is under way when it is told to stop.
+    pub(crate) writing: bool,
     /// It has just started without state, as the first of its group.
     pub(crate) founded: bool,
     /// Something was applied, so more may be settled.
@@ -82,6 +86,8 @@ pub(crate) struct Waiting {
 pub(crate) enum Wish {
     ReturnHook(Outcome),
     Exit(Outcome),
+    /// A last request is done, and the seal put on.
+    WriteAndSeal,
 }
 
 // === impl Agent ===
@@ -114,6 +120,8 @@ impl Agent {
             waiting: Vec::new(),
             frozen: None,
             settled: BTreeMap::new(),
+            sealed: false,
+            writing: false,
             founded: false,
             may_have_settled: false,
             closed: Vec::new(),
@@ -298,13 +306,24 @@ impl Agent {
                 }
                 Action::TakeWatermark => self.watermark = Some(self.clocks()),
                 Action::ReturnHook(outcome) => wishes.push(Wish::ReturnHook(outcome)),
-                Action::Seal => self.shards.iter_mut().for_each(Shard::seal),
+                Action::Seal if std::mem::take(&mut self.writing) => {
+                    // The request is done first; then there is more to hand off.
+                    wishes.push(Wish::WriteAndSeal);
+                    return wishes;
+                }
+                Action::Seal => self.seal(),
                 Action::Exit(outcome) => {
                     wishes.push(Wish::Exit(outcome));
                     return wishes;
                 }
             }
         }
+    }
+
+    pub(crate) fn seal(&mut self) {
+        self.sealed = true;
+        self.stirred = true;
+        self.shards.iter_mut().for_each(Shard::seal);
     }
 
     pub(crate) fn need(&self) -> Need {

@@ -18,8 +18,8 @@ pub(crate) struct Operation {
     pub(crate) acks: u32,
     /// How many processes had ended without handing off when it was accepted.
     pub(crate) failures_before: usize,
-    /// How many had ended with a handoff.
-    pub(crate) handoffs_before: usize,
+    /// How many failures the handoffs since have left it protected from.
+    pub(crate) tolerates: u32,
     /// What it was asked to do, of the kinds that the truth must tell apart.
     pub(crate) kind: Kind,
     /// The additions, by number, whose sum is in the version that it made.
@@ -127,7 +127,7 @@ impl Oracle {
         if self.by_dot.insert((shard, dot), number).is_some() {
             return Err(format!("{dot} names two writes"));
         }
-        let (failures_before, handoffs_before) = (self.failures(), self.handoffs());
+        let (failures_before, tolerates) = (self.failures(), u32::MAX);
         let (superseders, acks, closed) = (Vec::new(), 0, false);
         self.operations.push(Operation {
             shard,
@@ -139,7 +139,7 @@ impl Oracle {
             superseders,
             acks,
             failures_before,
-            handoffs_before,
+            tolerates,
             closed,
         });
         Ok(number)
@@ -199,10 +199,6 @@ impl Oracle {
     /// How many processes have ended without handing off.
     pub(crate) fn failures(&self) -> usize {
         self.ended.iter().filter(|ended| !ended.handed_off).count()
-    }
-
-    pub(crate) fn handoffs(&self) -> usize {
-        self.ended.len() - self.failures()
     }
 
     /// What a replica that has seen exactly this must show of a shard: the puts in it that no write in it observed.

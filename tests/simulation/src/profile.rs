@@ -3,6 +3,8 @@
 //! Every seed draws one. Each kind of trouble is frequent in some runs and absent in others, since a bit of everything in
 //! every run dilutes them all.
 
+mod theme;
+
 use baton_replica::{Limits, MapName, OnDeparture, Settings};
 use std::time::Duration;
 
@@ -41,6 +43,8 @@ pub(crate) struct Profile {
     pub(crate) skew: u64,
     /// The greatest value, in bytes.
     pub(crate) value: u64,
+    /// Whether a request is under way whenever a process is told to stop.
+    pub(crate) late_writes: bool,
     pub(crate) weights: Weights,
     /// So many actions between two checks of everything.
     pub(crate) check_every: usize,
@@ -65,6 +69,7 @@ pub(crate) struct Weights {
     pub(crate) lose: u64,
     pub(crate) start: u64,
     pub(crate) terminate: u64,
+    pub(crate) hook: u64,
     pub(crate) stop: u64,
     pub(crate) scale: u64,
     pub(crate) roll: u64,
@@ -78,6 +83,12 @@ pub(crate) struct Weights {
 
 impl Profile {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
+        let mut profile = Self::draw_any(rng);
+        theme::apply(&mut profile, rng);
+        profile
+    }
+
+    fn draw_any(rng: &mut Rng) -> Self {
         let held = rng.chance(600);
         let batch = [1, 1, 200, 65_536];
         let slots = [2, 3, 5, 8, 64, 64];
@@ -110,6 +121,7 @@ impl Profile {
             app_stop: rng.pick(&[0, 20, 200, 2_000, 8_000]),
             skew: rng.pick(&[0, 0, 1_000, 10_000_000]),
             value: rng.pick(&[8, 8, 100, 4_096]),
+            late_writes: rng.chance(300),
             weights: Weights::draw(rng, held),
             check_every: rng.pick(&[4, 8, 16]),
         }
@@ -125,6 +137,34 @@ fn on_departure(rng: &mut Rng) -> Vec<(MapName, OnDeparture)> {
 // === impl Weights ===
 
 impl Weights {
+    /// Nothing happens.
+    const NONE: Self = Self {
+        put: 0,
+        delete: 0,
+        count: 0,
+        expire: 0,
+        own: 0,
+        odd: 0,
+        batch: 0,
+        exchange: 0,
+        deliver: 0,
+        cut: 0,
+        partition: 0,
+        freeze: 0,
+        crash: 0,
+        lose: 0,
+        start: 0,
+        terminate: 0,
+        hook: 0,
+        stop: 0,
+        scale: 0,
+        roll: 0,
+        clock: 0,
+        operator: 0,
+        push: 0,
+        replay: 0,
+    };
+
     fn draw(rng: &mut Rng, held: bool) -> Self {
         let mut some = |often: &[u64]| rng.pick(often);
         let talk = if held { [40, 60, 80] } else { [0, 0, 0] };
@@ -145,6 +185,7 @@ impl Weights {
             lose: some(&[0, 0, 1, 3]),
             start: some(&[0, 1, 3]),
             terminate: some(&[0, 1, 2, 5]),
+            hook: some(&[0, 0, 3]),
             stop: some(&[0, 1, 3]),
             scale: some(&[0, 0, 1]),
             roll: some(&[0, 0, 1]),

@@ -36,6 +36,8 @@ pub(crate) enum Action {
     Start,
     /// A pod is deleted.
     Terminate { at: u64, app_millis: u64, hook_millis: u64 },
+    /// Somebody calls the hook of a process that leaves.
+    Hook { at: u64 },
     /// The app of a terminating pod exits.
     StopApp { at: u64 },
     /// So many pods are wanted.
@@ -116,7 +118,7 @@ pub(crate) fn draw(rng: &mut Rng, profile: &Profile) -> Vec<Planned> {
 fn action(rng: &mut Rng, profile: &Profile) -> Action {
     let weights = profile.weights;
     // Nothing but these: writing is what all others are about.
-    let choices: [(u64, Draw); 23] = [
+    let choices: [(u64, Draw); 24] = [
         (weights.put, |rng, profile| write(rng, profile, WriteKind::Put)),
         (weights.delete, |rng, profile| write(rng, profile, WriteKind::Delete)),
         (weights.count, |rng, profile| {
@@ -145,6 +147,7 @@ fn action(rng: &mut Rng, profile: &Profile) -> Action {
         (weights.lose, |rng, _| Action::Lose { at: rng.next() }),
         (weights.start, |_, _| Action::Start),
         (weights.terminate, terminate),
+        (weights.hook, |rng, _| Action::Hook { at: rng.next() }),
         (weights.stop, |rng, _| Action::StopApp { at: rng.next() }),
         (weights.scale, |rng, _| Action::Scale { pods: rng.pick(&[1, 1, 2, 3, 4]) }),
         (weights.roll, |rng, _| Action::Roll { at_once: rng.chance(500) }),

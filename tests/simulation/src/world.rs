@@ -81,6 +81,8 @@ pub(crate) enum Event {
         to: ReplicaId,
         list: Option<Rc<Membership>>,
     },
+    /// Somebody calls the hook before the kubelet does.
+    EarlyHook(ReplicaId),
     /// The kubelet calls the hook, sees the app exit, stops the agent, and loses patience.
     Hook(u32),
     StopApp(u32),
@@ -248,6 +250,7 @@ impl World {
             Event::Retry(at, write) => self.write(at, write)?,
             Event::News(news) => self.news(news),
             Event::Push { to, list } => self.pushed(to, list)?,
+            Event::EarlyHook(id) => self.early_hook(id)?,
             Event::Hook(pod) => self.hook(pod)?,
             Event::StopApp(pod) => self.stop_app(pod)?,
             Event::Stop(pod) => self.stop(pod)?,
@@ -268,7 +271,7 @@ impl World {
             Event::Deliver { to, .. } | Event::Push { to, .. } | Event::Silence { to, .. } => Some(*to),
             Event::Notice { at, .. } => Some(*at),
             Event::Dial { from, .. } => Some(*from),
-            Event::Look(id) | Event::Settle(id) | Event::AckTimeout(id) => Some(*id),
+            Event::Look(id) | Event::Settle(id) | Event::AckTimeout(id) | Event::EarlyHook(id) => Some(*id),
             Event::Hook(pod) | Event::Stop(pod) => self.pods.get(pod)?.agent,
             _ => None,
         }
@@ -287,6 +290,7 @@ impl World {
                 match wish {
                     Wish::ReturnHook(outcome) => self.hook_returned(id, outcome)?,
                     Wish::Exit(outcome) => self.exited(id, outcome)?,
+                    Wish::WriteAndSeal => self.write_and_seal(id)?,
                 }
             }
         }

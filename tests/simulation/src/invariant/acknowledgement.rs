@@ -1,10 +1,10 @@
 //! Invariant 2: a write acknowledged with acks = n (so n + 1 holders) is readable while at most n of them have failed without
 //! handing off.
 //!
-//! Each handoff leaves at least as many holders as the group asks handoffs for, which may be fewer than n + 1. So when
-//! somebody has left since, only so many failures less one are excused.
+//! A handoff leaves a write with as many holders as the group asks for, or as the acknowledgements in use do, and of the
+//! writes of one who stays it leaves one holder more; fewer if there are no more members.
 
-use baton_replica::Entry;
+use baton_replica::{Entry, MemberPhase, ReplicaId};
 
 use crate::agent::Agent;
 use crate::oracle::{Kind, Operation, Seen};
@@ -14,9 +14,15 @@ use crate::world::World;
 pub(crate) fn check_answer(world: &World, number: usize) -> Result<(), String> {
     let operation = &world.oracle.operations[number];
     let has = |seen: &Seen| world.oracle.covers(seen, operation.dot);
-    let others = world.agents.values().filter(|agent| agent.id != operation.dot.replica);
+    // Only those count of whom the writer does not know that they leave.
+    let writer = world.agents.get(&operation.dot.replica);
+    let counts = |id: ReplicaId| {
+        let peer = writer.and_then(|writer| writer.roster.peer(id));
+        peer.is_some_and(|peer| peer.phase == MemberPhase::Active)
+    };
+    let others = world.agents.values().filter(|agent| counts(agent.id));
     let living = others.filter(|agent| has(&agent.seen(operation.shard))).count();
-    let ended = world.oracle.ended.iter().filter(|ended| has(&ended.seen[operation.shard])).count();
+    let ended = world.oracle.ended.iter().filter(|ended| counts(ended.id) && has(&ended.seen[operation.shard])).count();
     if living + ended < operation.acks as usize {
         let (dot, acks) = (operation.dot, operation.acks);
         return Err(format!("the client of {dot} is told of {acks} acknowledgements, and {living} others have it"));
@@ -43,13 +49,33 @@ pub(crate) fn check_end(world: &World) -> Result<(), String> {
     Ok(())
 }
 
+/// Each handoff leaves a write with so many holders, which may be fewer than it had.
 fn is_protected(world: &World, operation: &Operation) -> bool {
     let failures = world.oracle.failures() - operation.failures_before;
-    let handoffs = world.oracle.handoffs() - operation.handoffs_before;
-    let acks = operation.acks as usize;
-    let left = (world.profile.settings.handoff_acks as usize).saturating_sub(1);
-    let excused = if handoffs > 0 { acks.min(left) } else { acks };
-    failures <= excused || world.agents.contains_key(&operation.dot.replica)
+    failures <= operation.tolerates.min(operation.acks) as usize || world.agents.contains_key(&operation.dot.replica)
+}
+
+/// A process ends that says it has handed off: what it had is with so many others that it knows of, and of a survivor's
+/// own writes somebody else has them too.
+pub(crate) fn note_handoff(world: &mut World, id: ReplicaId) {
+    let Some(agent) = world.agents.get(&id) else { return };
+    let need = agent.need();
+    let survivors: Vec<ReplicaId> = agent.roster.survivors().collect();
+    let count = need.acks.max(need.level.min(survivors.len() as u32)).max(1);
+    let seen: Vec<Seen> = (0..agent.shards.len()).map(|index| agent.seen(index)).collect();
+    for number in 0..world.oracle.operations.len() {
+        let operation = &world.oracle.operations[number];
+        if !world.oracle.covers(&seen[operation.shard], operation.dot) {
+            continue;
+        }
+        let others = survivors.iter().filter(|survivor| **survivor != operation.dot.replica).count() as u32;
+        let tolerates = match survivors.contains(&operation.dot.replica) {
+            true => count.min(others),
+            false => count - 1,
+        };
+        let operation = &mut world.oracle.operations[number];
+        operation.tolerates = operation.tolerates.min(tolerates);
+    }
 }
 
 /// Whether a write is alive somewhere, or dead for a reason that the group knows.

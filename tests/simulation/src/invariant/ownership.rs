@@ -2,7 +2,7 @@
 //!
 //! Each ownership has a fencing token above all that its giver knew of for the key.
 
-use baton_replica::{Dot, Entry};
+use baton_replica::{Dot, Entry, Key};
 
 use crate::agent::Agent;
 use crate::oracle::Seen;
@@ -37,6 +37,11 @@ pub(crate) fn check_end(world: &World) -> Result<(), String> {
                 if let Some(owner) = owner.filter(|owner| !stays(world, *owner)) {
                     return Err(format!("{id} holds {owner} as the owner of {key:?}, who is no member"));
                 }
+                if let Some(register) = entry.owner().copied()
+                    && let Some(dot) = lost_claim(world, index, &key, register.token)
+                {
+                    return Err(format!("{id} holds {register:?} of {key:?}, though {dot} came later"));
+                }
                 // What expires may be there for some and not for others.
                 let lasting = entry.versions().iter().all(|version| version.expires_at.is_none());
                 if lasting && owners.entry(key.clone()).or_insert(owner) != &owner {
@@ -46,6 +51,14 @@ pub(crate) fn check_end(world: &World) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// An ownership that a member gave after this one, and that was forgotten.
+fn lost_claim(world: &World, shard: usize, key: &Key, token: u64) -> Option<Dot> {
+    let later = world.oracle.tokens.iter().filter(|(_, later)| *later > token).map(|(number, _)| *number);
+    let later = later.map(|number| &world.oracle.operations[number]);
+    let mut later = later.filter(|later| later.shard == shard && later.key == *key && !later.closed);
+    Some(later.find(|later| stays(world, later.dot.replica))?.dot)
 }
 
 fn stays(world: &World, owner: baton_replica::ReplicaId) -> bool {

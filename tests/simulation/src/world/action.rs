@@ -63,6 +63,13 @@ impl World {
                     self.terminate(pod, app_millis, hook_millis);
                 }
             }
+            Action::Hook { at } => {
+                // Of one that leaves anyway.
+                let leaving = self.agents.values().filter(|agent| agent.life.leaving()).map(|agent| agent.id);
+                if let Some(id) = choose(&leaving.collect::<Vec<_>>(), at) {
+                    self.happen(Event::EarlyHook(id))?;
+                }
+            }
             Action::StopApp { at } => {
                 let stopping = self.pods.iter().filter(|(_, pod)| pod.terminating.is_some() && pod.app == App::Running);
                 if let Some(pod) = choose(&stopping.map(|(number, _)| *number).collect::<Vec<_>>(), at) {

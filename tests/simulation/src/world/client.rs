@@ -30,6 +30,11 @@ impl World {
 
     /// A write as the agent makes it.
     pub(super) fn write_at(&mut self, id: ReplicaId, write: Write) -> Result<(), Violation> {
+        self.make(id, write)?;
+        self.after(id)
+    }
+
+    fn make(&mut self, id: ReplicaId, write: Write) -> Result<(), Violation> {
         let wall = self.wall(id);
         let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.frozen.is_none()) else { return Ok(()) };
         let requests = requests(&self.keys, agent.shards.len(), &write, self.oracle.operations.len(), wall);
@@ -83,7 +88,18 @@ impl World {
         if let Some((dot, number)) = last {
             self.await_acknowledgements(id, index, dot, number, wanted);
         }
-        self.after(id)
+        Ok(())
+    }
+
+    /// A request that was under way when the process was told to stop.
+    pub(super) fn write_and_seal(&mut self, id: ReplicaId) -> Result<(), Violation> {
+        let (kind, acks, condition) = (WriteKind::Put, Acks::Count(0), If::Always);
+        let key = self.rng.next();
+        self.make(id, Write { key, kind, acks, condition, bytes: 1 })?;
+        if let Some(agent) = self.agents.get_mut(&id) {
+            agent.seal();
+        }
+        Ok(())
     }
 
     /// Notes what a write has done to an entry.

@@ -158,6 +158,9 @@ impl World {
         let before = agent.shards[index].clock().clone();
         let outcome = agent.handle(index, from, link_id(wire), message, wall);
         let clock = agent.shards[index].clock();
+        if agent.sealed && !clock.iter().all(|(origin, counter)| before.get(origin) >= counter) {
+            return Invariant::Handoff.of(Err(format!("{to} is sealed and takes more")));
+        }
         if current {
             Invariant::Input.of(outcome.map_err(|error| format!("{to} refuses what {from} said honestly: {error}")))?;
         } else if outcome.is_ok() && *clock != before {

@@ -96,13 +96,23 @@ impl World {
         self.after(id)
     }
 
+    /// A person, or a script, calls the hook.
+    pub(super) fn early_hook(&mut self, id: ReplicaId) -> Result<(), Violation> {
+        let now = self.now;
+        let Some(agent) = self.agents.get_mut(&id) else { return Ok(()) };
+        self.trace.say(now, || format!("somebody calls the hook of {id}"));
+        agent.life.hook(now - agent.born);
+        agent.stirred = true;
+        self.after(id)
+    }
+
     pub(super) fn hook_returned(&mut self, id: ReplicaId, outcome: Outcome) -> Result<(), Violation> {
         self.trace.say(self.now, || format!("the hook of {id} returns {outcome:?}"));
         if outcome.is_safe() {
             Invariant::Handoff.of(invariant::handoff::check_hook(self, id))?;
         }
         let Some(number) = self.agents.get(&id).map(|agent| agent.pod) else { return Ok(()) };
-        if let Some(pod) = self.pods.get_mut(&number) {
+        if let Some(pod) = self.pods.get_mut(&number).filter(|pod| pod.hook == Hook::Held) {
             pod.hook = Hook::Returned;
         }
         self.may_stop(number)
@@ -134,6 +144,7 @@ impl World {
         self.trace.say(now, || format!("{id} gets SIGTERM"));
         agent.life.stop(now - agent.born);
         agent.stirred = true;
+        agent.writing = self.profile.late_writes;
         self.after(id)
     }
 
@@ -161,6 +172,7 @@ impl World {
         self.trace.say(self.now, || format!("{id} exits: {outcome:?}"));
         if outcome.is_safe() {
             Invariant::Handoff.of(invariant::handoff::check_exit(self, id))?;
+            invariant::acknowledgement::note_handoff(self, id);
         }
         let Some(number) = self.agents.get(&id).map(|agent| agent.pod) else { return Ok(()) };
         self.end_process(id, outcome.is_safe());

@@ -1,0 +1,93 @@
+//! Profiles that make one kind of trouble likely: what needs several things to go wrong at once is never met by chance.
+
+use std::time::Duration;
+
+use super::{Profile, Weights};
+use crate::rng::Rng;
+
+/// Turns some profiles to a theme.
+pub(super) fn apply(profile: &mut Profile, rng: &mut Rng) {
+    match rng.below(10) {
+        0 | 1 => exodus(profile, rng),
+        2 => newcomers(profile, rng),
+        3 => departures(profile, rng),
+        4 => deadlines(profile, rng),
+        _ => {}
+    }
+}
+
+/// Several leave at once, with few messages between them, and not many are left.
+fn exodus(profile: &mut Profile, rng: &mut Rng) {
+    dense(profile, rng);
+    profile.pods = rng.within(2, 4);
+    profile.grace = 30_000;
+    profile.app_stop = rng.pick(&[200, 2_000]);
+    profile.settings.handoff_timeout = Duration::from_secs(20);
+    profile.settings.write_acks = rng.pick(&[1, 1, 2]);
+    let w = Weights::NONE;
+    let (put, exchange, deliver) = (20, rng.pick(&[30, 60]), rng.pick(&[10, 40]));
+    let (terminate, hook, stop) = (rng.pick(&[4, 10]), 3, rng.pick(&[2, 6]));
+    let (cut, crash, lose, push) = (rng.pick(&[0, 3]), rng.pick(&[0, 2]), rng.pick(&[0, 2]), rng.pick(&[0, 4]));
+    let delete = 3;
+    profile.weights = Weights { put, delete, exchange, deliver, terminate, hook, stop, cut, crash, lose, push, ..w };
+}
+
+/// New members take the state from some while others have not heard of them.
+fn newcomers(profile: &mut Profile, rng: &mut Rng) {
+    dense(profile, rng);
+    profile.pods = 2;
+    profile.keys = 4;
+    profile.push_delay = 5_000;
+    for limits in &mut profile.limits {
+        limits.batch_bytes = 1;
+    }
+    let w = Weights::NONE;
+    let (put, delete, exchange, deliver) = (20, 15, rng.pick(&[20, 40]), rng.pick(&[30, 60]));
+    profile.weights = Weights { put, delete, exchange, deliver, start: 5, cut: 6, lose: 2, push: 6, replay: 3, ..w };
+}
+
+/// Members come and go, and others go on with what they had.
+fn departures(profile: &mut Profile, rng: &mut Rng) {
+    dense(profile, rng);
+    profile.pods = rng.within(2, 4);
+    profile.push_delay = rng.pick(&[0, 5, 50]);
+    profile.skew = rng.pick(&[0, 10_000_000]);
+    let w = Weights::NONE;
+    let (put, delete, exchange, deliver) = (10, 5, 60, 20);
+    let (count, own, odd, batch) = (rng.pick(&[0, 20]), rng.pick(&[0, 15]), rng.pick(&[0, 10]), rng.pick(&[0, 10]));
+    profile.weights = Weights {
+        put,
+        delete,
+        count,
+        own,
+        odd,
+        batch,
+        exchange,
+        deliver,
+        crash: rng.pick(&[1, 4]),
+        lose: 1,
+        cut: 2,
+        ..w
+    };
+}
+
+/// Versions expire while those who still hold them cannot be reached.
+fn deadlines(profile: &mut Profile, rng: &mut Rng) {
+    dense(profile, rng);
+    profile.pods = rng.within(2, 3);
+    profile.keys = 2;
+    profile.gap = rng.pick(&[10, 50]);
+    let w = Weights::NONE;
+    let (put, delete, expire, exchange, deliver) = (20, 5, 20, 40, 20);
+    profile.weights = Weights { put, delete, expire, exchange, deliver, cut: 3, replay: 3, crash: 1, ..w };
+}
+
+/// Nothing happens by itself between two actions, and everything meets in a few keys.
+fn dense(profile: &mut Profile, rng: &mut Rng) {
+    profile.held = true;
+    profile.delay = 0;
+    profile.shards = 1;
+    profile.actions = rng.pick(&[60, 100, 140]);
+    profile.gap = rng.pick(&[2, 10, 50]);
+    profile.check_every = rng.pick(&[2, 4]);
+}
