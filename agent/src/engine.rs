@@ -53,6 +53,8 @@ pub(crate) struct Engine {
     shards: Vec<ShardCell>,
     roster: Mutex<Roster>,
     membership: watch::Sender<Option<Arc<Membership>>>,
+    /// The number of the list that every shard goes by.
+    followed: AtomicU64,
     phase: watch::Sender<Phase>,
     links: Links,
     usage: limit::UsageTable,
@@ -102,6 +104,7 @@ impl Engine {
             shards: (0..shards).map(cell).collect(),
             roster: Mutex::new(roster.clone()),
             membership: watch::Sender::new(None),
+            followed: AtomicU64::new(0),
             phase: watch::Sender::new(Phase::Joining),
             links: Links::new(shards),
             usage: limit::UsageTable::default(),
@@ -184,6 +187,12 @@ impl Engine {
     /// The number of the newest member list, 0 before the first.
     pub(crate) fn membership_number(&self) -> u64 {
         self.membership.borrow().as_ref().map_or(0, |list| list.version.number)
+    }
+
+    /// The number of the list that every shard goes by. A peer that hears of it sends that list no more, and what follows
+    /// from it at once: so no newer one may be named while a shard still goes by an older.
+    pub(crate) fn followed_number(&self) -> u64 {
+        self.followed.load(Ordering::Acquire)
     }
 
     /// This process's phase.
@@ -330,6 +339,7 @@ impl Engine {
         });
         if taken {
             self.change_roster(&mut roster, |roster| roster.take(&list));
+            self.followed.store(list.version.number, Ordering::Release);
             self.notice_removal(&roster, before.as_deref(), &list);
         }
     }

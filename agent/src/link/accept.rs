@@ -117,9 +117,9 @@ async fn exchange_lists(
     let ours = engine.membership_number();
     let theirs_is_newer = greeted.membership > ours || ours == 0;
     if greeted.membership < ours
-        && let Some(frame) = hello::newer_membership(engine)
+        && let Some((number, frame)) = hello::newer_membership(engine)
     {
-        greeted.membership = frame.membership;
+        greeted.membership = number;
         let _ = outbox.send(frame).await;
     }
     if hello::listed(engine, me, greeted).is_ok() || !theirs_is_newer {

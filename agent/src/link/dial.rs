@@ -133,9 +133,9 @@ async fn dial(engine: &Arc<Engine>, peer: ReplicaId, address: &str) -> anyhow::R
     let mut greeted = hello::check(engine, first.body)?;
     anyhow::ensure!(greeted.replica == peer, "another replica answers at this address: {}", greeted.replica);
     if greeted.membership < engine.membership_number()
-        && let Some(frame) = hello::newer_membership(engine)
+        && let Some((number, frame)) = hello::newer_membership(engine)
     {
-        greeted.membership = frame.membership;
+        greeted.membership = number;
         outbox.send(frame).await?;
     }
     hello::listed(engine, me, &greeted)?;

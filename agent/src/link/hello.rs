@@ -77,7 +77,7 @@ pub(crate) const fn member_phase(phase: Phase) -> MemberPhase {
 
 /// A frame from this agent.
 pub(super) fn frame(engine: &Engine, body: Body) -> Frame {
-    Frame { membership: engine.membership_number(), body: Some(body) }
+    Frame { membership: engine.followed_number(), body: Some(body) }
 }
 
 /// This agent's hello, under this id.
@@ -96,11 +96,10 @@ pub(super) fn hello(engine: &Engine, me: ReplicaId) -> Frame {
     frame(engine, Body::Hello(hello))
 }
 
-/// This agent's member list, for a peer that has an older one.
-pub(super) fn newer_membership(engine: &Engine) -> Option<Frame> {
+/// This agent's member list, for a peer that has an older one, and its number.
+pub(super) fn newer_membership(engine: &Engine) -> Option<(u64, Frame)> {
     let list = engine.membership().borrow().clone()?;
-    let body = Body::NewerMembership(membership_to_wire(&list));
-    Some(Frame { membership: list.version.number, body: Some(body) })
+    Some((list.version.number, frame(engine, Body::NewerMembership(membership_to_wire(&list)))))
 }
 
 /// Checks a peer's hello, all but whether it is listed.

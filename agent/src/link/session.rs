@@ -155,8 +155,8 @@ impl Session {
         if self.handle.peer_membership.load(Ordering::Relaxed) >= number {
             return Ok(());
         }
-        let Some(frame) = newer_membership(&self.engine) else { return Ok(()) };
-        self.handle.peer_membership.fetch_max(frame.membership, Ordering::Relaxed);
+        let Some((number, frame)) = newer_membership(&self.engine) else { return Ok(()) };
+        self.handle.peer_membership.fetch_max(number, Ordering::Relaxed);
         self.outbox.send(frame).await
     }
 

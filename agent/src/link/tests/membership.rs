@@ -16,6 +16,29 @@ async fn a_list_goes_ahead_of_what_follows_from_it() {
     assert!(town[1].engine.links().get(id(1)).is_some(), "no message of it was a stranger's");
 }
 
+/// Whoever hears that this agent has a list sends what follows from it without that list: a shard that goes by an older
+/// one would take a newcomer's writes for those of a retired member, or purge what the newcomer still needs.
+#[test]
+fn no_list_is_named_before_every_shard_goes_by_it() {
+    let identity = Identity { group: "shop/web".to_owned(), pod_name: "web-1".to_owned(), pod_uid: String::new() };
+    let engine = Engine::new(id(1), identity, SHARDS, LIMITS);
+    let mut town = Town { agents: Vec::new(), number: 6 };
+    let list = town.list(&[]);
+    // The list is taken by another thread while the last shard is busy.
+    let taker = engine.clone();
+    let taking = engine.inspect(SHARDS - 1, |_| {
+        let taking = std::thread::spawn(move || taker.take_membership_from_source(list));
+        let began = Instant::now();
+        while engine.membership_number() == 0 && began.elapsed() < PATIENCE {
+            std::thread::yield_now();
+        }
+        assert_eq!((engine.membership_number(), engine.followed_number()), (7, 0));
+        taking
+    });
+    taking.join().expect("no panic");
+    assert_eq!(engine.followed_number(), 7);
+}
+
 #[tokio::test]
 async fn who_is_gone_is_settled_by_all_and_then_forgotten() {
     let mut town = Town::of(3).await;
