@@ -67,6 +67,11 @@ impl Store {
         }
     }
 
+    #[cfg(test)]
+    const fn memory(&self) -> usize {
+        self.records.memory()
+    }
+
     pub(crate) fn find(&self, key: &Key) -> Option<RecordId> {
         self.records.find(key.borrow())
     }

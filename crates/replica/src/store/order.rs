@@ -54,11 +54,11 @@ impl Order {
     pub(super) fn insert<'a>(&mut self, id: RecordId, key_of: &impl Fn(RecordId) -> KeyRef<'a>) {
         self.len += 1;
         let key = key_of(id);
-        let owned = Some(key.to_key());
-        let last = self.leaves.last_key_value().is_none_or(|(low, _)| *low <= owned);
+        let lowest = self.leaves.last_key_value().and_then(|(low, _)| low.as_ref());
+        let last = lowest.is_none_or(|low| low.borrow() <= key);
         let leaf = match last {
             true => self.leaves.last_entry().map(OccupiedEntry::into_mut),
-            false => self.leaves.range_mut(..=&owned).next_back().map(|(_, leaf)| leaf),
+            false => self.leaves.range_mut(..=Some(key.to_key())).next_back().map(|(_, leaf)| leaf),
         };
         let Some(leaf) = leaf else { return };
         let at = leaf.position(key, key_of).unwrap_or_else(|at| at);
@@ -66,7 +66,7 @@ impl Order {
             leaf.insert(at, id, key_of);
         } else if last && at == MAX_LEN {
             // Who only ever appends gets full leaves.
-            self.leaves.insert(owned, Leaf::of(&[id], key_of));
+            self.leaves.insert(Some(key.to_key()), Leaf::of(&[id], key_of));
         } else {
             let (left, right) = leaf.ids.split_at(MAX_LEN / 2);
             let (mut left, mut right) = (Leaf::of(left, key_of), Leaf::of(right, key_of));

@@ -143,6 +143,11 @@ impl Records {
         }
     }
 
+    #[cfg(test)]
+    pub(super) const fn memory(&self) -> usize {
+        self.region.bytes()
+    }
+
     /// Whether there is such a record.
     pub(super) fn contains(&self, id: RecordId) -> bool {
         self.places.get(id.0 as usize).is_some_and(|position| *position != Position::NONE)

@@ -54,6 +54,11 @@ impl Region {
         offset
     }
 
+    #[cfg(test)]
+    pub(super) const fn bytes(&self) -> usize {
+        self.spans * SPAN_BYTES
+    }
+
     /// From an offset to the end of its span, at least.
     pub(super) fn at(&self, offset: usize) -> &[u8] {
         &self.chunks[offset / CHUNK_BYTES].bytes()[offset % CHUNK_BYTES..]

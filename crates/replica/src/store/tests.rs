@@ -282,3 +282,27 @@ fn names_without_a_number_are_kept_as_they_are() {
     }
     model.check(&mut store);
 }
+
+/// What is dead is won back: sizes that never fit what was there before do not make a store grow.
+#[test]
+fn a_store_whose_values_change_their_sizes_stays_as_large_as_they_are() {
+    let mut store = Store::new(ReplicaId::new(7).expect("not zero"));
+    let map = MapName::parse("m").expect("valid");
+    let (keys, mut live, mut counter) = (2_000_u32, 0, 0);
+    for round in 0..40_u32 {
+        live = 0;
+        for number in 0..keys {
+            counter += 1;
+            let dot = Dot { replica: ReplicaId::new(3).expect("not zero"), counter };
+            let len = (number.wrapping_mul(2_654_435_761).rotate_left(round) % 1_000) as usize;
+            live += len + 100;
+            let value = Value { content_type: "".into(), body: Bytes::from(vec![1; len]) };
+            let key = Key::new(&map, &number.to_be_bytes()).expect("valid");
+            let version = Version::put(dot, Hlc::from_bits(1), value, None);
+            store.change(&key, 0, |_| true, |entry| *entry = Entry::new(vec![version], VersionVector::new()));
+        }
+    }
+    // An eighth of it may be dead, as much again lies between, and a shard has some spans whatever is in it.
+    let most = live + live / 4 + 8 * region::SPAN_BYTES;
+    assert!(store.memory() <= most, "{} bytes for {live}", store.memory());
+}
