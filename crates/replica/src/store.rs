@@ -294,8 +294,9 @@ impl Store {
 
     /// The keys in `(after, through]`.
     pub(crate) fn keys_in(&self, after: Option<&Key>, through: Option<&Key>) -> Vec<Key> {
-        let end = |(key, _): &(Key, Cow<'_, Entry>)| through.is_none_or(|through| key <= through);
-        self.after(after).take_while(end).map(|(key, _)| key).collect()
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let ids = self.order.from(start, &|id| self.records.key(id));
+        ids.map(|id| self.key(id)).take_while(|key| through.is_none_or(|through| key <= through)).collect()
     }
 
     /// Entries of a map whose keys start with a prefix, their fields included, in key order, after all fields of a key.
@@ -322,7 +323,7 @@ impl Store {
 
     /// How many keys have a dot that is not seen.
     pub(crate) fn unseen(&self, seen: impl Fn(Dot) -> bool) -> u64 {
-        self.after(None).filter(|(_, entry)| entry.dots().any(|dot| !seen(dot))).count() as u64
+        self.records.ids().filter(|id| self.find_dot(*id, |dot| !seen(dot)).is_some()).count() as u64
     }
 
     /// Keys remembered, tombstones included.

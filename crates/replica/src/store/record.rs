@@ -148,6 +148,11 @@ impl Records {
         self.region.bytes()
     }
 
+    /// All records, in no order that means anything.
+    pub(super) fn ids(&self) -> impl Iterator<Item = RecordId> + '_ {
+        (0..self.places.len() as u32).map(RecordId).filter(|id| self.contains(*id))
+    }
+
     /// Whether there is such a record.
     pub(super) fn contains(&self, id: RecordId) -> bool {
         self.places.get(id.0 as usize).is_some_and(|position| *position != Position::NONE)
