@@ -20,6 +20,20 @@ fn a_rolling_restart_loses_nothing_that_was_written_without_acks() -> Result<(),
     restart_all("?acks=0", FAR)
 }
 
+/// Nobody is left who was there at the beginning: what the first pods wrote is handed on by pods that never knew them.
+#[test]
+fn a_group_outlives_all_of_its_first_members_twice() -> Result<(), Failure> {
+    scene::run(|folder| {
+        let mut group = Group::new(folder).with_weather(NEAR).with_pods(2)?;
+        group.start_apps("");
+        for _ in 0..5 {
+            group.play(Duration::from_millis(300));
+            group.replace_oldest("")?;
+        }
+        group.check()
+    })
+}
+
 fn restart_all(query: &'static str, weather: Weather) -> Result<(), Failure> {
     scene::run(|folder| {
         let mut group = Group::new(folder).with_weather(weather).with_pods(3)?;

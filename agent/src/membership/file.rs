@@ -62,6 +62,9 @@ pub(super) async fn run(engine: Arc<Engine>, path: PathBuf, start_empty_after: D
         let own = member_phase(*phase.borrow_and_update());
         if let Some(list) = table.poll(own, Instant::now()) {
             engine.take_membership_from_source(list);
+            if table.take_learned() {
+                engine.links().all().iter().for_each(|link| link.closed.cancel());
+            }
         }
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct Table {
     places: BTreeMap<String, Place>,
     own_address: String,
     published: Option<Membership>,
+    /// Another process has named an id that this one did not know.
+    learned: bool,
 }
 
 /// An address where a process of another slot runs, or should.
@@ -64,6 +66,7 @@ impl Table {
             places: BTreeMap::new(),
             own_address: String::new(),
             published: None,
+            learned: false,
         }
     }
 
@@ -155,6 +158,12 @@ impl Table {
         Some(list)
     }
 
+    /// Whether, since this was last asked, another process has named an id that this one did not know. What peers have
+    /// said of it until then was lost: they must say it again.
+    pub(super) fn take_learned(&mut self) -> bool {
+        std::mem::take(&mut self.learned)
+    }
+
     fn may_be_first(&self, now: Instant) -> bool {
         let Some((list, since)) = &self.list else { return false };
         let mine = list.first.as_deref() == Some(&self.own_name) && list.slot(&self.own_name).is_some();
@@ -197,6 +206,7 @@ impl Table {
     fn take_gone(&mut self, gone: &[ReplicaId]) {
         let known = |id: &ReplicaId| *id == self.me || self.others.iter().any(|row| row.replica == *id);
         let news: Vec<ReplicaId> = gone.iter().copied().filter(|id| !known(id)).collect();
+        self.learned |= !news.is_empty();
         self.others.extend(news.into_iter().map(|id| row(id, "", "", MemberPhase::Gone, true)));
     }
 

@@ -199,6 +199,8 @@ fn who_starts_later_lists_those_that_ended_before() {
     bench.tells(B, "b", 2, Active, &[7, 1, 2]);
     let rows = bench.rows(Joining);
     assert_eq!(rows, [(1, Joining), (2, Active), (7, Gone)], "its own end, and its witness', are no news");
+    assert!(bench.table.take_learned());
     bench.tells(B, "b", 2, Active, &[7]);
     assert_eq!(bench.poll(Joining), None);
+    assert!(!bench.table.take_learned());
 }
