@@ -25,6 +25,8 @@ pub fn hunt(most: u64, only: Option<&str>, threads: usize) -> Hunt {
         while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
             let noticed = (0..most).find_map(|seed| {
                 let violation = with_mutant(Some(*mutant), || run(seed)).violation?;
+                // What fails without the mutant notices nothing.
+                run(seed).violation.is_none().then_some(())?;
                 Some((seed, violation))
             });
             match &noticed {

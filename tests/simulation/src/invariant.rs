@@ -5,6 +5,8 @@ pub(crate) mod bound;
 pub(crate) mod convergence;
 pub(crate) mod counter;
 pub(crate) mod handoff;
+pub(crate) mod input;
+pub(crate) mod join;
 pub(crate) mod liveness;
 pub(crate) mod ownership;
 pub(crate) mod resurrection;

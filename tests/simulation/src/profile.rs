@@ -77,6 +77,7 @@ pub(crate) struct Weights {
     pub(crate) operator: u64,
     pub(crate) push: u64,
     pub(crate) replay: u64,
+    pub(crate) garbage: u64,
 }
 
 // === impl Profile ===
@@ -163,6 +164,7 @@ impl Weights {
         operator: 0,
         push: 0,
         replay: 0,
+        garbage: 0,
     };
 
     fn draw(rng: &mut Rng, held: bool) -> Self {
@@ -193,6 +195,7 @@ impl Weights {
             operator: some(&[0, 0, 1]),
             push: some(&[0, 2, 6]),
             replay: some(&[0, 0, 4]),
+            garbage: some(&[0, 0, 0, 3]),
         }
     }
 }

@@ -204,6 +204,7 @@ impl World {
             }
         }
         self.check()?;
+        Invariant::Join.of(invariant::join::check(self))?;
         self.end()
     }
 

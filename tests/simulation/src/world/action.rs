@@ -96,6 +96,7 @@ impl World {
                 }
             }
             Action::Replay { at, to } => self.replay(at, to)?,
+            Action::Break { at, way } => self.broken(at, way)?,
         }
         Ok(())
     }

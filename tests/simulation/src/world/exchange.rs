@@ -4,7 +4,7 @@ use baton_replica::{MemberPhase, ReplicaId, ShardMessage};
 
 use super::{Event, World};
 use crate::agent::link_id;
-use crate::invariant::{Invariant, Violation};
+use crate::invariant::{self, Invariant, Violation};
 use crate::network::{Body, Envelope};
 
 /// How long a side may go without noticing that a connection is broken.
@@ -148,7 +148,7 @@ impl World {
         self.trace.say(self.now, || {
             format!("{to} gets {message:?} of shard {index} from {from}{}", if current { "" } else { ", too late" })
         });
-        if self.profile.weights.replay > 0
+        if self.profile.weights.replay + self.profile.weights.garbage > 0
             && let ShardMessage::Range(range) = &message
         {
             self.delivered.truncate(KEPT - 1);
@@ -193,6 +193,20 @@ impl World {
             return Ok(());
         }
         self.hand_over(wire, from, to, index, ShardMessage::Range(range), true)?;
+        self.after(to)
+    }
+
+    /// A range that was delivered before arrives again, and broken; the receiver ends the connection.
+    pub(super) fn broken(&mut self, at: u64, way: u64) -> Result<(), Violation> {
+        if self.delivered.is_empty() {
+            return Ok(());
+        }
+        let (from, to, index, range) = self.delivered[(at % self.delivered.len() as u64) as usize].clone();
+        let Some(agent) = self.agents.get_mut(&to).filter(|agent| agent.frozen.is_none()) else { return Ok(()) };
+        let Some(wire) = agent.links.get(&from).map(|link| link.wire) else { return Ok(()) };
+        let shard = &mut agent.shards[index];
+        Invariant::Input.of(invariant::input::check_broken(shard, from, link_id(wire), range, way))?;
+        self.cut(wire);
         self.after(to)
     }
 

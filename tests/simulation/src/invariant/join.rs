@@ -1,0 +1,97 @@
+//! Invariant 5: join is idempotent, commutative and associative on any split of any transfer, stopped at any point.
+//!
+//! What the members hold of one key at one moment is joined in several orders, some of it twice and in parts of one entry
+//! each, into replicas that hold nothing: all end with the same.
+
+use std::collections::BTreeSet;
+
+use baton_replica::{
+    ChunkItem, Entry, Key, Limits, LinkId, Member, MemberPhase, Membership, MembershipVersion, ReplicaId, Roster,
+    Settings, Settle, Shard, ShardMessage,
+};
+
+use crate::world::World;
+
+/// Entries of one key that are joined with each other.
+const MOST: usize = 3;
+
+/// Which of them, in which order.
+const ORDERS: [&[usize]; 4] = [&[0, 1, 2], &[2, 1, 0], &[1, 0, 1, 2, 0], &[0, 2, 2, 1]];
+
+/// The link of the replica that joins them.
+const LINK: LinkId = LinkId(1);
+
+pub(crate) fn check(world: &World) -> Result<(), String> {
+    for index in 0..world.profile.shards {
+        let mut keys: BTreeSet<Key> = BTreeSet::new();
+        for agent in world.agents.values() {
+            keys.extend(agent.shards[index].entries().map(|(key, _)| key));
+        }
+        for key in keys {
+            let mut entries: Vec<Entry> = Vec::new();
+            for entry in world.agents.values().filter_map(|agent| agent.entry(index, &key)) {
+                if entries.len() < MOST && !entries.contains(&entry) {
+                    entries.push(entry);
+                }
+            }
+            if entries.len() > 1 {
+                same_in_any_order(&key, &entries)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn same_in_any_order(key: &Key, entries: &[Entry]) -> Result<(), String> {
+    let mut first: Option<Entry> = None;
+    for order in ORDERS {
+        let joined = join(key, order.iter().filter_map(|at| entries.get(*at)), entries)?;
+        match &first {
+            Some(first) if *first != joined => {
+                return Err(format!("{key:?} is {first:?} in one order and {joined:?} in another, of {entries:?}"));
+            }
+            _ => first = Some(joined),
+        }
+    }
+    Ok(())
+}
+
+fn join<'a>(key: &Key, order: impl Iterator<Item = &'a Entry>, all: &[Entry]) -> Result<Entry, String> {
+    let writers = all.iter().flat_map(|entry| {
+        let alive = entry.versions().iter().flat_map(baton_replica::Version::dots).map(|dot| dot.replica);
+        alive.chain(entry.context().iter().map(|(replica, _)| replica)).collect::<Vec<_>>()
+    });
+    let writers: BTreeSet<ReplicaId> = writers.collect();
+    let Some(origin) = writers.first().copied() else { return Ok(Entry::default()) };
+    let joiner = ReplicaId::new(u64::MAX).ok_or("zero")?;
+    let mut roster = Roster::new(joiner);
+    let version = MembershipVersion { uid: "join".into(), number: 1 };
+    let members = writers.iter().map(|writer| row(*writer)).collect();
+    roster.take(&Membership { version, members, first: None, settings: Settings::default() });
+    let mut shard = Shard::new(0, roster, Limits::default());
+    shard.start_empty();
+    shard.link_up(origin, LINK);
+    for entry in order {
+        let items = vec![ChunkItem { key: key.clone(), entry: entry.clone() }];
+        let part = Settle { origin, round: 0, seen: 0, last: false, items, token: 0 };
+        let outcome = shard.handle(origin, LINK, ShardMessage::Settle(part), 0);
+        outcome.map_err(|error| format!("an entry of {key:?} is refused: {error}"))?;
+    }
+    Ok(shard.entries().next().map(|(_, entry)| entry).unwrap_or_default())
+}
+
+fn row(replica: ReplicaId) -> Member {
+    Member {
+        replica,
+        pod_name: String::new(),
+        pod_uid: String::new(),
+        node: String::new(),
+        zone: String::new(),
+        controller: String::new(),
+        revision: 0,
+        address: String::new(),
+        phase: MemberPhase::Active,
+        held_state: true,
+        grace: None,
+    }
+}
