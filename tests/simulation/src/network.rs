@@ -41,6 +41,8 @@ pub(crate) struct Wire {
 pub(crate) struct End {
     pub(crate) replica: ReplicaId,
     pub(crate) queue: VecDeque<Envelope>,
+    /// The replica knows that the connection is broken.
+    pub(crate) noticed: bool,
     /// No message arrives before this: they are in order.
     pub(crate) last: u64,
 }
@@ -79,7 +81,7 @@ impl Wire {
 impl Network {
     /// Makes a connection.
     pub(crate) fn connect(&mut self, dialer: ReplicaId, other: ReplicaId) -> usize {
-        let end = |replica| End { replica, queue: VecDeque::new(), last: 0 };
+        let end = |replica| End { replica, queue: VecDeque::new(), noticed: false, last: 0 };
         self.wires.push(Wire { dialer, open: true, flows: false, ends: [end(dialer), end(other)] });
         let id = self.wires.len() - 1;
         self.current.insert(pair(dialer, other), id);

@@ -88,6 +88,8 @@ impl World {
         }
         let current = self.agents.get(&to).and_then(|agent| agent.links.get(&from)).map(|link| link.wire);
         match body {
+            // No connection begins that has ended here.
+            Body::Hello(_) if self.network.wires[wire].end(to).noticed => {}
             Body::Hello(phase) => self.greeted(wire, from, to, phase, current)?,
             Body::Phase(phase) if current == Some(wire) => {
                 self.trace.say(self.now, || format!("{to} hears that {from} is {phase:?}"));
@@ -264,6 +266,7 @@ impl World {
     /// A side notices that its connection is broken.
     pub(super) fn notice(&mut self, wire: usize, at: ReplicaId) -> Result<(), Violation> {
         let peer = self.network.wires[wire].other(at);
+        self.network.wires[wire].end(at).noticed = true;
         let Some(agent) = self.agents.get_mut(&at) else { return Ok(()) };
         self.trace.say(self.now, || format!("{at} notices that {wire} to {peer} is broken"));
         agent.link_down(peer, wire);
