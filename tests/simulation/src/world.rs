@@ -12,7 +12,7 @@ mod source;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use baton_replica::{Key, Limits, MapName, Membership, Range, ReplicaId, Shard};
+use baton_replica::{Key, Limits, MapName, Membership, OnDeparture, Range, ReplicaId, Shard};
 
 use crate::agent::{Agent, Wish};
 use crate::invariant::{self, Invariant, Violation};
@@ -222,6 +222,11 @@ impl World {
     /// What a process was given.
     pub(crate) fn limits_of(&self, id: ReplicaId) -> Limits {
         self.profile.limits[id.bits() as usize % self.profile.limits.len()]
+    }
+
+    /// Whether keys are deleted whose owners depart.
+    pub(crate) fn releases_owned(&self) -> bool {
+        self.profile.settings.on_departure.iter().any(|(_, choice)| *choice == OnDeparture::Release)
     }
 
     pub(crate) fn events(&self) -> u64 {

@@ -5,7 +5,7 @@
 use baton_replica::{Dot, Entry, Key};
 
 use crate::agent::Agent;
-use crate::oracle::Seen;
+use crate::oracle::{Kind, Operation, Seen};
 use crate::world::World;
 
 /// A new ownership, when it is given.
@@ -53,8 +53,19 @@ pub(crate) fn check_end(world: &World) -> Result<(), String> {
     Ok(())
 }
 
-/// An ownership that a member gave after this one, and that was forgotten.
+/// An ownership that a member gave after this one, and that was forgotten. A delete, or an end in time, takes the owners
+/// with it that it has not seen: of a key that had one, nothing can be said.
 fn lost_claim(world: &World, shard: usize, key: &Key, token: u64) -> Option<Dot> {
+    let ended = |one: &Operation| {
+        let same = one.shard == shard && one.key == *key;
+        same && match &one.made {
+            Some(version) => version.expires_at.is_some(),
+            None => one.kind != Kind::Own || world.releases_owned(),
+        }
+    };
+    if world.oracle.operations.iter().any(ended) {
+        return None;
+    }
     let later = world.oracle.tokens.iter().filter(|(_, later)| *later > token).map(|(number, _)| *number);
     let later = later.map(|number| &world.oracle.operations[number]);
     let mut later = later.filter(|later| later.shard == shard && later.key == *key && !later.closed);
