@@ -298,7 +298,9 @@ impl Tally {
                 world.cut_off(at);
                 self.removed = Some(at);
             }
-            1 if is_away => self.bring_back(world),
+            1 if is_away => {
+                self.bring_back(world);
+            }
             _ => {
                 let by = i64::from(choice) - 100;
                 if world.write(at, key, Condition::Always, Operation::Increment(by)).is_ok() {
@@ -308,20 +310,39 @@ impl Tally {
         }
     }
 
-    fn bring_back(&mut self, world: &mut World) {
-        if let Some(removed) = self.removed.take().filter(|removed| world.nodes.contains_key(removed)) {
-            world.expel(removed);
-            world.settle();
-            world.come_back(removed);
-            world.settle();
+    /// The one that is away is removed, hears of it and comes back, unless the state would be gone with it. Says whether
+    /// everybody can have everything now.
+    fn bring_back(&mut self, world: &mut World) -> bool {
+        let Some(removed) = self.removed.filter(|removed| world.nodes.contains_key(removed)) else { return true };
+        world.settle();
+        // A sealed process settles nothing; it ends as soon as it may.
+        let sealed: Vec<ReplicaId> = world.nodes.iter().filter(|(_, node)| node.sealed).map(|(id, _)| *id).collect();
+        for id in sealed.into_iter().filter(|id| *id != removed) {
+            if world.shard(id).is_joining() {
+                world.crash(id);
+            } else if world.can_spare(id) {
+                world.exit(id);
+            }
         }
+        let takes_part = |id: &ReplicaId| *id != removed && !world.nodes[id].sealed && !world.shard(*id).is_joining();
+        if world.nodes[&removed].sealed || !world.ids().iter().any(takes_part) {
+            return false;
+        }
+        self.removed = None;
+        world.expel(removed);
+        world.settle();
+        world.come_back(removed);
+        world.settle();
+        true
     }
 }
 
 fn check_removed(schedule: &Schedule) {
     let mut tally = Tally::default();
     let mut world = drive(schedule, |world, at, key, choice| tally.act(world, at, key, choice), |_| {});
-    tally.bring_back(&mut world);
+    if !tally.bring_back(&mut world) {
+        return;
+    }
     world.settle();
     for (at, _) in world.nodes.iter().filter(|(_, node)| !node.sealed) {
         for (key, sum) in &tally.sums {

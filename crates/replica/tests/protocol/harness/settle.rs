@@ -82,6 +82,11 @@ impl World {
     /// The operator forgets the ids that all members have settled alike; says whether there was one.
     pub(crate) fn retire(&mut self) -> bool {
         let list = self.operator.list();
+        // What settles while a removed process lives on stays listed: it may hold what it can say of nobody else.
+        let removed = |id| list.member(id).is_some_and(|row| row.phase == MemberPhase::Gone);
+        if self.nodes.keys().any(|id| removed(*id)) {
+            return false;
+        }
         let rows = || list.members.iter().filter(|member| member.phase != MemberPhase::Gone);
         let settled = |gone: &ReplicaId| {
             let said = |replica: ReplicaId| {
