@@ -39,6 +39,11 @@ impl Figure {
         Self { not_measured: Some(format!("{error:#}")), ..Self::new(name, f64::NAN, unit) }
     }
 
+    /// Whether it could not be taken.
+    pub(crate) const fn is_missing(&self) -> bool {
+        self.not_measured.is_some()
+    }
+
     /// It must be so much or more.
     pub(crate) fn at_least(self, target: f64) -> Self {
         let met = self.value >= target;

@@ -17,6 +17,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::Parser;
 
+use crate::figure::Figure;
 use crate::report::Report;
 use crate::row::{Row, Scale, Stage};
 
@@ -71,7 +72,12 @@ fn run(cli: &Cli) -> Result<()> {
         println!("\n{}: {}", row.name(), row.title());
         let outcome = row.measure(&stage);
         match &outcome {
-            Ok(figures) => figures.iter().for_each(|figure| println!("  {figure}")),
+            Ok(figures) => {
+                figures.iter().for_each(|figure| println!("  {figure}"));
+                if figures.iter().any(Figure::is_missing) {
+                    broken.push(row.name());
+                }
+            }
             Err(error) => {
                 println!("  NOT MEASURED: {error:#}");
                 broken.push(row.name());
