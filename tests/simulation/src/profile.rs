@@ -45,6 +45,8 @@ pub(crate) struct Profile {
     pub(crate) value: u64,
     /// Whether a request is under way whenever a process is told to stop.
     pub(crate) late_writes: bool,
+    /// Whether a process says that it leaves only when it has said all else.
+    pub(crate) phase_last: bool,
     pub(crate) weights: Weights,
     /// So many actions between two checks of everything.
     pub(crate) check_every: usize,
@@ -123,6 +125,7 @@ impl Profile {
             skew: rng.pick(&[0, 0, 1_000, 10_000_000]),
             value: rng.pick(&[8, 8, 100, 4_096]),
             late_writes: rng.chance(300),
+            phase_last: false,
             weights: Weights::draw(rng, held),
             check_every: rng.pick(&[4, 8, 16]),
         }

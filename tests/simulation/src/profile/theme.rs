@@ -21,6 +21,10 @@ fn exodus(profile: &mut Profile, rng: &mut Rng) {
     dense(profile, rng);
     profile.pods = rng.within(2, 4);
     profile.grace = 30_000;
+    // The operator tells nobody in time.
+    profile.news_delay = rng.pick(&[5, 1_000]);
+    profile.push_delay = rng.pick(&[50, 5_000, 5_000]);
+    profile.phase_last = rng.chance(500);
     profile.app_stop = rng.pick(&[200, 2_000]);
     profile.settings.handoff_timeout = Duration::from_secs(20);
     profile.settings.write_acks = rng.pick(&[1, 1, 2]);
