@@ -43,6 +43,9 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
     ])
 }
 
+/// Until the others have noticed that an agent has ended; a pod takes longer to come than this.
+const NOTICE: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// What an agent's shards take for each key, over key and value.
 fn shards(keys: u64) -> Result<f64> {
     let before = process::resident(std::process::id())?;
@@ -60,6 +63,7 @@ fn roll(stage: &Stage, fleet: &mut Fleet, keys: u64) -> Result<()> {
         for _ in 0..2 {
             fleet.add()?;
             fleet.leave_oldest()?;
+            std::thread::sleep(NOTICE);
         }
         let share = Load { puts: keys / ROLLOUTS, fill: false, round: round << 32, ..Load::fill(keys, VALUE_BYTES) };
         share.run(&fleet.ports())?;
