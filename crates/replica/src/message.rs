@@ -54,6 +54,8 @@ pub struct Applied {
     pub heard_leaving: bool,
     /// The sender itself was leaving.
     pub leaving: bool,
+    /// The replicas that started empty, of whose states the sender's is made, in order; said when `full`.
+    pub founders: Vec<ReplicaId>,
 }
 
 /// The writes `(from, to]` of one origin, with the current entry of every key that they touched.
@@ -99,6 +101,8 @@ pub struct Chunk {
     pub clock: VersionVector,
     /// The ids that the sender's member list names, in order: it has seen all that others wrote.
     pub listed: Vec<ReplicaId>,
+    /// The replicas that started empty, of whose states the sender's was made when the transfer began, in order.
+    pub founders: Vec<ReplicaId>,
     /// The highest fencing token that the sender has seen.
     pub token: u64,
     /// The most acknowledgements that any write asked for, as far as the sender has heard.

@@ -106,6 +106,10 @@ mutants! {
     ReissueWithoutContext,
     /// What was held under a former id is issued again before the members have agreed on what they have of it.
     ReissueUnsettled,
+    /// A handoff counts members that lack the state of a founder.
+    StrangersCounted,
+    /// A state of other founders is taken to have all that retired replicas wrote.
+    StrangersKnowAll,
     /// What has expired leaves no context.
     ExpiryWithoutContext,
 }

@@ -9,6 +9,7 @@ mod bootstrap;
 mod compare;
 mod counter;
 mod coverage;
+mod descent;
 mod link;
 mod list;
 mod range;
@@ -34,6 +35,7 @@ use crate::log::Log;
 use crate::store::Store;
 use crate::{Change, HlcClock, Key, ReplicaId, Roster, Usage, VersionVector};
 use adopt::Heritage;
+use descent::Founders;
 use link::{Owed, PeerState};
 use reissue::Former;
 use settle::Settling;
@@ -141,6 +143,7 @@ pub struct Shard {
     clock: VersionVector,
     store: Store,
     log: Log,
+    founders: Founders,
     peers: BTreeMap<ReplicaId, PeerState>,
     incoming: Option<Incoming>,
     transfers: u32,
@@ -203,6 +206,7 @@ impl Shard {
             store: Store::new(roster.me()),
             roster,
             log: Log::new(limits.max_slots),
+            founders: Founders::new(),
             peers: BTreeMap::new(),
             incoming: None,
             transfers: 0,

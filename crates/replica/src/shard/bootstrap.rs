@@ -14,6 +14,7 @@ impl Shard {
         }
         self.stage = Stage::Live;
         self.incoming = None;
+        self.founders = vec![self.me()];
         self.renew_succession();
         self.announce_everything();
         Effects { wake: Wake::All, acknowledged: false, bootstrapped: true }
@@ -22,7 +23,9 @@ impl Shard {
     /// Whether the shard has applied everything that its linked peers were known to hold.
     pub fn lacks_nothing_known(&self) -> bool {
         let known = |id: &ReplicaId| self.peers.get(id).is_none_or(|peer| self.clock.covers_all(&peer.acked));
-        !self.is_joining() && self.roster.members().filter(|(_, peer)| peer.linked).all(|(id, _)| known(&id))
+        !self.is_joining()
+            && self.strangers().next().is_none()
+            && self.roster.members().filter(|(_, peer)| peer.linked).all(|(id, _)| known(&id))
     }
 
     /// Whether a shard that has state must take all of it again from a peer, because it fell behind the window.

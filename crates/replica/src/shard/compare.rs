@@ -27,7 +27,7 @@ impl Shard {
         let differs = |mine: &Digest| {
             mine.membership == theirs.membership && mine.clock == theirs.clock && mine.sum != theirs.sum
         };
-        let Some(mine) = self.digest().filter(differs) else { return Effects::default() };
+        let Some(mine) = self.digest().filter(|_| self.is_kin(from)).filter(differs) else { return Effects::default() };
         self.mismatches += 1;
         // Either side may be the one that lacks something. Once the transfer is asked for, nothing can be compared.
         if let Some(link) = self.link(from) {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::shard::LinkId;
+use crate::shard::descent::Founders;
 use crate::shard::settle::Told;
 use crate::shard::transfer::Outgoing;
 use crate::{Digest, ReplicaId, VersionVector};
@@ -17,6 +18,8 @@ pub(super) struct PeerState {
     /// Whether any acknowledgement was counted: of what retired replicas wrote, no clock says anything, but whoever has
     /// state has it.
     pub(super) vouches: bool,
+    /// Of whose states its own is made, as it last said.
+    pub(super) founders: Founders,
     /// Whether it has ever said what it holds; a replica without state says nothing.
     pub(super) holds_state: bool,
     /// The link, when one is up.

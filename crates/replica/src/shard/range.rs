@@ -126,10 +126,11 @@ impl Shard {
             self.hlc.observe(version.hlc, now);
             self.tokens = self.tokens.max(version.owner.as_ref().map_or(0, |owner| owner.token));
         }
-        let joining = self.is_joining();
+        let is_strange = slots == 0 && self.incoming.as_ref().is_some_and(|incoming| incoming.is_strange);
+        let knows_retired = !self.is_joining() && !is_strange;
         self.drop_expired(key, now);
         let Self { clock, roster, store, .. } = self;
-        let seen = |dot: Dot| clock.covers(dot) || (!joining && !roster.lists(dot.replica));
+        let seen = |dot: Dot| clock.covers(dot) || (knows_retired && !roster.lists(dot.replica));
         let seen_then = |dot: Dot| next.covers(dot) || !roster.lists(dot.replica);
         let mut owners = (None, None);
         let (record, (has_context, is_crowded)) = match overwrite(store, key, slots, entry, seen, seen_then) {

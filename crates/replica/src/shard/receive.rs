@@ -1,6 +1,7 @@
 //! What a message does.
 
 use crate::mutant::{Mutant, active};
+use crate::shard::descent::includes;
 use crate::shard::link::{Flight, Link, Owed};
 use crate::shard::{Effects, LinkId, ProtocolError, Shard, Stage, Wake};
 use crate::{Applied, MemberPhase, Range, ReplicaId, ShardMessage, VersionVector};
@@ -80,10 +81,14 @@ impl Shard {
         let Some(peer) = self.peers.get_mut(&from) else {
             return Ok(Effects::default());
         };
+        if applied.full {
+            peer.founders = applied.founders;
+        }
         let before = peer.acked.get(me);
         peer.acked.join(&applied.clock);
         let heard = applied.heard_leaving || active(Mutant::OldAckCounted);
-        let counts = heard && (!applied.leaving || active(Mutant::LeaversCountEachOther));
+        let has_all = includes(&peer.founders, &self.founders) || active(Mutant::StrangersCounted);
+        let counts = heard && has_all && (!applied.leaving || active(Mutant::LeaversCountEachOther));
         if counts {
             peer.counted.join(&applied.clock);
             peer.vouches = true;
@@ -106,6 +111,7 @@ impl Shard {
         }
         self.forget_stable();
         self.seek_source();
+        self.seek_descent();
         let wake = if self.want_pulls() { Wake::All } else { Wake::Sender };
         Ok(Effects { wake, acknowledged, bootstrapped: false })
     }

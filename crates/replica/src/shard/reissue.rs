@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::mutant::{Mutant, active};
+use crate::shard::descent::{Founders, includes};
 use crate::shard::{Effects, Shard, Stage, Wake};
 use crate::store::Store;
 use crate::{Dot, Entry, Key, Owner, Version, VersionVector};
@@ -26,6 +27,8 @@ pub(super) struct Former {
     open: BTreeMap<Key, Entry>,
     /// How far the present pass through those has come.
     after: Option<Key>,
+    /// Of whose states it was made.
+    founders: Founders,
 }
 
 /// What is known of a dot that was held under a former id.
@@ -45,7 +48,10 @@ impl Shard {
     /// Takes over what this process held in the same shard under an earlier id. It is issued again by and by, as far as
     /// the group has nothing of it: see [`Shard::reissue`]. Until then nothing counts as handed off.
     pub fn inherit(&mut self, former: Self) {
-        let Self { store, former: mut earlier, tokens, level, .. } = former;
+        let Self { store, former: mut earlier, tokens, level, mut founders, .. } = former;
+        founders.extend(&earlier.founders);
+        founders.sort_unstable();
+        founders.dedup();
         // What came along from a still earlier id was not issued under that one.
         let mut open = BTreeMap::new();
         while let page = earlier.next_page(PAGE)
@@ -58,7 +64,7 @@ impl Shard {
         }
         self.tokens = self.tokens.max(tokens);
         self.level = self.level.max(level);
-        self.former = Former { unread: Some((store, None)), open, ..Former::default() };
+        self.former = Former { unread: Some((store, None)), open, founders, ..Former::default() };
     }
 
     /// How many keys were held under a former id, of which it is not decided yet what the group has.
@@ -98,9 +104,13 @@ impl Shard {
     }
 
     fn fate(&self, dot: Dot) -> Fate {
-        // Whoever is not listed is retired: all that anybody held of it at the end is here.
-        if self.clock.covers(dot) || !self.roster.lists(dot.replica) {
+        if self.clock.covers(dot) {
             return Fate::Seen;
+        }
+        // Whoever is not listed is retired: all that anybody held of it at the end is here, if the group's state comes from
+        // where the former one did.
+        if !self.roster.lists(dot.replica) {
+            return if includes(&self.founders, &self.former.founders) { Fate::Seen } else { Fate::Unseen };
         }
         let is_settled = self.settled_here(dot.replica).is_some() || active(Mutant::ReissueUnsettled);
         if is_settled { Fate::Unseen } else { Fate::Open }

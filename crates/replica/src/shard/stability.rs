@@ -114,6 +114,6 @@ impl Shard {
         matches!(self.stage, Stage::Live)
             && self.incoming.is_none()
             && !serving
-            && self.roster.members().all(|(id, _)| heard(id))
+            && self.roster.members().all(|(id, _)| heard(id) && self.is_kin(id))
     }
 }

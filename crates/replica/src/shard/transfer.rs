@@ -4,6 +4,7 @@
 //! the clock with the last chunk only: a transfer that stops in the middle leaves joined entries and no claim.
 
 use crate::mutant::{Mutant, active};
+use crate::shard::descent::{Founders, includes};
 use crate::shard::range::weight;
 use crate::shard::{Effects, ProtocolError, Shard, Stage, Wake};
 use crate::{Chunk, ChunkItem, Dot, Entry, Key, ReplicaId, ShardMessage, VersionVector};
@@ -16,6 +17,7 @@ const MAX_UNSEEN: u32 = 4;
 pub(super) struct Outgoing {
     transfer: u32,
     clock: VersionVector,
+    founders: Founders,
     after: Option<Key>,
     next: u32,
     seen: u32,
@@ -31,6 +33,8 @@ pub(super) struct Incoming {
     after: Option<Key>,
     clock: Option<VersionVector>,
     purpose: Purpose,
+    /// The sender's state has a founder that this one lacks: what retired replicas wrote may be news.
+    pub(super) is_strange: bool,
 }
 
 /// What a transfer is for.
@@ -71,7 +75,8 @@ impl Shard {
         let Some(link) = self.link(peer) else { return };
         link.fetch = Some(transfer);
         self.transfers = transfer;
-        self.incoming = Some(Incoming { from: peer, transfer, next: 0, after: None, clock: None, purpose });
+        self.incoming =
+            Some(Incoming { from: peer, transfer, next: 0, after: None, clock: None, purpose, is_strange: false });
     }
 
     /// The link to a peer changed: a transfer on it is over. Peers repeat what they had to say of their windows when
@@ -97,13 +102,13 @@ impl Shard {
     /// A peer asks for the whole shard.
     pub(super) fn begin_outgoing(&mut self, peer: ReplicaId, transfer: u32) {
         let (me, joining) = (self.me(), self.is_joining());
-        let clock = self.clock.clone();
+        let (clock, founders) = (self.clock.clone(), self.founders.clone());
         let Some(link) = self.link(peer) else { return };
         if joining {
             link.behind.insert(me);
             return;
         }
-        link.outgoing = Some(Outgoing { transfer, clock, after: None, next: 0, seen: 0, ended: false });
+        link.outgoing = Some(Outgoing { transfer, clock, founders, after: None, next: 0, seen: 0, ended: false });
     }
 
     /// A peer has applied a chunk.
@@ -137,9 +142,20 @@ impl Shard {
         outgoing.ended = through.is_none();
         let index = outgoing.next;
         outgoing.next += 1;
-        let (transfer, clock) = (outgoing.transfer, outgoing.clock.clone());
+        let (transfer, clock, founders) = (outgoing.transfer, outgoing.clock.clone(), outgoing.founders.clone());
         let (listed, token, level) = (self.roster.listed(), self.tokens, self.level);
-        Some(ShardMessage::Chunk(Chunk { transfer, index, clock, listed, token, level, after, through, items }))
+        Some(ShardMessage::Chunk(Chunk {
+            transfer,
+            index,
+            clock,
+            listed,
+            founders,
+            token,
+            level,
+            after,
+            through,
+            items,
+        }))
     }
 
     /// Joins a chunk of the transfer under way; any other is left from an earlier one.
@@ -163,8 +179,9 @@ impl Shard {
         incoming.next += 1;
         incoming.after.clone_from(&chunk.through);
         incoming.clock = Some(chunk.clock.clone());
+        incoming.is_strange = !includes(&self.founders, &chunk.founders) && !active(Mutant::StrangersKnowAll);
         let last = chunk.is_last();
-        let clock = chunk.clock.clone();
+        let (clock, founders) = (chunk.clock.clone(), chunk.founders.clone());
         let purpose = incoming.purpose;
         self.tokens = self.tokens.max(chunk.token);
         self.level = self.level.max(chunk.level);
@@ -180,20 +197,21 @@ impl Shard {
         }
         match purpose {
             _ if !last => Ok(Effects::wake(Wake::Sender)),
-            Purpose::Join => Ok(self.end_incoming(&clock)),
+            Purpose::Join => Ok(self.end_incoming(&clock, &founders)),
             Purpose::Repair => {
                 self.incoming = None;
                 self.forget_stable();
                 // Who said meanwhile that its window starts too late repeats it.
                 self.announce_everything();
                 self.want_pulls();
+                self.seek_descent();
                 Ok(Effects::wake(Wake::All))
             }
         }
     }
 
     fn join_chunk(&mut self, chunk: Chunk, now: u64) {
-        let Chunk { clock, listed, after, through, items, .. } = chunk;
+        let Chunk { clock, listed, founders, after, through, items, .. } = chunk;
         self.store.expect_keys(items.iter().map(|item| &item.key));
         let sent = |key: &Key| items.binary_search_by(|item| item.key.cmp(key)).is_ok();
         let mut absent = self.store.keys_in(after.as_ref(), through.as_ref());
@@ -205,18 +223,20 @@ impl Shard {
         let mut listed = listed;
         listed.extend(self.roster.listed());
         listed.sort_unstable();
-        let seen_there = |dot: Dot| {
-            (clock.covers(dot) || listed.binary_search(&dot.replica).is_err()) && !active(Mutant::AbsentIsKept)
-        };
+        // Of retired replicas, each side has seen what those of its founders had.
+        let has_mine = includes(&founders, &self.founders) || active(Mutant::StrangersKnowAll);
+        let retired_there = |dot: Dot| has_mine && listed.binary_search(&dot.replica).is_err();
+        let seen_there = |dot: Dot| (clock.covers(dot) || retired_there(dot)) && !active(Mutant::AbsentIsKept);
         for ChunkItem { key, entry } in items.into_iter().chain(absent) {
             self.join_entry(&key, entry, seen_there, now);
         }
     }
 
     /// The whole shard has arrived: its clock may be claimed now, and not before.
-    fn end_incoming(&mut self, clock: &VersionVector) -> Effects {
+    fn end_incoming(&mut self, clock: &VersionVector, founders: &[ReplicaId]) -> Effects {
         self.incoming = None;
         self.claim(clock);
+        self.descend_from(founders);
         let bootstrapped = self.is_joining();
         if bootstrapped {
             self.stage = Stage::Live;
@@ -228,6 +248,7 @@ impl Shard {
         self.forget_stable();
         self.announce_everything();
         self.want_pulls();
+        self.seek_descent();
         Effects { wake: Wake::All, acknowledged: false, bootstrapped }
     }
 

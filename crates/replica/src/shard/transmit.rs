@@ -1,6 +1,7 @@
 //! What there is to send. All of it is derived from state, so nothing queues up behind a slow peer.
 
 use crate::mutant::{Mutant, active};
+use crate::shard::descent::Founders;
 use crate::shard::link::{Flight, Owed};
 use crate::shard::{Effects, LinkId, Shard, Wake};
 use crate::{Applied, ReplicaId, ShardMessage};
@@ -65,7 +66,8 @@ impl Shard {
         if self.is_joining() {
             return None;
         }
-        let (clock, leaving) = (&self.clock, self.roster.leaving() || self.is_sealed());
+        let (clock, founders) = (&self.clock, &self.founders);
+        let leaving = self.roster.leaving() || self.is_sealed();
         let link = self.peers.get_mut(&peer)?.link.as_mut()?;
         if link.owed != Owed::Now {
             return None;
@@ -80,6 +82,7 @@ impl Shard {
             answers_range: std::mem::take(&mut link.answers_range),
             heard_leaving: link.said_leaving,
             leaving,
+            founders: if full { founders.clone() } else { Founders::new() },
         }))
     }
 

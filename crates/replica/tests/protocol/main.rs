@@ -10,6 +10,7 @@ mod acknowledgement;
 mod convergence;
 mod counter;
 mod deletion;
+mod descent;
 mod handoff;
 mod history;
 mod input;

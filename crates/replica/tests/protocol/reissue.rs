@@ -67,7 +67,7 @@ fn what_it_wrote_alone_comes_back() {
 }
 
 #[test]
-fn it_loses_to_what_was_written_later() {
+pub(crate) fn it_loses_to_what_was_written_later() {
     let (world, ids) = removed_and_back(
         |world, c| write(world, c, "k", put("first")),
         |world, c| write(world, c, "k", put("alone")),
@@ -87,7 +87,7 @@ fn what_the_group_has_deleted_stays_deleted() {
 }
 
 #[test]
-fn what_it_has_replaced_or_deleted_alone_does_not_come_back() {
+pub(crate) fn what_it_has_replaced_or_deleted_alone_does_not_come_back() {
     let (world, ids) = removed_and_back(
         |world, c| {
             for name in ["replaced", "deleted"] {
@@ -107,7 +107,7 @@ fn what_it_has_replaced_or_deleted_alone_does_not_come_back() {
 }
 
 #[test]
-fn counters_get_the_difference() {
+pub(crate) fn counters_get_the_difference() {
     let (world, ids) = removed_and_back(
         |world, c| write(world, c, "k", Operation::Increment(5)),
         |world, c| write(world, c, "k", Operation::Increment(3)),
@@ -206,7 +206,7 @@ fn what_was_held_two_ids_ago_comes_back_too() {
 
 /// What a living member wrote is left to it; if it ends before anybody else has it, it is issued again.
 #[test]
-fn the_writes_of_others_come_back_once_their_writers_have_ended() {
+pub(crate) fn the_writes_of_others_come_back_once_their_writers_have_ended() {
     let (mut world, [a, b, c, d]) = World::group(roomy());
     for other in [a, b] {
         world.part(other, d);

@@ -34,6 +34,7 @@ pub fn shard_message_from_wire(body: Body) -> Result<ShardMessage, WireError> {
             answers_range: applied.answers_range,
             heard_leaving: applied.heard_leaving,
             leaving: applied.leaving,
+            founders: ids_from_wire(applied.founders)?,
         }),
         Body::Range(range) => ShardMessage::Range(range_from_wire(range)?),
         Body::Pull(pull) => ShardMessage::Pull { origin: replica(pull.origin)?, from: pull.from },
@@ -55,6 +56,7 @@ pub fn shard_message_to_wire(message: ShardMessage) -> Body {
             answers_range: applied.answers_range,
             heard_leaving: applied.heard_leaving,
             leaving: applied.leaving,
+            founders: ids_to_wire(applied.founders),
         }),
         ShardMessage::Range(range) => Body::Range(range_to_wire(range)),
         ShardMessage::Pull { origin, from } => Body::Pull(wire::Pull { origin: origin.bits(), from }),
@@ -73,6 +75,17 @@ pub fn shard_message_to_wire(message: ShardMessage) -> Body {
 
 fn replica(bits: u64) -> Result<ReplicaId, WireError> {
     ReplicaId::new(bits).ok_or(WireError::Missing("a replica id"))
+}
+
+fn ids_from_wire(ids: Vec<u64>) -> Result<Vec<ReplicaId>, WireError> {
+    if !ids.is_sorted() || ids.len() > MAX_REPLICAS {
+        return Err(WireError::Malformed("a list of replica ids"));
+    }
+    ids.into_iter().map(replica).collect()
+}
+
+fn ids_to_wire(ids: Vec<ReplicaId>) -> Vec<u64> {
+    ids.into_iter().map(ReplicaId::bits).collect()
 }
 
 fn clock_from_wire(clock: Option<wire::VersionVector>) -> Result<VersionVector, WireError> {
@@ -165,11 +178,6 @@ fn version_number_to_wire(version: MembershipVersion) -> crate::directory::Versi
 fn chunk_from_wire(chunk: wire::Chunk) -> Result<Chunk, WireError> {
     let bound = |key: Option<Bytes>| key.map(|key| Key::from_wire(&key)).transpose();
     let common = Common { origin: chunk.origin, hlc: chunk.hlc };
-    let listed: Result<Vec<ReplicaId>, WireError> = chunk.listed.into_iter().map(replica).collect();
-    let listed = listed?;
-    if !listed.is_sorted() || listed.len() > MAX_REPLICAS {
-        return Err(WireError::Malformed("the ids that a chunk lists"));
-    }
     let through = bound(chunk.through)?;
     if through.is_none() != chunk.last {
         return Err(WireError::Malformed("a chunk's end"));
@@ -178,7 +186,8 @@ fn chunk_from_wire(chunk: wire::Chunk) -> Result<Chunk, WireError> {
         transfer: chunk.transfer,
         index: chunk.index,
         clock: clock_from_wire(chunk.clock)?,
-        listed,
+        listed: ids_from_wire(chunk.listed)?,
+        founders: ids_from_wire(chunk.founders)?,
         token: chunk.token,
         level: chunk.level,
         after: bound(chunk.after)?,
@@ -196,7 +205,8 @@ fn chunk_to_wire(chunk: Chunk) -> wire::Chunk {
         after: chunk.after.map(|key| key.as_bytes().clone()),
         through: chunk.through.map(|key| key.as_bytes().clone()),
         packed: pack(chunk.items.iter().map(|item| (&item.key, &[][..], &item.entry))),
-        listed: chunk.listed.into_iter().map(ReplicaId::bits).collect(),
+        listed: ids_to_wire(chunk.listed),
+        founders: ids_to_wire(chunk.founders),
         token: chunk.token,
         level: chunk.level,
         ..wire::Chunk::default()

@@ -117,6 +117,12 @@ impl World {
         }
     }
 
+    /// Two processes exchange at most a message each; says whether anything moved.
+    pub(crate) fn exchange_once(&mut self, a: ReplicaId, b: ReplicaId) -> bool {
+        let sent = self.pump(a, b, 1) | self.pump(b, a, 1);
+        self.deliver(a, b) | self.deliver(b, a) | sent
+    }
+
     /// Two processes exchange all they have to say.
     pub(crate) fn exchange(&mut self, a: ReplicaId, b: ReplicaId) {
         for _ in 0..TALKATIVE {

@@ -216,6 +216,11 @@ impl World {
         self.away.insert(replica);
     }
 
+    /// A process that was cut off can be reached again.
+    pub(crate) fn come_into_sight(&mut self, replica: ReplicaId) {
+        self.away.remove(&replica);
+    }
+
     /// The operator removes a member whose process lives on.
     pub(crate) fn expel(&mut self, replica: ReplicaId) {
         self.operator.report(replica, MemberPhase::Gone);
@@ -247,7 +252,7 @@ impl World {
         }
     }
 
-    pub(super) fn became_active(&mut self, replica: ReplicaId) {
+    pub(crate) fn became_active(&mut self, replica: ReplicaId) {
         let node = self.node(replica);
         if node.phase == MemberPhase::Joining {
             node.phase = MemberPhase::Active;

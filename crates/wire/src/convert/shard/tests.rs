@@ -79,6 +79,7 @@ fn a_chunk_arrives_as_it_was_sent() {
             index: 2,
             clock,
             listed,
+            founders: vec![id(ORIGIN)],
             token: 3,
             level: 1,
             after: Some(key("a")),
