@@ -14,6 +14,7 @@ pub(super) enum Said {
     Applied {
         clock: Clock,
         flags: [bool; 4],
+        founders: Vec<Origin>,
     },
     Range {
         origin: Origin,
@@ -43,6 +44,7 @@ pub(super) enum Said {
         items: Vec<Item>,
         /// The ids; those that the replica lists if there are none.
         listed: Option<Vec<Origin>>,
+        founders: Vec<Origin>,
         token: u64,
     },
     ChunkSeen {
@@ -139,13 +141,14 @@ impl Said {
     /// The message for the wire.
     pub(super) fn body(&self, replica: &Replica, course: &mut Course) -> Body {
         match self {
-            Self::Applied { clock, flags: [full, answers_range, heard_leaving, leaving] } => {
+            Self::Applied { clock, flags: [full, answers_range, heard_leaving, leaving], founders } => {
                 Body::Applied(wire::Applied {
                     clock: Some(clock.wire(replica)),
                     full: *full,
                     answers_range: *answers_range,
                     heard_leaving: *heard_leaving,
                     leaving: *leaving,
+                    founders: ids(founders),
                 })
             }
             Self::Range { origin, from, slots, items, closed, continued, token } => {
@@ -163,7 +166,7 @@ impl Said {
             }
             Self::Behind { origin } => Body::Behind(wire::Behind { origin: origin.bits() }),
             Self::Fetch { transfer } => Body::Fetch(wire::Fetch { transfer: u32::from(*transfer) }),
-            Self::Chunk { transfer, index, clock, after, through, items, listed, token } => {
+            Self::Chunk { transfer, index, clock, after, through, items, listed, founders, token } => {
                 course.follow(replica, || clock.wire(replica));
                 let chunk = wire::Chunk {
                     transfer: transfer.map_or(course.transfer, u32::from),
@@ -173,9 +176,8 @@ impl Said {
                     through: through.map(bytes),
                     items: ordered(replica, items),
                     last: through.is_none(),
-                    listed: listed
-                        .as_deref()
-                        .map_or_else(|| replica.listed(), |ids| ids.iter().map(|id| id.bits()).collect()),
+                    listed: listed.as_deref().map_or_else(|| replica.listed(), ids),
+                    founders: ids(founders),
                     token: *token,
                     ..Default::default()
                 };
@@ -229,6 +231,15 @@ fn ordered(replica: &Replica, items: &[Item]) -> Vec<wire::Item> {
     items.sort_by(|a, b| a.key.cmp(&b.key));
     items.dedup_by(|a, b| a.key == b.key);
     items
+}
+
+/// The ids as a list has them: mostly in order.
+fn ids(ids: &[Origin]) -> Vec<u64> {
+    let mut ids: Vec<u64> = ids.iter().map(|id| id.bits()).collect();
+    if ids.len() < 4 {
+        ids.sort_unstable();
+    }
+    ids
 }
 
 fn version_of_list(number: u64) -> Version {
