@@ -185,7 +185,9 @@ impl Oracle {
 
     /// A group starts anew, without anybody who has state: all that was is lost.
     pub(crate) fn start_anew(&mut self) {
-        self.operations.iter_mut().for_each(|operation| operation.closed = true);
+        // What was deleted is gone all the same.
+        let put = self.operations.iter_mut().filter(|operation| operation.made.is_some());
+        put.for_each(|operation| operation.closed = true);
     }
 
     /// The operator forgets a replica: what it wrote above what was settled is lost.

@@ -22,7 +22,8 @@ pub(crate) fn check_hook(world: &World, id: ReplicaId) -> Result<(), String> {
 
 fn check(world: &World, id: ReplicaId, clocks: &[VersionVector]) -> Result<(), String> {
     let unnoticed = |ended: ReplicaId| world.agents.get(&id).is_some_and(|agent| agent.links.contains_key(&ended));
-    for (index, clock) in clocks.iter().enumerate().filter(|(_, clock)| !clock.is_empty()) {
+    let holds = |index: usize| world.agents.get(&id).is_some_and(|agent| agent.shards[index].remembered_keys() > 0);
+    for (index, clock) in clocks.iter().enumerate().filter(|(index, clock)| !clock.is_empty() && holds(*index)) {
         let living = world.agents.values().filter(|agent| agent.id != id).map(|agent| agent.seen(index));
         let failed = world
             .oracle

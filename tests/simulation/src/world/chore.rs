@@ -62,7 +62,18 @@ impl World {
             let Some((key, before, after)) = touched else { continue };
             self.trace.say(self.now, || format!("{id} changes the owner of {key:?} as {dot}: {:?}", after.owner()));
             let (kind, alone) = (Kind::Own, after.owner().is_some_and(|owner| owner.dot == dot && !owner.confirmed));
+            let named = key.clone();
             let number = self.record(index, dot, key, kind, &before, &after)?;
+            // What a put had not seen is said again, under the same token.
+            let token = after.owner().map(|owner| owner.token);
+            let again = self.oracle.tokens.iter().any(|(number, given)| {
+                let earlier = &self.oracle.operations[*number];
+                Some(*given) == token && earlier.dot.replica == id && earlier.shard == index && earlier.key == named
+            });
+            if again {
+                self.oracle.tokens.extend(token.map(|token| (number, token)));
+                continue;
+            }
             if alone && before.owner().map(|owner| owner.token) != after.owner().map(|owner| owner.token) {
                 Invariant::Ownership.of(invariant::ownership::check_token(self, index, &seen, dot, &after))?;
             }
