@@ -1,9 +1,9 @@
 //! The whole protocol in virtual time: agents around the pure core of `baton-replica`, an operator, a kubelet, apps and
 //! their clients, and every fault there is, from one seed.
 //!
-//! A seed draws a [profile], a [schedule] of actions, and the delays of everything in between; the same seed
-//! gives the same run, byte for byte. A run has a phase with faults and one without, in which all must come to rest. The
-//! rules that are checked are in [invariant], one file each.
+//! A seed draws a profile, a schedule of actions, and the delays of everything in between; the same seed gives the same
+//! run, byte for byte. A run has a phase with faults and one without, in which all must come to rest. The rules that are
+//! checked are in `invariant`, one file each.
 
 mod agent;
 #[cfg(feature = "mutants")]
