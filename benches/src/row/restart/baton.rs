@@ -14,6 +14,9 @@ use crate::sample;
 
 const MEMBERS: usize = 3;
 
+/// Until the others have noticed that an agent has ended; a pod takes longer to come than this.
+const NOTICE: std::time::Duration = std::time::Duration::from_secs(3);
+
 /// What a Service is: the ports of those who serve.
 struct Ports(Mutex<Vec<u16>>);
 
@@ -28,7 +31,9 @@ pub(super) fn restart(stage: &Stage, keys: u64) -> Result<Restart> {
                 fleet.add()?;
                 let oldest = fleet.agents.remove(0);
                 ports.set(fleet.ports());
-                Ok(fleet.leave(oldest)?.stop)
+                let stop = fleet.leave(oldest)?.stop;
+                std::thread::sleep(NOTICE);
+                Ok(stop)
             })
             .collect()
     })?;
