@@ -124,17 +124,10 @@ impl Agent {
 
     fn row(&self) -> Member {
         Member {
-            replica: self.engine.replica(),
             pod_name: self.engine.identity().pod_name.clone(),
-            pod_uid: String::new(),
-            node: String::new(),
-            zone: String::new(),
-            controller: String::new(),
-            revision: 0,
             address: self.address.clone(),
-            phase: self.phase,
             held_state: true,
-            grace: None,
+            ..Member::new(self.engine.replica(), self.phase)
         }
     }
 

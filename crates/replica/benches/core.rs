@@ -181,17 +181,9 @@ fn replica(number: u64) -> ReplicaId {
 
 fn roster(me: u64, members: u64) -> Roster {
     let member = |number: u64| Member {
-        replica: replica(number),
-        phase: MemberPhase::Active,
         pod_name: format!("web-{number}"),
-        pod_uid: String::new(),
-        node: String::new(),
-        zone: String::new(),
-        controller: String::new(),
-        revision: 0,
-        address: String::new(),
         held_state: true,
-        grace: None,
+        ..Member::new(replica(number), MemberPhase::Active)
     };
     let mut roster = Roster::new(replica(me));
     roster.take(&Membership {

@@ -116,6 +116,27 @@ impl PartialOrd for MembershipVersion {
     }
 }
 
+// === impl Member ===
+
+impl Member {
+    /// The row of a process of which nothing else is known.
+    pub const fn new(replica: ReplicaId, phase: MemberPhase) -> Self {
+        Self {
+            replica,
+            pod_name: String::new(),
+            pod_uid: String::new(),
+            node: String::new(),
+            zone: String::new(),
+            controller: String::new(),
+            revision: 0,
+            address: String::new(),
+            phase,
+            held_state: false,
+            grace: None,
+        }
+    }
+}
+
 // === impl Membership ===
 
 impl Membership {

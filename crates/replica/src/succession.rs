@@ -83,17 +83,12 @@ mod tests {
     /// A member in a pod, of a revision of one controller.
     fn row(bits: u64, pod: &str, revision: u64, phase: MemberPhase) -> Member {
         Member {
-            replica: id(bits),
             pod_name: pod.into(),
             pod_uid: pod.into(),
-            node: String::new(),
-            zone: String::new(),
             controller: "web".into(),
             revision,
-            address: String::new(),
-            phase,
             held_state: true,
-            grace: None,
+            ..Member::new(id(bits), phase)
         }
     }
 

@@ -21,17 +21,9 @@ fn key() -> Key {
 /// A live replica that goes by the list with this number, which names these ids.
 fn live(me: u64, number: u64, ids: &[u64]) -> Shard {
     let row = |bits: &u64| Member {
-        replica: id(*bits),
         pod_name: format!("pod-{bits}"),
-        pod_uid: String::new(),
-        node: String::new(),
-        zone: String::new(),
-        controller: String::new(),
-        revision: 0,
-        address: String::new(),
-        phase: MemberPhase::Active,
         held_state: true,
-        grace: None,
+        ..Member::new(id(*bits), MemberPhase::Active)
     };
     let mut roster = Roster::new(id(me));
     roster.take(&Membership {

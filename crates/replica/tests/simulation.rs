@@ -105,19 +105,7 @@ fn value() -> Value {
 }
 
 fn list(number: u64, rows: &[(u64, MemberPhase)]) -> Membership {
-    let row = |(bits, phase): &(u64, MemberPhase)| Member {
-        replica: id(*bits),
-        pod_name: String::new(),
-        pod_uid: String::new(),
-        node: String::new(),
-        zone: String::new(),
-        controller: String::new(),
-        revision: 0,
-        address: String::new(),
-        phase: *phase,
-        held_state: true,
-        grace: None,
-    };
+    let row = |(bits, phase): &(u64, MemberPhase)| Member { held_state: true, ..Member::new(id(*bits), *phase) };
     let (version, members) = (MembershipVersion { uid: "u".into(), number }, rows.iter().map(row).collect());
     Membership { version, members, first: None, settings: Settings::default() }
 }

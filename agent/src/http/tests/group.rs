@@ -10,17 +10,9 @@ impl Api {
     /// Lists this agent and so many active members, none of which answers.
     fn list_silent_members(&self, count: u64, accept_when_alone: bool) {
         let row = |bits: u64| Member {
-            replica: ReplicaId::new(bits).expect("not zero"),
             pod_name: format!("pod-{bits}"),
-            pod_uid: String::new(),
-            node: String::new(),
-            zone: String::new(),
-            controller: String::new(),
-            revision: 0,
-            address: String::new(),
-            phase: MemberPhase::Active,
             held_state: true,
-            grace: None,
+            ..Member::new(ReplicaId::new(bits).expect("not zero"), MemberPhase::Active)
         };
         self.engine.take_membership_from_source(Membership {
             version: MembershipVersion { uid: "u".to_owned(), number: 1 },

@@ -243,19 +243,7 @@ impl Place {
 }
 
 fn row(replica: ReplicaId, name: &str, address: &str, phase: MemberPhase, held_state: bool) -> Member {
-    Member {
-        replica,
-        pod_name: name.to_owned(),
-        pod_uid: String::new(),
-        node: String::new(),
-        zone: String::new(),
-        controller: String::new(),
-        revision: 0,
-        address: address.to_owned(),
-        phase,
-        held_state,
-        grace: None,
-    }
+    Member { pod_name: name.to_owned(), address: address.to_owned(), held_state, ..Member::new(replica, phase) }
 }
 
 #[cfg(test)]

@@ -81,17 +81,5 @@ fn join<'a>(key: &Key, order: impl Iterator<Item = &'a Entry>, all: &[Entry]) ->
 }
 
 fn row(replica: ReplicaId) -> Member {
-    Member {
-        replica,
-        pod_name: String::new(),
-        pod_uid: String::new(),
-        node: String::new(),
-        zone: String::new(),
-        controller: String::new(),
-        revision: 0,
-        address: String::new(),
-        phase: MemberPhase::Active,
-        held_state: true,
-        grace: None,
-    }
+    Member { held_state: true, ..Member::new(replica, MemberPhase::Active) }
 }
