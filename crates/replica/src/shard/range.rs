@@ -87,7 +87,7 @@ impl Shard {
         for RangeItem { key, slots: counters, entry } in range.items {
             let fresh = counters.iter().filter(|counter| claims && **counter > known);
             let count = fresh.clone().count() as u32;
-            let record = self.join_entry_towards(&key, entry, count, |_| false, &next, now);
+            let record = self.join_entry(&key, entry, count, |_| false, &next, now);
             slots.extend(record.into_iter().flat_map(|record| fresh.clone().map(move |counter| (*counter, record))));
         }
         if !claims {
@@ -106,14 +106,9 @@ impl Shard {
         Ok(true)
     }
 
-    /// Joins one entry that comes outside a range. `absent` says, in a full-state transfer, what the sender has seen.
-    pub(super) fn join_entry(&mut self, key: &Key, entry: Entry, absent: impl Fn(Dot) -> bool, now: u64) {
-        let next = self.clock.clone();
-        self.join_entry_towards(key, entry, 0, absent, &next, now);
-    }
-
-    /// Joins one entry, for which the log gets so many slots. `next` is the clock after the message.
-    fn join_entry_towards(
+    /// Joins one entry, for which the log gets so many slots. `next` is the clock after the message. `absent` says, in a
+    /// full-state transfer, what the sender has seen.
+    pub(super) fn join_entry(
         &mut self,
         key: &Key,
         entry: Entry,

@@ -104,8 +104,9 @@ impl Shard {
             return Effects::default();
         }
         self.tokens = self.tokens.max(settle.token);
+        let clock = self.clock.clone();
         for ChunkItem { key, entry } in settle.items {
-            self.join_entry(&key, entry, |_| false, now);
+            self.join_entry(&key, entry, 0, |_| false, &clock, now);
         }
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.acked.raise(settle.origin, settle.seen);

@@ -227,8 +227,9 @@ impl Shard {
         let has_mine = includes(&founders, &self.founders) || active(Mutant::StrangersKnowAll);
         let retired_there = |dot: Dot| has_mine && listed.binary_search(&dot.replica).is_err();
         let seen_there = |dot: Dot| (clock.covers(dot) || retired_there(dot)) && !active(Mutant::AbsentIsKept);
+        let next = self.clock.clone();
         for ChunkItem { key, entry } in items.into_iter().chain(absent) {
-            self.join_entry(&key, entry, seen_there, now);
+            self.join_entry(&key, entry, 0, seen_there, &next, now);
         }
     }
 

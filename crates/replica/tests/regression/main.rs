@@ -24,10 +24,9 @@
 //! behind (`operator/src/handoff/tests.rs`), a hook returns within its budget (`src/lifecycle/tests.rs`), the agent is the
 //! last to be stopped (`operator/src/injector/tests.rs`).
 
-// The protocol's own tests use the rest of the harness.
 #[path = "../protocol"]
 mod protocol {
-    #[allow(dead_code, unused_imports)]
+    #[allow(dead_code, unused_imports, reason = "the protocol's own tests use the rest")]
     pub(crate) mod harness;
 }
 
