@@ -82,7 +82,8 @@ impl Entry {
     /// Replaces all that is observed by nothing. The context takes the delete's own dot too: without it, a relay
     /// that has seen the delete but not what it deleted could bring the key back.
     pub(crate) fn delete(&mut self, dot: Dot) {
-        self.supersede(|_| true);
+        let gone = self.supersede(|_| true);
+        self.end_ownership(&gone);
         if active(Mutant::DeleteDropsContext) {
             self.context = VersionVector::new();
         }
@@ -109,9 +110,19 @@ impl Entry {
             versions.iter().any(|other| earlier(other) && !other.has_expired(now))
         };
         let context = self.context.clone();
-        self.supersede(|version| version.has_expired(now) && !shields(version.dot));
+        let gone = self.supersede(|version| version.has_expired(now) && !shields(version.dot));
+        if self.versions.is_empty() {
+            self.end_ownership(&gone);
+        }
         if active(Mutant::ExpiryWithoutContext) {
             self.context = context;
+        }
+    }
+
+    /// Nothing is left of the key but that it was seen who owned it, so that it can be told from a put of who had not.
+    fn end_ownership(&mut self, gone: &[Version]) {
+        for owner in gone.iter().filter_map(|version| version.owner.as_deref()) {
+            self.context.raise(owner.dot.replica, owner.dot.counter);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::mutant::{Mutant, active};
 use crate::operation::own;
 use crate::shard::{Listed, Shard, Stage, WriteError};
 use crate::store::RecordId;
-use crate::{Key, OnDeparture, Owner, Read, ReplicaId, Succession};
+use crate::{Entry, Key, OnDeparture, Owner, Read, ReplicaId, Succession};
 
 /// What was done about keys whose owner has departed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -153,11 +153,6 @@ impl Shard {
             self.heritage.due.insert(record);
         }
         let (me, heritage) = (self.roster.me(), &mut self.heritage);
-        if let Some(mine) = before.filter(|before| before.dot.replica == me && is_older(owner.as_ref(), before))
-            && !active(Mutant::ClaimLosesToPut)
-        {
-            heritage.overtaken.insert(key.clone(), mine);
-        }
         if !self.roster.leaving() {
             return;
         }
@@ -166,6 +161,13 @@ impl Shard {
             heritage.unconfirmed.remove(key);
         } else if before.is_some_and(|before| before.replica == Some(me)) {
             heritage.unconfirmed.insert(key.clone());
+        }
+    }
+
+    /// What has arrived for a key had not seen who owns it: if this replica has said so, it will say it again.
+    pub(super) fn note_overtaken(&mut self, key: &Key, mine: Owner) {
+        if mine.dot.replica == self.me() && !active(Mutant::ClaimLosesToPut) {
+            self.heritage.overtaken.insert(key.clone(), mine);
         }
     }
 
@@ -226,7 +228,7 @@ impl Shard {
     /// A put that had not seen this replica's change of owner does not undo it: it is made again, with its token.
     fn own_again(&mut self, key: &Key, owner: Owner, now: u64) -> bool {
         self.drop_expired(key, now);
-        let lost = self.store.get(key).is_some_and(|entry| is_older(entry.owner(), &owner));
+        let lost = self.store.get(key).is_some_and(|entry| has_not_seen(&entry, &owner));
         let departed = owner.replica.is_some_and(|owner| self.roster.is_departed(owner));
         if !lost || departed || !matches!(self.stage, Stage::Live) {
             return false;
@@ -236,8 +238,11 @@ impl Shard {
     }
 }
 
-/// Whether a register is from before an ownership, and from who had not seen it: all that follow it have greater tokens.
-/// None at all says nothing: the key may have been deleted, with its owner, and put anew.
-fn is_older(register: Option<&Owner>, owner: &Owner) -> bool {
-    register.is_some_and(|register| register.rank() < owner.rank())
+/// Whether an entry was written by who had not seen an ownership: registers that follow it have greater tokens, and who
+/// deletes a key keeps the ownership's dot in the context.
+pub(super) fn has_not_seen(entry: &Entry, owner: &Owner) -> bool {
+    match entry.owner() {
+        Some(register) => register.rank() < owner.rank(),
+        None => !entry.versions().is_empty() && !entry.context().covers(owner.dot),
+    }
 }

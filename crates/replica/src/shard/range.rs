@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::counter::{self, MAX_RETIRED};
 use crate::log::Slot;
 use crate::mutant::{Mutant, active};
+use crate::shard::adopt::has_not_seen;
 use crate::shard::{ProtocolError, Shard};
 use crate::store::{RecordId, Store};
 use crate::{Dot, Entry, Key, MemberPhase, Range, RangeItem, ReplicaId, VersionVector};
@@ -127,7 +128,7 @@ impl Shard {
         let Self { clock, roster, store, .. } = self;
         let seen = |dot: Dot| clock.covers(dot) || (knows_retired && !roster.lists(dot.replica));
         let seen_then = |dot: Dot| next.covers(dot) || !roster.lists(dot.replica);
-        let mut owners = (None, None);
+        let (mut owners, mut overtaken) = ((None, None), None);
         let (record, (has_context, is_crowded)) = match overwrite(store, key, slots, entry, seen, seen_then) {
             Ok(record) => (Some(record), (true, false)),
             Err(entry) => store.change(key, slots, seen_then, |mine| {
@@ -135,10 +136,14 @@ impl Shard {
                 mine.join(entry, seen, absent);
                 mine.expire(now);
                 owners.1 = mine.owner().copied();
+                overtaken = owners.0.filter(|owner| has_not_seen(mine, owner));
                 (!mine.context().is_empty(), counter::retired(mine, roster) > MAX_RETIRED)
             }),
         };
         self.note_owner(key, record, owners.0, owners.1);
+        if let Some(owner) = overtaken {
+            self.note_overtaken(key, owner);
+        }
         if slots > 0 && is_crowded {
             self.crowded.push(key.clone());
         }

@@ -134,6 +134,67 @@ pub(crate) fn a_claim_survives_a_put_that_has_not_seen_it() {
 }
 
 #[test]
+pub(crate) fn the_first_claim_survives_a_put_that_has_not_seen_it() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    done(&mut world, a, put("one"));
+    world.settle();
+    let first = claim(&mut world, b);
+    done(&mut world, c, put("two"));
+    world.settle_owners();
+    for id in [a, b, c] {
+        assert_eq!((owner(&world, id), token(&world, id)), (Some((b, true)), Some(first)));
+    }
+}
+
+#[test]
+pub(crate) fn the_first_claim_survives_a_deletion_and_a_put_that_have_not_seen_it() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    done(&mut world, a, put("one"));
+    world.settle();
+    let first = claim(&mut world, b);
+    done(&mut world, c, Operation::Delete);
+    done(&mut world, c, put("two"));
+    world.settle_owners();
+    assert!([a, b, c].into_iter().all(|id| token(&world, id) == Some(first)));
+}
+
+#[test]
+pub(crate) fn a_release_survives_a_put_that_has_seen_neither_it_nor_the_claim_before() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    done(&mut world, a, put("one"));
+    world.settle();
+    world.cut_off(c);
+    claim(&mut world, b);
+    world.settle();
+    done(&mut world, a, Operation::Release);
+    done(&mut world, c, put("two"));
+    world.come_into_sight(c);
+    world.settle_owners();
+    for id in [a, b, c] {
+        assert_eq!(owner(&world, id), None);
+    }
+}
+
+#[test]
+pub(crate) fn a_key_that_has_expired_and_is_put_anew_does_not_get_its_old_owner_back() {
+    let (mut world, [a, b]) = World::group(roomy());
+    let expires_at = Some(world.now + 40_000);
+    let value = Value { content_type: "".into(), body: "one".into() };
+    done(&mut world, a, Operation::Put { value, expires_at });
+    claim(&mut world, a);
+    world.settle();
+    // Whose clock is ahead drops it first.
+    let (ahead, behind) = if world.nodes[&a].skew > world.nodes[&b].skew { (a, b) } else { (b, a) };
+    world.now += 20_000;
+    done(&mut world, ahead, put("two"));
+    world.settle_owners();
+    assert_eq!(owner(&world, ahead), None);
+    world.now += 20_000;
+    world.settle_owners();
+    assert_eq!((owner(&world, ahead), owner(&world, behind)), (None, None));
+}
+
+#[test]
 pub(crate) fn a_key_that_is_deleted_and_put_anew_does_not_get_its_old_owner_back() {
     let (mut world, [a, b]) = World::group(roomy());
     done(&mut world, a, put("one"));
