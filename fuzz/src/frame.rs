@@ -1,7 +1,7 @@
 //! Frames: a whole conversation as bytes, as three peers send it to one replica.
 
 use baton_replica::ReplicaId;
-use baton_wire::convert::phase_from_wire;
+use baton_wire::convert::{phase_from_wire, shard_message_to_wire};
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::{self as wire, Frame};
 use bytes::{Buf, Bytes};
@@ -57,7 +57,7 @@ fn take(replica: &mut Replica, from: ReplicaId, frame: Bytes, came: usize) {
 
 /// A frame of each kind, and a shard's messages in an order that makes sense.
 pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
-    let shard = |body| Body::Shard(wire::ShardFrame { shard: 0, body: Some(body) });
+    let shard = |message| Body::Shard(wire::ShardFrame { shard: 0, body: Some(shard_message_to_wire(message)) });
     let hello = wire::Hello { protocol: 1, group: "games/arena".into(), replica: 2, shards: 16, ..Default::default() };
     let refused = wire::Refused { code: "gone".into(), message: "removed".into() };
     let others = [

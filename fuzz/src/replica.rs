@@ -59,7 +59,8 @@ pub(crate) fn key(number: u8) -> Key {
     Key::new(&map, &[b'a' + number % 8]).expect("a key")
 }
 
-fn id(bits: u64) -> ReplicaId {
+/// A replica by its bits, which are not 0.
+pub(crate) fn id(bits: u64) -> ReplicaId {
     ReplicaId::new(bits).expect("not zero")
 }
 
@@ -113,8 +114,8 @@ impl Replica {
     }
 
     /// Who the replica's list names, in increasing order.
-    pub(crate) fn listed(&self) -> Vec<u64> {
-        self.roster.listed().into_iter().map(ReplicaId::bits).collect()
+    pub(crate) fn listed(&self) -> Vec<ReplicaId> {
+        self.roster.listed()
     }
 
     /// The round of settling that the replica is in.

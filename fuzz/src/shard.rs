@@ -1,10 +1,12 @@
 //! Messages about one shard that are well-formed more often than bytes are: a script of what peers say and what else
 //! happens, so that a run gets far into the state machine.
 
+mod part;
 mod said;
 
 use arbitrary::{Arbitrary, Unstructured};
 use baton_replica::{MemberPhase, ReplicaId};
+use baton_wire::convert::shard_message_to_wire;
 use baton_wire::peer::ShardFrame;
 use prost::Message;
 
@@ -22,9 +24,15 @@ struct Script {
     steps: Vec<Step>,
 }
 
+/// Messages are as frequent as all else together.
 #[derive(Arbitrary, Debug)]
 enum Step {
     Hear { peer: u8, said: Said },
+    Happen(Event),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Event {
     Write { key: u8 },
     Delete { key: u8 },
     Relink { peer: u8 },
@@ -50,14 +58,15 @@ pub fn run(bytes: &[u8]) {
     for step in &script.steps {
         match step {
             Step::Hear { peer: from, said } => {
-                let frame = ShardFrame { shard: 0, body: Some(said.body(&replica, &mut course)) };
+                let body = shard_message_to_wire(said.message(&replica, &mut course));
+                let frame = ShardFrame { shard: 0, body: Some(body) };
                 let bytes = frame.encode_to_vec();
                 drop(frame);
                 // Chunks of the transfer under way come from where it was asked for.
                 let source = replica.fetch().filter(|_| said.is_of_course()).map(|fetch| fetch.peer);
                 hear(&mut replica, source.unwrap_or(peer(*from)), &bytes, &mut meter);
             }
-            other => meter.bounded(1, || happen(&mut replica, other)),
+            Step::Happen(event) => meter.bounded(1, || happen(&mut replica, event)),
         }
     }
     let coverage = replica.shard().coverage(replica.shard().clock(), baton_replica::Need { acks: 1, level: 1 });
@@ -87,15 +96,14 @@ fn hear(replica: &mut Replica, from: ReplicaId, bytes: &[u8], meter: &mut Meter)
     });
 }
 
-fn happen(replica: &mut Replica, step: &Step) {
-    match step {
-        Step::Hear { .. } => {}
-        Step::Write { key } => replica.put(*key),
-        Step::Delete { key } => replica.delete(*key),
-        Step::Relink { peer: number } => replica.relink(peer(*number)),
-        Step::List { phases } => replica.list(phases.map(Stage::phase)),
-        Step::Leave => replica.leave(),
-        Step::Seal => replica.seal(),
+fn happen(replica: &mut Replica, event: &Event) {
+    match event {
+        Event::Write { key } => replica.put(*key),
+        Event::Delete { key } => replica.delete(*key),
+        Event::Relink { peer: number } => replica.relink(peer(*number)),
+        Event::List { phases } => replica.list(phases.map(Stage::phase)),
+        Event::Leave => replica.leave(),
+        Event::Seal => replica.seal(),
     }
 }
 

@@ -3,27 +3,18 @@
 mod packed;
 
 use baton_replica::{
-    Applied, Chunk, ChunkItem, Digest, Dot, Entry, Hlc, Key, MembershipVersion, Owner, Range, RangeItem, ReplicaId,
-    Settle, ShardMessage, Sum, Value, Version, VersionVector,
+    Applied, Chunk, ChunkItem, Digest, Entry, Key, MembershipVersion, Range, RangeItem, ReplicaId, Settle,
+    ShardMessage, Sum, VersionVector,
 };
 use bytes::Bytes;
 
 use crate::convert::WireError;
-use crate::convert::shard::packed::{Packer, Unpacked, unpack};
+use crate::convert::shard::packed::{Packer, unpack};
 use crate::peer as wire;
 use crate::peer::shard_frame::Body;
 
 /// Most replicas in one version vector: far above any group's size, far below what could hurt.
 const MAX_REPLICAS: usize = 65_536;
-
-/// What a message says once for all of its items.
-#[derive(Clone, Copy)]
-struct Common {
-    /// Whose most versions are.
-    origin: u64,
-    /// What times are counted from.
-    hlc: u64,
-}
 
 /// A message from the wire.
 pub fn shard_message_from_wire(body: Body) -> Result<ShardMessage, WireError> {
@@ -104,9 +95,7 @@ fn clock_to_wire(clock: &VersionVector) -> wire::VersionVector {
 }
 
 fn range_from_wire(range: wire::Range) -> Result<Range, WireError> {
-    let common = Common { origin: range.origin, hlc: range.hlc };
-    let items = common.items(range.items, &range.packed)?;
-    let items = items.into_iter().map(|(key, slots, entry)| RangeItem { key, slots, entry });
+    let items = unpack(&range.items)?.into_iter().map(|(key, slots, entry)| RangeItem { key, slots, entry });
     let (pairs, rest) = range.closed.as_chunks::<2>();
     if !rest.is_empty() {
         return Err(WireError::Malformed("the closed parts of a range"));
@@ -128,23 +117,21 @@ fn range_to_wire(range: Range) -> wire::Range {
         origin: range.origin.bits(),
         from: range.from,
         to: range.to,
-        packed: pack(range.items.iter().map(|item| (&item.key, &item.slots[..], &item.entry))),
+        items: pack(range.items.iter().map(|item| (&item.key, &item.slots[..], &item.entry))),
         closed: range.closed.into_iter().flat_map(|(from, to)| [from, to]).collect(),
         continued: range.continued,
         token: range.token,
         level: range.level,
-        ..wire::Range::default()
     }
 }
 
 fn settle_from_wire(settle: wire::Settle) -> Result<Settle, WireError> {
-    let common = Common { origin: settle.origin, hlc: settle.hlc };
     Ok(Settle {
         origin: replica(settle.origin)?,
         round: settle.round,
         seen: settle.seen,
         last: settle.last,
-        items: common.chunk_items(settle.items, &settle.packed)?,
+        items: chunk_items(&settle.items)?,
         token: settle.token,
     })
 }
@@ -155,9 +142,8 @@ fn settle_to_wire(settle: Settle) -> wire::Settle {
         round: settle.round,
         seen: settle.seen,
         last: settle.last,
-        packed: pack(settle.items.iter().map(|item| (&item.key, &[][..], &item.entry))),
+        items: pack(settle.items.iter().map(|item| (&item.key, &[][..], &item.entry))),
         token: settle.token,
-        ..wire::Settle::default()
     }
 }
 
@@ -177,7 +163,6 @@ fn version_number_to_wire(version: MembershipVersion) -> crate::directory::Versi
 
 fn chunk_from_wire(chunk: wire::Chunk) -> Result<Chunk, WireError> {
     let bound = |key: Option<Bytes>| key.map(|key| Key::from_wire(&key)).transpose();
-    let common = Common { origin: chunk.origin, hlc: chunk.hlc };
     let through = bound(chunk.through)?;
     if through.is_none() != chunk.last {
         return Err(WireError::Malformed("a chunk's end"));
@@ -192,7 +177,7 @@ fn chunk_from_wire(chunk: wire::Chunk) -> Result<Chunk, WireError> {
         level: chunk.level,
         after: bound(chunk.after)?,
         through,
-        items: common.chunk_items(chunk.items, &chunk.packed)?,
+        items: chunk_items(&chunk.items)?,
     })
 }
 
@@ -204,12 +189,11 @@ fn chunk_to_wire(chunk: Chunk) -> wire::Chunk {
         clock: Some(clock_to_wire(&chunk.clock)),
         after: chunk.after.map(|key| key.as_bytes().clone()),
         through: chunk.through.map(|key| key.as_bytes().clone()),
-        packed: pack(chunk.items.iter().map(|item| (&item.key, &[][..], &item.entry))),
+        items: pack(chunk.items.iter().map(|item| (&item.key, &[][..], &item.entry))),
         listed: ids_to_wire(chunk.listed),
         founders: ids_to_wire(chunk.founders),
         token: chunk.token,
         level: chunk.level,
-        ..wire::Chunk::default()
     }
 }
 
@@ -219,69 +203,8 @@ fn pack<'a>(items: impl Iterator<Item = (&'a Key, &'a [u64], &'a Entry)>) -> Byt
     packer.finish()
 }
 
-// === impl Common ===
-
-impl Common {
-    /// Plain items, and then packed ones.
-    fn items(self, plain: Vec<wire::Item>, packed: &[u8]) -> Result<Vec<Unpacked>, WireError> {
-        let packed = unpack(packed)?;
-        if plain.is_empty() {
-            return Ok(packed);
-        }
-        let item = |mut item: wire::Item| {
-            let slots = std::mem::take(&mut item.slots);
-            let (key, entry) = self.item_from_wire(item, slots.last().copied())?;
-            Ok((key, slots, entry))
-        };
-        let plain: Result<Vec<Unpacked>, WireError> = plain.into_iter().map(item).collect();
-        Ok(plain?.into_iter().chain(packed).collect())
-    }
-
-    fn chunk_items(self, plain: Vec<wire::Item>, packed: &[u8]) -> Result<Vec<ChunkItem>, WireError> {
-        let items = self.items(plain, packed)?;
-        Ok(items.into_iter().map(|(key, _, entry)| ChunkItem { key, entry }).collect())
-    }
-
-    fn item_from_wire(self, item: wire::Item, slot: Option<u64>) -> Result<(Key, Entry), WireError> {
-        let version = |version| self.version_from_wire(version, slot);
-        let versions: Result<Vec<Version>, WireError> = item.versions.into_iter().map(version).collect();
-        let mut context = clock_from_wire(item.context)?;
-        if item.superseded > 0 {
-            context.raise(replica(self.origin)?, item.superseded);
-        }
-        Ok((Key::from_wire(&item.key)?, Entry::new(versions?, context)))
-    }
-
-    fn version_from_wire(self, version: wire::EntryVersion, slot: Option<u64>) -> Result<Version, WireError> {
-        let author = replica(if version.replica == 0 { self.origin } else { version.replica })?;
-        let counter = if version.counter == 0 { slot.unwrap_or_default() } else { version.counter };
-        if counter == 0 {
-            return Err(WireError::Malformed("a version's counter"));
-        }
-        let value =
-            Value { content_type: version.content_type.into_boxed_str(), body: Bytes::copy_from_slice(&version.body) };
-        Ok(Version {
-            dot: Dot { replica: author, counter },
-            hlc: Hlc::from_bits(self.hlc.wrapping_add_signed(version.hlc)),
-            writer: ReplicaId::new(version.writer).unwrap_or(author),
-            value: (!version.contribution).then_some(value),
-            added: version.added,
-            owner: version.owner.map(owner_from_wire).transpose()?.map(Box::new),
-            expires_at: (version.expires_at > 0).then_some(version.expires_at),
-        })
-    }
-}
-
-fn owner_from_wire(owner: wire::Owner) -> Result<Owner, WireError> {
-    if owner.dot_counter == 0 {
-        return Err(WireError::Malformed("a change of owner"));
-    }
-    Ok(Owner {
-        replica: ReplicaId::new(owner.replica),
-        token: owner.token,
-        dot: Dot { replica: replica(owner.dot_replica)?, counter: owner.dot_counter },
-        confirmed: owner.confirmed,
-    })
+fn chunk_items(packed: &[u8]) -> Result<Vec<ChunkItem>, WireError> {
+    Ok(unpack(packed)?.into_iter().map(|(key, _, entry)| ChunkItem { key, entry }).collect())
 }
 
 #[cfg(test)]

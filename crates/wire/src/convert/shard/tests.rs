@@ -1,5 +1,6 @@
 //! What is left out on the wire is what the receiver puts back.
 
+use baton_replica::{Dot, Hlc, Owner, Value, Version};
 use prost::Message;
 
 use super::*;
@@ -98,15 +99,52 @@ fn what_is_settled_arrives_as_it_was_sent() {
     assert_eq!(carried(message.clone()), message);
 }
 
+/// As section 11 of docs/protocol.md draws them, byte by byte.
 #[test]
-fn a_version_whose_counter_nothing_says_is_refused() {
-    let item = wire::Item {
-        key: key("k").as_bytes().clone(),
-        versions: vec![wire::EntryVersion::default()],
-        ..Default::default()
+fn the_example_in_the_docs_is_what_is_sent() {
+    let (writer, put) = (0x1122_3344_5566_7788, 1_763_712_000_001 << 16);
+    let value = |body| Some(Value { content_type: Box::default(), body: Bytes::from_static(body) });
+    let version = |counter, hlc, body| Version { value: value(body), ..version(writer, counter, hlc) };
+    let item = |name, slots, entry| RangeItem { key: carts(name), slots, entry };
+    let items = vec![
+        item("ann", vec![1, 3], Entry::new(vec![version(3, put, b"3")], context(&[(writer, 1)]))),
+        item("bob", vec![2], Entry::new(vec![version(2, put - 65_535, b"2")], VersionVector::new())),
+    ];
+    let (closed, continued) = (Vec::new(), Vec::new());
+    let range = Range { origin: id(writer), from: 0, to: 3, items, closed, continued, token: 0, level: 0 };
+    let parts: [&[u8]; 10] = [
+        b"\x08\x07\x32\x4b\x08\x03\x1a\x47\x09\x88\x77\x66\x55\x44\x33\x22\x11\x18\x03\x22\x3a",
+        b"\x31\x00\x0b\x05\x00\x03cartsann\x02\x02\x04",
+        b"\x01\x00\x88\x77\x66\x55\x44\x33\x22\x11\x01",
+        b"\x02\x00\x06",
+        b"\x80\x80\x88\x80\xac\xdb\xd2\x9a\x03",
+        b"\x013",
+        b"\x11\x08\x03bob\x01\x01",
+        b"\x02\x00\x01",
+        b"\xfd\xff\x07",
+        b"\x012",
+    ];
+    assert_eq!(framed(ShardMessage::Range(range)), parts.concat());
+
+    let applied = Applied {
+        clock: context(&[(writer, 3)]),
+        full: false,
+        answers_range: true,
+        heard_leaving: false,
+        leaving: false,
+        founders: Vec::new(),
     };
-    let chunk = wire::Chunk { origin: ORIGIN, last: true, items: vec![item.clone()], ..Default::default() };
-    assert!(shard_message_from_wire(Body::Chunk(chunk)).is_err());
-    let chunk = wire::Chunk { last: true, items: vec![wire::Item { superseded: 1, ..item }], ..Default::default() };
-    assert!(shard_message_from_wire(Body::Chunk(chunk)).is_err());
+    let answer =
+        b"\x08\x07\x32\x15\x08\x03\x12\x11\x0a\x0d\x0a\x08\x88\x77\x66\x55\x44\x33\x22\x11\x12\x01\x03\x18\x01";
+    assert_eq!(framed(ShardMessage::Applied(applied)), answer);
+}
+
+fn framed(message: ShardMessage) -> Vec<u8> {
+    let frame = wire::ShardFrame { shard: 3, body: Some(shard_message_to_wire(message)) };
+    wire::Frame { membership: 7, body: Some(wire::frame::Body::Shard(frame)) }.encode_to_vec()
+}
+
+fn carts(name: &str) -> Key {
+    let map = baton_replica::MapName::parse("carts").expect("a name");
+    Key::new(&map, name.as_bytes()).expect("a key")
 }
