@@ -26,7 +26,6 @@ pub(crate) struct Agent {
     pub(crate) reported: MemberPhase,
     pub(crate) links: BTreeMap<ReplicaId, Link>,
     pub(crate) watermark: Option<Vec<VersionVector>>,
-    pub(crate) ack_level: u32,
     /// How far its wall clock is ahead.
     pub(crate) skew: u64,
     pub(crate) born: u64,
@@ -111,7 +110,6 @@ impl Agent {
             reported: MemberPhase::Joining,
             links: BTreeMap::new(),
             watermark: None,
-            ack_level: 0,
             skew: 0,
             born,
             heard: false,
@@ -327,7 +325,8 @@ impl Agent {
     }
 
     pub(crate) fn need(&self) -> Need {
-        Need { acks: self.settings().handoff_acks, level: self.ack_level }
+        let settings = self.settings();
+        Need { acks: settings.handoff_acks, level: settings.write_acks }
     }
 
     fn notice(&mut self, uptime: u64) {

@@ -16,10 +16,10 @@ pub(crate) struct Operation {
     pub(crate) superseders: Vec<usize>,
     /// How many acknowledgements its client was told of.
     pub(crate) acks: u32,
-    /// How many processes had ended without handing off when it was accepted.
-    pub(crate) failures_before: usize,
-    /// How many failures the handoffs since have left it protected from.
-    pub(crate) tolerates: u32,
+    /// How many acknowledgements its client asked for.
+    pub(crate) asked: u32,
+    /// Who had it when its client was told, or when somebody handed it off: one of them that lives keeps it.
+    pub(crate) holders: BTreeSet<ReplicaId>,
     /// What it was asked to do, of the kinds that the truth must tell apart.
     pub(crate) kind: Kind,
     /// The additions, by number, whose sum is in the version that it made.
@@ -127,8 +127,8 @@ impl Oracle {
         if self.by_dot.insert((shard, dot), number).is_some() {
             return Err(format!("{dot} names two writes"));
         }
-        let (failures_before, tolerates) = (self.failures(), u32::MAX);
-        let (superseders, acks, closed) = (Vec::new(), 0, false);
+        let (superseders, asked, acks, closed) = (Vec::new(), 0, 0, false);
+        let holders = BTreeSet::from([dot.replica]);
         self.operations.push(Operation {
             shard,
             dot,
@@ -137,9 +137,9 @@ impl Oracle {
             kind,
             additions,
             superseders,
+            asked,
             acks,
-            failures_before,
-            tolerates,
+            holders,
             closed,
         });
         Ok(number)
@@ -196,11 +196,6 @@ impl Oracle {
         for operation in self.operations.iter_mut().filter(|operation| operation.dot.replica == origin) {
             operation.closed |= operation.dot.counter > settled[operation.shard];
         }
-    }
-
-    /// How many processes have ended without handing off.
-    pub(crate) fn failures(&self) -> usize {
-        self.ended.iter().filter(|ended| !ended.handed_off).count()
     }
 
     /// What a replica that has seen exactly this must show of a shard: the puts in it that no write in it observed.

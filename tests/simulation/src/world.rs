@@ -285,6 +285,7 @@ impl World {
 
     /// Something happened at a process: its departure, its clients and its links follow.
     fn after(&mut self, id: ReplicaId) -> Result<(), Violation> {
+        self.note_closed(id);
         while let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.stirred) {
             agent.stirred = false;
             let wishes = agent.depart(self.now);

@@ -1,8 +1,11 @@
 //! Invariant 2: a write acknowledged with acks = n (so n + 1 holders) is readable while at most n of them have failed without
 //! handing off.
 //!
-//! A handoff leaves a write with as many holders as the group asks for, or as the acknowledgements in use do, and of the
-//! writes of one who stays it leaves one holder more; fewer if there are no more members.
+//! Looked at in three steps. When a client is told of n acknowledgements, n others have the write. Who hands it off
+//! leaves it with n + 1 others, or with all that it is linked to; and with another than its writer, if there is one. And as
+//! long as one of these lives it can be read.
+
+use std::collections::BTreeSet;
 
 use baton_replica::{Entry, MemberPhase, ReplicaId};
 
@@ -10,8 +13,8 @@ use crate::agent::Agent;
 use crate::oracle::{Kind, Operation, Seen};
 use crate::world::World;
 
-/// When a client is told of n acknowledgements, n other processes have, or had, the write.
-pub(crate) fn check_answer(world: &World, number: usize) -> Result<(), String> {
+/// When a client is told of n acknowledgements, n other processes have, or had, the write. Returns those that live.
+pub(crate) fn check_answer(world: &World, number: usize) -> Result<BTreeSet<ReplicaId>, String> {
     let operation = &world.oracle.operations[number];
     let has = |seen: &Seen| world.oracle.covers(seen, operation.dot);
     // Only those count of whom the writer does not know that they leave.
@@ -21,16 +24,54 @@ pub(crate) fn check_answer(world: &World, number: usize) -> Result<(), String> {
         peer.is_some_and(|peer| peer.phase == MemberPhase::Active)
     };
     let others = world.agents.values().filter(|agent| counts(agent.id));
-    let living = others.filter(|agent| has(&agent.seen(operation.shard))).count();
+    let living: BTreeSet<ReplicaId> =
+        others.filter(|agent| has(&agent.seen(operation.shard))).map(|agent| agent.id).collect();
     let ended = world.oracle.ended.iter().filter(|ended| counts(ended.id) && has(&ended.seen[operation.shard])).count();
-    if living + ended < operation.acks as usize {
-        let (dot, acks) = (operation.dot, operation.acks);
+    if living.len() + ended < operation.acks as usize {
+        let (dot, acks, living) = (operation.dot, operation.acks, living.len());
         return Err(format!("the client of {dot} is told of {acks} acknowledgements, and {living} others have it"));
     }
-    Ok(())
+    Ok(living)
 }
 
-/// At the end, every write that the rule protects can be read, or was superseded by one that the group knows.
+/// Before a process ends that says it has handed off: whatever it had is with as many others as its client was told of
+/// holders, if it is linked to so many. Returns those that live, for each write.
+pub(crate) fn check_handoff(world: &World, id: ReplicaId) -> Result<Vec<BTreeSet<ReplicaId>>, String> {
+    let mut holders = vec![BTreeSet::new(); world.oracle.operations.len()];
+    let Some(leaver) = world.agents.get(&id) else { return Ok(holders) };
+    let survivors: Vec<ReplicaId> = leaver.roster.survivors().collect();
+    let linked = survivors.iter().filter(|survivor| leaver.roster.linked(**survivor)).count();
+    // Nobody could know yet that these have ended.
+    let unnoticed = world.oracle.ended.iter().filter(|ended| leaver.links.contains_key(&ended.id));
+    let unnoticed: Vec<_> = unnoticed.collect();
+    for index in 0..leaver.shards.len() {
+        let seen = leaver.seen(index);
+        let others = world.agents.values().filter(|agent| agent.id != id);
+        let others: Vec<(ReplicaId, Seen)> = others.map(|agent| (agent.id, agent.seen(index))).collect();
+        for (number, operation) in world.oracle.operations.iter().enumerate() {
+            let has = |seen: &Seen| world.oracle.covers(seen, operation.dot);
+            if operation.shard != index || operation.closed || !has(&seen) {
+                continue;
+            }
+            holders[number] = others.iter().filter(|(_, seen)| has(seen)).map(|(other, _)| *other).collect();
+            let ended = unnoticed.iter().filter(|ended| has(&ended.seen[index])).map(|ended| ended.id);
+            let left: BTreeSet<ReplicaId> = holders[number].iter().copied().chain(ended).collect();
+            let promised = if operation.acks > 0 { operation.asked as usize + 1 } else { 0 };
+            let Operation { dot, asked, .. } = operation;
+            if left.len() < promised.min(linked) {
+                let left = left.len();
+                return Err(format!("{id} leaves {dot} with {left} of {linked} others, and {asked} were asked for"));
+            }
+            let stays = survivors.contains(&dot.replica) && survivors.len() > 1;
+            if stays && left.iter().all(|other| *other == dot.replica) {
+                return Err(format!("{id} leaves {dot} with nobody but its writer"));
+            }
+        }
+    }
+    Ok(holders)
+}
+
+/// At the end, every write that somebody had and who lives can be read, or was superseded by one that the group knows.
 pub(crate) fn check_end(world: &World) -> Result<(), String> {
     if world.agents.values().all(|agent| !agent.holds_state()) {
         return Ok(());
@@ -38,44 +79,16 @@ pub(crate) fn check_end(world: &World) -> Result<(), String> {
     let mut accounted = vec![None; world.oracle.operations.len()];
     for number in 0..world.oracle.operations.len() {
         let operation = &world.oracle.operations[number];
+        let holder = operation.holders.iter().find(|holder| world.agents.contains_key(holder));
         // An owner may be replaced by another without a trace: that is for the invariant of owners.
-        if operation.kind != Kind::Own && is_protected(world, operation) && !is_accounted(world, number, &mut accounted)
+        if let Some(holder) = holder.filter(|_| operation.kind != Kind::Own)
+            && !is_accounted(world, number, &mut accounted)
         {
             let Operation { dot, key, acks, .. } = operation;
-            let failures = world.oracle.failures() - operation.failures_before;
-            return Err(format!("{dot} of {key:?} is lost: {acks} acknowledgements, {failures} failures since"));
+            return Err(format!("{dot} of {key:?} is lost: {acks} acknowledgements, and {holder} had it"));
         }
     }
     Ok(())
-}
-
-/// Each handoff leaves a write with so many holders, which may be fewer than it had.
-fn is_protected(world: &World, operation: &Operation) -> bool {
-    let failures = world.oracle.failures() - operation.failures_before;
-    failures <= operation.tolerates.min(operation.acks) as usize || world.agents.contains_key(&operation.dot.replica)
-}
-
-/// A process ends that says it has handed off: what it had is with so many others that it knows of, and of a survivor's
-/// own writes somebody else has them too.
-pub(crate) fn note_handoff(world: &mut World, id: ReplicaId) {
-    let Some(agent) = world.agents.get(&id) else { return };
-    let need = agent.need();
-    let survivors: Vec<ReplicaId> = agent.roster.survivors().collect();
-    let count = need.acks.max(need.level.min(survivors.len() as u32)).max(1);
-    let seen: Vec<Seen> = (0..agent.shards.len()).map(|index| agent.seen(index)).collect();
-    for number in 0..world.oracle.operations.len() {
-        let operation = &world.oracle.operations[number];
-        if !world.oracle.covers(&seen[operation.shard], operation.dot) {
-            continue;
-        }
-        let others = survivors.iter().filter(|survivor| **survivor != operation.dot.replica).count() as u32;
-        let tolerates = match survivors.contains(&operation.dot.replica) {
-            true => count.min(others),
-            false => count - 1,
-        };
-        let operation = &mut world.oracle.operations[number];
-        operation.tolerates = operation.tolerates.min(tolerates);
-    }
 }
 
 /// Whether a write is alive somewhere, or dead for a reason that the group knows.

@@ -1,7 +1,8 @@
 //! Apps and their clients: they write through the agent beside them, wait for acknowledgements, and try again elsewhere.
 
 use baton_replica::{
-    AckLevel, Condition, Dot, Effects, Entry, Key, Operation, ReplicaId, Request, Shard, Version, Wake, WriteError,
+    AckLevel, Condition, Dot, Effects, Entry, Key, Operation, ReplicaId, Request, Settings, Shard, Version, Wake,
+    WriteError,
 };
 
 use super::operation::{self, requests, shard_of};
@@ -39,7 +40,9 @@ impl World {
         let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.frozen.is_none()) else { return Ok(()) };
         let requests = requests(&self.keys, agent.shards.len(), &write, self.oracle.operations.len(), wall);
         let index = shard_of(&requests[0].key, agent.shards.len());
-        let Some(wanted) = wanted(agent.settings(), &agent.shards[index], write.acks) else { return Ok(()) };
+        let settings = agent.settings();
+        let admitted = agent.shards[index].admit(level(&settings, write.acks), settings.accept_when_alone);
+        let Ok(wanted) = admitted else { return Ok(()) };
         let seen = agent.seen(index);
         let before: Vec<Entry> = requests.iter().map(|request| agent.unexpired(index, &request.key, wall)).collect();
         let shard = &mut agent.shards[index];
@@ -122,8 +125,8 @@ impl World {
 
     fn await_acknowledgements(&mut self, id: ReplicaId, shard: usize, dot: Dot, operation: usize, wanted: u32) {
         let until = self.now + ACK_TIMEOUT;
+        self.oracle.operations[operation].asked = wanted;
         let Some(agent) = self.agents.get_mut(&id) else { return };
-        agent.ack_level = agent.ack_level.max(wanted);
         if wanted > 0 {
             agent.waiting.push(Waiting { shard, dot, operation, wanted, until });
             agent.stirred = true;
@@ -147,7 +150,8 @@ impl World {
             self.oracle.operations[number].acks = got;
             let dot = self.oracle.operations[number].dot;
             self.trace.say(self.now, || format!("{id} says that {got} have {dot}"));
-            Invariant::Acknowledgement.of(invariant::acknowledgement::check_answer(self, number))?;
+            let holders = Invariant::Acknowledgement.of(invariant::acknowledgement::check_answer(self, number))?;
+            self.oracle.operations[number].holders.extend(holders);
         }
         Ok(())
     }
@@ -194,21 +198,12 @@ fn refused(error: &WriteError, wish: If) -> Result<(), String> {
     if reason { Ok(()) } else { Err(format!("a write with {wish:?} is refused: {error}")) }
 }
 
-/// How many acknowledgements a write waits for; `None` if it is refused. As in the agent.
-fn wanted(settings: baton_replica::Settings, shard: &Shard, acks: Acks) -> Option<u32> {
-    let level = match acks {
+/// How many members must have it, as the client or its group says.
+const fn level(settings: &Settings, acks: Acks) -> AckLevel {
+    match acks {
         Acks::Default => AckLevel::Count(settings.write_acks),
         Acks::Count(count) => AckLevel::Count(count),
         Acks::Majority => AckLevel::Majority,
         Acks::All => AckLevel::All,
-    };
-    let members = shard.members_that_count();
-    let asked = level.count(members);
-    if members == 0 && settings.accept_when_alone {
-        return Some(0);
     }
-    if asked > members || (members == 0 && !settings.accept_when_alone) {
-        return None;
-    }
-    Some(if shard.is_leaving() { asked.max(1) } else { asked })
 }

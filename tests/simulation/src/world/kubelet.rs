@@ -172,7 +172,10 @@ impl World {
         self.trace.say(self.now, || format!("{id} exits: {outcome:?}"));
         if outcome.is_safe() {
             Invariant::Handoff.of(invariant::handoff::check_exit(self, id))?;
-            invariant::acknowledgement::note_handoff(self, id);
+            let holders = Invariant::Acknowledgement.of(invariant::acknowledgement::check_handoff(self, id))?;
+            for (operation, holders) in self.oracle.operations.iter_mut().zip(holders) {
+                operation.holders.extend(holders);
+            }
         }
         let Some(number) = self.agents.get(&id).map(|agent| agent.pod) else { return Ok(()) };
         self.end_process(id, outcome.is_safe());

@@ -86,11 +86,17 @@ impl World {
         }
     }
 
-    /// The operator hears what an agent has settled, and the truth what that closed.
+    /// The operator hears what an agent has settled.
     pub(super) fn report_settled(&mut self, id: ReplicaId) {
-        let Some(agent) = self.agents.get_mut(&id) else { return };
-        let closed = std::mem::take(&mut agent.closed);
-        let settlements = agent.settlements();
+        let settlements = self.agents.get_mut(&id).map(Agent::settlements).unwrap_or_default();
+        for (gone, round, settled) in settlements {
+            self.tell_operator(News::Settled { by: id, gone, round, settled });
+        }
+    }
+
+    /// The truth hears what an agent has closed.
+    pub(super) fn note_closed(&mut self, id: ReplicaId) {
+        let closed = self.agents.get_mut(&id).map(|agent| std::mem::take(&mut agent.closed)).unwrap_or_default();
         for Closed { shard, origin, from, through } in closed {
             self.trace.say(self.now, || format!("{id} closes ({from}, {through}] of {origin} in shard {shard}"));
             // What others have seen came with the same message, or they have closed it before.
@@ -99,9 +105,6 @@ impl World {
             if let Some(agent) = self.agents.get(&id) {
                 self.oracle.close(shard, origin, from.max(known), through, &agent.shards[shard]);
             }
-        }
-        for (gone, round, settled) in settlements {
-            self.tell_operator(News::Settled { by: id, gone, round, settled });
         }
     }
 
