@@ -1,7 +1,7 @@
 //! Wrong protocols on purpose: each mutant breaks one rule, and the simulation must notice.
 //!
 //! Without the feature `mutants` no rule can be broken: [`active`] is a constant. With it, one mutant at a time is at
-//! work in a thread, between the beginning and the end of [`with`].
+//! work in a thread, between the beginning and the end of `with`.
 
 macro_rules! mutants {
     ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
@@ -34,6 +34,8 @@ mutants! {
     LogCompacted,
     /// A sender takes what it sent as acknowledged.
     AckBySending,
+    /// A range is answered when it arrives, whether it is applied or not, and any answer acknowledges all that was written.
+    AckByReceipt,
     /// A range is claimed although something is missing below it.
     ClaimOverGap,
     /// A range claims one dot more than it carries.
@@ -52,6 +54,10 @@ mutants! {
     AbsentIsDeleted,
     /// What a full-state transfer leaves out is kept though the sender has seen it deleted.
     AbsentIsKept,
+    /// Contexts and tombstones are purged while a member that joins takes the state, and without word of it.
+    PurgeWithoutJoiner,
+    /// A context is purged when its own dots are stable, whatever the versions beside it are.
+    PurgePastVersions,
     /// After a full-state transfer the log pretends to reach below it.
     LogOverTransfer,
     /// A transfer whose link is gone is waited for.
@@ -80,6 +86,14 @@ mutants! {
     DeadlineIsSuccess,
     /// The writes of a replica that is gone are asked of nobody.
     GapsOfTheDeadStay,
+    /// What is held of a replica that is gone gets no log slots when its last writes are closed.
+    SettleWithoutSlots,
+    /// The last writes of a replica that is gone are closed without word of members that join.
+    SettleWithoutJoiners,
+    /// The last writes of a replica that is gone are closed without word of anybody.
+    SettleAlone,
+    /// A repair takes what the other side lacks as deleted.
+    RepairByAbsence,
     /// A default overwrites what is there, as a put would.
     InitOverwrites,
     /// A take leaves its own dot out of the context.

@@ -86,6 +86,10 @@ impl Shard {
         }
         let before = peer.acked.get(me);
         peer.acked.join(&applied.clock);
+        let in_flight = peer.link.as_ref().and_then(|link| link.in_flight);
+        if active(Mutant::AckByReceipt) && in_flight == Some(Flight::Range) {
+            peer.acked.raise(me, self.clock.get(me));
+        }
         let heard = applied.heard_leaving || active(Mutant::OldAckCounted);
         let has_all = includes(&peer.founders, &self.founders) || active(Mutant::StrangersCounted);
         let counts = heard && has_all && (!applied.leaving || active(Mutant::LeaversCountEachOther));
@@ -123,6 +127,9 @@ impl Shard {
         }
         let takes = matches!(self.stage, Stage::Live) || (self.is_sealed() && active(Mutant::SealTakesData));
         if !takes {
+            if let Some(peer) = self.peers.get_mut(&from).filter(|_| active(Mutant::AckByReceipt)) {
+                peer.owe(Owed::Now);
+            }
             return Ok(Effects::default());
         }
         self.refuse_future(&VersionVector::from_iter([(origin, range.to)]))?;

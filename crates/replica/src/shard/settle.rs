@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use crate::log::Slot;
+use crate::mutant::{Mutant, active};
 use crate::shard::range::weight;
 use crate::shard::{Effects, Shard, Stage, Wake};
 use crate::store::RecordId;
-use crate::{ChunkItem, ReplicaId, Settle, ShardMessage};
+use crate::{ChunkItem, MemberPhase, ReplicaId, Settle, ShardMessage};
 
 /// What was heard of one replica that is gone.
 #[derive(Debug, Default)]
@@ -128,7 +129,11 @@ impl Shard {
             return false;
         }
         let mut moved = false;
-        let members: Vec<ReplicaId> = self.roster.members().map(|(id, _)| id).collect();
+        let awaited = |phase: MemberPhase| {
+            !active(Mutant::SettleAlone) && (phase != MemberPhase::Joining || !active(Mutant::SettleWithoutJoiners))
+        };
+        let members = self.roster.members().filter(|(_, peer)| awaited(peer.phase));
+        let members: Vec<ReplicaId> = members.map(|(id, _)| id).collect();
         let origins: Vec<ReplicaId> = self.settling.keys().copied().collect();
         for origin in origins {
             let Some(settling) = self.settling.get(&origin) else { continue };
@@ -154,7 +159,7 @@ impl Shard {
         let last = held.last().map_or(seen, |(counter, _)| *counter);
         let mut end = seen;
         for (counter, record) in held {
-            if counter > end {
+            if counter > end && !active(Mutant::SettleWithoutSlots) {
                 self.store.hold(record);
                 self.log.push(origin, Slot { counter, record, continues: false });
                 end = counter;

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::mutant::{Mutant, active};
 use crate::shard::{Shard, Stage};
 use crate::store::RecordId;
-use crate::{Dot, ReplicaId, VersionVector};
+use crate::{Dot, MemberPhase, ReplicaId, VersionVector};
 
 /// Records whose contexts cannot be purged yet, and what they wait for. Ids of records that were removed do no harm:
 /// whatever bears the id when its time comes is looked at afresh.
@@ -71,7 +72,7 @@ impl Shard {
             None => 0,
         };
         let least = |(origin, counter)| {
-            let members = self.roster.members();
+            let members = self.roster.members().filter(|(member, _)| !self.is_ignored(*member));
             let stable = members.map(|(member, _)| acked(member, origin, counter)).min().unwrap_or(counter);
             (origin, stable.min(counter))
         };
@@ -98,7 +99,11 @@ impl Shard {
             if !self.store.has_context(id) || self.store.slots(id) > 0 {
                 continue;
             }
-            let unstable = self.store.find_dot(id, |dot| self.roster.lists(dot.replica) && !stable.covers(dot));
+            let is_unstable = |dot: Dot| self.roster.lists(dot.replica) && !stable.covers(dot);
+            let unstable = match active(Mutant::PurgePastVersions) {
+                true => self.store.entry(id).and_then(|entry| entry.context().dots().find(|dot| is_unstable(*dot))),
+                false => self.store.find_dot(id, is_unstable),
+            };
             match unstable {
                 Some(dot) => self.unpurged.wait_for(dot, id),
                 None => self.store.purge(id),
@@ -110,10 +115,17 @@ impl Shard {
     /// under way here: what is missing in it is taken as deleted.
     fn may_purge(&self) -> bool {
         let heard = |id: ReplicaId| self.peers.get(&id).is_some_and(|peer| peer.holds_state);
-        let serving = self.peers.values().filter_map(|peer| peer.link.as_ref()).any(|link| link.outgoing.is_some());
+        let serving = self.peers.iter().filter(|(id, _)| !self.is_ignored(**id));
+        let mut serving = serving.filter_map(|(_, peer)| peer.link.as_ref());
         matches!(self.stage, Stage::Live)
             && self.incoming.is_none()
-            && !serving
-            && self.roster.members().all(|(id, _)| heard(id) && self.is_kin(id))
+            && !serving.any(|link| link.outgoing.is_some())
+            && self.roster.members().all(|(id, _)| self.is_ignored(id) || (heard(id) && self.is_kin(id)))
+    }
+
+    /// Whether nothing is kept for a member: there is none such.
+    fn is_ignored(&self, member: ReplicaId) -> bool {
+        let joins = || self.roster.peer(member).is_some_and(|peer| peer.phase == MemberPhase::Joining);
+        active(Mutant::PurgeWithoutJoiner) && joins()
     }
 }

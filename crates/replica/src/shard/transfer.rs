@@ -187,6 +187,7 @@ impl Shard {
         self.level = self.level.max(chunk.level);
         match purpose {
             Purpose::Join => self.join_chunk(chunk, now),
+            Purpose::Repair if active(Mutant::RepairByAbsence) => self.join_chunk(chunk, now),
             Purpose::Repair => chunk.items.into_iter().for_each(|item| self.repair_entry(&item.key, item.entry)),
         }
         if active(Mutant::ClockWithFirstChunk) {

@@ -22,6 +22,7 @@ mod mutant;
 mod operation;
 mod ownership;
 mod reissue;
+mod repair;
 mod restart;
 mod seeds;
 mod subscription;

@@ -4,16 +4,17 @@ use std::panic::catch_unwind;
 
 use baton_replica::{Mutant, with_mutant};
 
-use crate::{bigset, bootstrap, clock, deadline, departure, rollout, tombstone, transfer, window};
+use crate::{bigset, bootstrap, clock, deadline, departure, retirement, rollout, tombstone, transfer, window};
 
 /// Mutants, and tests that must fail with them.
-const CAUGHT: [(Mutant, fn()); 32] = [
+const CAUGHT: [(Mutant, fn()); 38] = [
     (Mutant::ClockWithFirstChunk, transfer::the_first_chunk_of_a_lost_transfer_claims_nothing),
     (Mutant::ClockWithFirstChunk, bootstrap::a_joiner_takes_no_operation_before_it_holds_the_state),
     (Mutant::LogCompacted, window::a_key_overwritten_later_is_in_every_range_that_claims_an_earlier_write),
     (Mutant::LogCompacted, window::a_key_overwritten_elsewhere_is_in_every_range_that_claims_an_earlier_write),
     (Mutant::AckBySending, window::a_range_lost_with_its_link_is_sent_again),
     (Mutant::AckBySending, departure::who_ignores_a_range_acknowledges_nothing_of_it),
+    (Mutant::AckByReceipt, departure::who_ignores_a_range_acknowledges_nothing_of_it),
     (Mutant::ClaimOverGap, tombstone::a_range_over_a_gap_claims_nothing),
     (Mutant::RangeClaimsOneMore, window::two_parts_of_a_crashed_origins_writes_are_put_together),
     (Mutant::PutDropsContext, clock::a_later_write_wins_over_what_it_has_seen_whatever_the_clocks_say),
@@ -25,6 +26,8 @@ const CAUGHT: [(Mutant, fn()); 32] = [
     (Mutant::JoinPastContext, transfer::a_full_state_that_comes_after_newer_writes_takes_nothing_back),
     (Mutant::AbsentIsDeleted, transfer::two_that_take_each_others_full_state_keep_what_each_has_alone),
     (Mutant::AbsentIsKept, tombstone::a_version_that_the_sender_of_a_chunk_has_seen_and_lost_is_deleted),
+    (Mutant::PurgeWithoutJoiner, tombstone::a_tombstone_that_a_joiner_may_need_is_kept),
+    (Mutant::PurgePastVersions, tombstone::a_context_is_kept_while_a_version_beside_it_is_not_everybodys),
     (Mutant::LogOverTransfer, bigset::a_removal_that_came_by_transfer_goes_on_by_transfer),
     (Mutant::TransferOutlivesLink, transfer::a_joiner_whose_source_dies_in_the_middle_starts_again_elsewhere),
     (Mutant::LeavingPeerCounted, departure::a_leaving_member_acknowledges_no_write),
@@ -42,6 +45,9 @@ const CAUGHT: [(Mutant, fn()); 32] = [
     (Mutant::ExitBeforeSeal, deadline::what_is_written_while_the_hook_is_held_is_handed_off_before_the_end),
     (Mutant::DeadlineIsSuccess, deadline::a_departure_whose_time_is_up_has_failed),
     (Mutant::GapsOfTheDeadStay, window::the_writes_of_a_crashed_origin_are_pulled_from_whoever_has_them),
+    (Mutant::SettleWithoutSlots, retirement::what_is_closed_of_a_member_that_is_gone_is_handed_on_by_whoever_closes_it),
+    (Mutant::SettleWithoutJoiners, retirement::nobody_settles_a_member_before_who_joins_has_said_what_it_holds),
+    (Mutant::SettleAlone, retirement::nobody_settles_a_member_whose_writes_it_lacks),
     (Mutant::InitOverwrites, bootstrap::a_default_loses_to_the_state_that_is_on_its_way),
 ];
 

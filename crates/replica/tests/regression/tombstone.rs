@@ -123,6 +123,61 @@ pub(crate) fn a_version_that_the_sender_of_a_chunk_has_seen_and_lost_is_deleted(
     assert_eq!(world.names(b), Vec::<String>::new());
 }
 
+/// A tombstone that all members but a joining one have acknowledged: the joiner's source had not when it began to send.
+#[test]
+pub(crate) fn a_tombstone_that_a_joiner_may_need_is_kept() {
+    let (mut world, [a, b]) = World::group(roomy());
+    world.put(a, &key("k"));
+    world.settle();
+    let joiner = world.spawn();
+    for id in [a, b] {
+        world.push(id);
+    }
+    world.connect(a, joiner);
+    assert!(world.exchange_until(a, joiner, |message| matches!(message, ShardMessage::Chunk(_))));
+    world.delete(b, &key("k"));
+    for _ in 0..2 {
+        world.exchange(a, b);
+        world.node(a).flush();
+        world.node(b).flush();
+    }
+    assert_eq!([a, b].map(|id| world.shard(id).remembered_keys()), [1, 1]);
+    world.settle();
+    world.assert_settled();
+    assert_eq!([a, b, joiner].map(|id| world.shard(id).remembered_keys()), [0, 0, 0]);
+}
+
+/// Our own, found by a model: a context that everybody has acknowledged was purged beside a version that not everybody had.
+/// Its writer crashed, and the version was settled without the context, and lived beside what it had replaced.
+#[test]
+pub(crate) fn a_context_is_kept_while_a_version_beside_it_is_not_everybodys() {
+    let (mut world, [first, second, holder, other]) = World::group(roomy());
+    for peer in [holder, other] {
+        world.part(second, peer);
+    }
+    world.part(first, holder);
+    world.put(first, &key("k"));
+    world.exchange(first, second);
+    world.exchange(first, other);
+    world.part(first, other);
+    let last = world.put(second, &key("k")).expect("live");
+    world.exchange(second, first);
+    world.connect(first, holder);
+    // It gets the second version along with the first one's range, and hears that the others have the first one.
+    let is_range = |message: &ShardMessage| matches!(message, ShardMessage::Range(range) if range.from == 0);
+    assert!(world.exchange_until(first, holder, is_range));
+    world.deliver(first, holder);
+    world.node(other).flush();
+    world.exchange(other, holder);
+    world.crash(first);
+    world.crash(second);
+    world.settle();
+    world.assert_settled();
+    for id in [holder, other] {
+        assert_eq!(live_state(world.shard(id))[&key("k")], [last].into());
+    }
+}
+
 /// Add wins over a concurrent delete, and a delete leaves what it has not observed.
 #[test]
 fn a_delete_spares_what_it_has_not_seen() {
