@@ -68,8 +68,6 @@ pub(crate) struct Engine {
     /// Signalled when something expires earlier than what was known to.
     expiry: Notify,
     mismatch: Mutex<Repeat>,
-    /// The group has removed this replica: it must take a new id.
-    fenced: AtomicBool,
     /// Signalled when there is something to issue again.
     inherited: Notify,
     was_in_sync: AtomicBool,
@@ -114,7 +112,6 @@ impl Engine {
             unsettled: Notify::new(),
             expiry: Notify::new(),
             mismatch: Mutex::new(Repeat::new()),
-            fenced: AtomicBool::new(false),
             inherited: Notify::new(),
             was_in_sync: AtomicBool::new(false),
             caught_up_at: AtomicU64::new(0),
@@ -329,18 +326,16 @@ impl Engine {
         // Held over both steps, so that rosters follow lists in one order. Links see the list before any shard does: they
         // pass it on before what follows from it.
         let mut roster = self.roster.lock();
-        let mut before = None;
         let taken = self.membership.send_if_modified(|known| {
             let take = known.as_ref().is_none_or(|known| better(&known.version, &list.version));
             if take {
-                before = known.replace(list.clone());
+                *known = Some(list.clone());
             }
             take
         });
         if taken {
             self.change_roster(&mut roster, |roster| roster.take(&list));
             self.followed.store(list.version.number, Ordering::Release);
-            self.notice_removal(&roster, before.as_deref(), &list);
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use baton_replica::{Membership, ReplicaId, Roster, Shard};
+use baton_replica::{ReplicaId, Roster, Shard};
 use tokio::time::sleep;
 
 use crate::engine::{Engine, wall_millis};
@@ -40,7 +40,7 @@ impl Engine {
 
     /// Whether the group has removed this replica.
     pub(crate) fn is_fenced(&self) -> bool {
-        self.fenced.load(Ordering::Acquire)
+        self.roster.lock().is_fenced()
     }
 
     /// Lives on under a new id, without state, and keeps what it held to issue it again. The app gets 503 until the state
@@ -62,21 +62,9 @@ impl Engine {
         self.usage.clear();
         self.was_in_sync.store(false, Ordering::Relaxed);
         self.caught_up_at.store(0, Ordering::Relaxed);
-        self.fenced.store(false, Ordering::Release);
         drop(roster);
         // Peers know them by the former id.
         self.links.all().iter().for_each(|link| link.closed.cancel());
         self.inherited.notify_one();
-    }
-
-    /// Notes whether a list says that this replica was removed: it is Gone, or the list does not name it any more. A list
-    /// of another source fences nobody.
-    pub(super) fn notice_removal(&self, roster: &Roster, before: Option<&Membership>, list: &Membership) {
-        let me = roster.me();
-        let named = |list: &Membership| list.member(me).is_some();
-        let was_named = before.is_some_and(|before| before.version.uid == list.version.uid && named(before));
-        if roster.is_fenced() || (was_named && !named(list)) {
-            self.fenced.store(true, Ordering::Release);
-        }
     }
 }

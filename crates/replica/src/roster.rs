@@ -22,6 +22,7 @@ pub struct Peer {
 pub struct Roster {
     me: ReplicaId,
     leaving: bool,
+    fenced: bool,
     version: Option<MembershipVersion>,
     /// Of the newest list, in its order.
     rows: Arc<Vec<Member>>,
@@ -49,6 +50,7 @@ impl Roster {
         Self {
             me,
             leaving: false,
+            fenced: false,
             version: None,
             rows: Arc::default(),
             departures: Arc::default(),
@@ -85,8 +87,11 @@ impl Roster {
         if known.is_some_and(|known| known.number > membership.version.number) {
             return;
         }
+        let named = |id: ReplicaId| membership.member(id).is_some();
+        let was_named = known.is_some() && self.row(self.me).is_some();
+        let gone = membership.member(self.me).is_some_and(|row| row.phase == MemberPhase::Gone);
+        self.fenced |= gone || (was_named && !named(self.me));
         if known.is_some() {
-            let named = |id: ReplicaId| membership.member(id).is_some();
             let rows = self.rows.clone();
             self.peers.retain(|id, _| named(*id) || rows.iter().all(|row| row.replica != *id));
         }
@@ -105,6 +110,7 @@ impl Roster {
     /// further.
     pub(crate) fn absorb(&mut self, other: &Self) {
         self.leaving |= other.leaving;
+        self.fenced |= other.fenced;
         let older = match (&self.version, &other.version) {
             (Some(mine), Some(theirs)) => theirs < mine,
             (Some(_), None) => true,
@@ -161,9 +167,10 @@ impl Roster {
         settle_round(self.listed().into_iter().map(|id| (id, phase(id))))
     }
 
-    /// Whether the newest list has removed this replica: it must take a new id.
-    pub fn is_fenced(&self) -> bool {
-        self.row(self.me).is_some_and(|row| row.phase == MemberPhase::Gone)
+    /// Whether a list has removed this replica, which must take a new id: the list called it Gone, or did not name it
+    /// although one before of the same source had. There is no way back.
+    pub const fn is_fenced(&self) -> bool {
+        self.fenced
     }
 
     /// Whether no listed id, Gone or not, came before this replica: the only one who may absorb what retired replicas
@@ -236,5 +243,49 @@ impl Roster {
     fn advance(&mut self, replica: ReplicaId, phase: MemberPhase) {
         let peer = self.peers.entry(replica).or_insert(Peer { phase, linked: false });
         peer.phase = peer.phase.max(phase);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Settings;
+
+    fn id(bits: u64) -> ReplicaId {
+        ReplicaId::new(bits).expect("not zero")
+    }
+
+    fn list(uid: &str, number: u64, rows: &[(u64, MemberPhase)]) -> Membership {
+        Membership {
+            version: MembershipVersion { uid: uid.to_owned(), number },
+            members: rows.iter().map(|(bits, phase)| Member::new(id(*bits), *phase)).collect(),
+            first: None,
+            settings: Settings::default(),
+        }
+    }
+
+    /// Of replica 1, after these lists.
+    fn is_fenced_by(lists: &[Membership]) -> bool {
+        let mut roster = Roster::new(id(1));
+        lists.iter().for_each(|list| roster.take(list));
+        roster.is_fenced()
+    }
+
+    #[test]
+    fn who_was_named_and_is_not_any_more_is_fenced_as_is_who_is_called_gone() {
+        use MemberPhase::{Active, Gone};
+        let named = list("u", 1, &[(1, Active), (2, Active)]);
+        let dropped = list("u", 2, &[(2, Active)]);
+        assert!(!is_fenced_by(std::slice::from_ref(&named)));
+        assert!(is_fenced_by(&[named.clone(), dropped.clone()]));
+        assert!(is_fenced_by(&[list("u", 1, &[(1, Gone), (2, Active)])]));
+        assert!(
+            is_fenced_by(&[named.clone(), dropped.clone(), list("u", 3, &[(1, Active)])]),
+            "an id never comes back"
+        );
+        assert!(!is_fenced_by(std::slice::from_ref(&dropped)), "a newcomer waits to be named");
+        assert!(!is_fenced_by(&[dropped.clone(), named.clone()]), "an older list says nothing");
+        let elsewhere = list("another", 9, &[(2, Active)]);
+        assert!(!is_fenced_by(&[named, elsewhere, dropped]), "a list of another source fences nobody");
     }
 }
