@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_replica::{Action, Budget, Lifecycle, MemberPhase, Need, Outcome, Progress, ReplicaId, Shard, VersionVector};
+use baton_replica::{
+    Action, Budget, Handover, Lifecycle, MemberPhase, Need, Outcome, Progress, ReplicaId, Shard, VersionVector,
+};
 use baton_wire::directory::handoff_report::Stage;
 use futures_util::future::select_all;
 use tokio::sync::{mpsc, oneshot};
@@ -226,7 +228,8 @@ impl Departure {
         let everything = self.engine.progress(&clocks, need);
         let watermark =
             self.watermark.as_ref().map_or(Progress::Uncovered, |clocks| self.engine.progress(clocks, need));
-        (watermark, everything)
+        // The hold waits for new owners too; who exits has said what it can, and they go on choosing without it.
+        (watermark.and_handed_over(self.engine.awaited_handover() == Handover::default()), everything)
     }
 
     /// Writes down how it went, for the operator too.
@@ -234,7 +237,8 @@ impl Departure {
         // The hook answers for its watermark; writes may have come since.
         let clocks = self.watermark.clone().filter(|_| stage == Stage::Hook).unwrap_or_else(|| self.engine.clocks());
         let survivors = self.engine.covering_survivors(&clocks);
-        let receipt = receipt::write(&self.engine, &self.life, stage, outcome, &survivors);
+        let covered = self.engine.progress(&clocks, self.engine.need()) == Progress::Covered;
+        let receipt = receipt::write(&self.engine, &self.life, stage, outcome, &survivors, covered);
         let DepartureReport { keys, keys_unacknowledged, hold_millis, tail_millis, ref message, .. } = receipt;
         match outcome {
             Outcome::Failed => error!(keys, keys_unacknowledged, hold_millis, tail_millis, message, "Handoff failed"),

@@ -3,6 +3,7 @@
 //! Each shard has its own lock, held for one operation and never across an await. What a call makes necessary (a link
 //! to wake, a writer to wake) follows from the [`Effects`] that the shard returns.
 
+mod adoption;
 mod expiry;
 mod fence;
 mod limit;
@@ -26,6 +27,7 @@ use baton_telemetry::Repeat;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 
+pub(crate) use adoption::adopt;
 pub(crate) use expiry::expire;
 pub(crate) use fence::reissue;
 pub(crate) use limit::{DefaultLimits, LimitError, MAX_VALUE_BYTES};
@@ -67,6 +69,8 @@ pub(crate) struct Engine {
     unsettled: Notify,
     /// Signalled when something expires earlier than what was known to.
     expiry: Notify,
+    /// Signalled when there may be keys whose owner has departed.
+    orphaned: Notify,
     mismatch: Mutex<Repeat>,
     /// Signalled when there is something to issue again.
     inherited: Notify,
@@ -111,6 +115,7 @@ impl Engine {
             heard: AtomicBool::new(false),
             unsettled: Notify::new(),
             expiry: Notify::new(),
+            orphaned: Notify::new(),
             mismatch: Mutex::new(Repeat::new()),
             inherited: Notify::new(),
             was_in_sync: AtomicBool::new(false),
@@ -150,7 +155,8 @@ impl Engine {
     /// What is handed off must have as many holders as the group's writes ask for.
     pub(crate) fn need(&self) -> Need {
         let settings = self.settings();
-        Need { acks: settings.handoff_acks, level: settings.write_acks }
+        let members = self.roster.lock().survivors().count() as u32;
+        Need { acks: settings.handoff_acks, level: settings.write_acks.count(members) }
     }
 
     /// Waits until a peer's message was handled.
@@ -250,6 +256,7 @@ impl Engine {
             let mut shard = cell.shard.lock();
             let effects = call(&mut shard);
             self.note_deadline(cell, &shard);
+            self.note_orphans(&shard);
             (effects, shard.take_usage_changes())
         };
         self.usage.apply(usage);

@@ -97,6 +97,9 @@ fn ended_already() -> DepartureReport {
         outcome: DepartureOutcome::Failed,
         keys: 0,
         keys_unacknowledged: 0,
+        keys_unadopted: 0,
+        keys_unconfirmed: 0,
+        bytes: 0,
         survivors: Vec::new(),
         hold_millis: 0,
         tail_millis: 0,
@@ -130,6 +133,7 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     tokio::spawn(control.serve(Arc::new(Controls { engine: engine.clone(), departure: departure_handle.clone() })));
     tokio::spawn(membership::run(engine.clone(), config.clone()));
     tokio::spawn(engine::expire(engine.clone()));
+    tokio::spawn(engine::adopt(engine.clone()));
     tokio::spawn(engine::reissue(engine.clone()));
     tokio::spawn(settle(engine));
     tokio::spawn(stop_on_signal(departure_handle)?);

@@ -7,6 +7,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::acks::Acks;
 use crate::duration::Duration;
 use crate::selector::Selector;
 use crate::status::HandoffGroupStatus;
@@ -38,7 +39,8 @@ pub struct HandoffGroupSpec {
     /// Which pods of this namespace belong to the group. Cannot be changed.
     #[x_kube(validation = Rule::new("self == oldSelf").message("selector cannot be changed, because running members would lose their group: create another HandoffGroup instead"))]
     pub selector: Selector,
-    /// Limits of single maps. Maps that are not named here are made on first use, with the agent's own limits.
+    /// What holds for single maps. Maps that are not named here are made on first use, with the group's and the agent's
+    /// defaults.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("maxItems" = 64, "x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub maps: Vec<MapSpec>,
@@ -56,7 +58,7 @@ pub struct HandoffGroupSpec {
     pub agent: AgentSpec,
 }
 
-/// The limits of one map. A limit that is not given is the agent's own.
+/// What holds for one map. A limit that is not given is the agent's own.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
@@ -85,6 +87,30 @@ pub struct MapSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "i64")]
     pub max_value_bytes: Option<u64>,
+    /// How many other members must have a write to this map before it is answered, unless the request says otherwise:
+    /// a number, `majority` or `all`. The group's `replication.acks` if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Acks")]
+    #[x_kube(
+        validation = Rule::new("type(self) == int ? self >= 0 && self <= 16 : self in ['majority', 'all']")
+            .message("maps: acks must be a number between 0 and 16, or majority, or all"),
+    )]
+    pub acks: Option<Acks>,
+    /// What becomes of the keys of this map that a member owns when it leaves or is gone.
+    #[serde(default)]
+    pub on_departure: OnDeparture,
+}
+
+/// What becomes of the keys that a member owns when it leaves or is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum OnDeparture {
+    /// A survivor becomes their owner, and its app is told.
+    #[default]
+    Adopt,
+    /// They stay, and nobody owns them.
+    Keep,
+    /// They are deleted.
+    Release,
 }
 
 /// How writes are replicated.
@@ -99,11 +125,14 @@ pub struct ReplicationSpec {
         validation = Rule::new("self == oldSelf").message("replication.shards cannot be changed: the keys of running members are already hashed into it"),
     )]
     pub shards: u32,
-    /// How many other members must have a write before it is answered, unless the request says otherwise.
-    #[serde(default = "default_acks")]
-    #[schemars(with = "i32")]
-    #[x_kube(validation = Rule::new("self >= 0 && self <= 16").message("replication.acks must be between 0 and 16"))]
-    pub acks: u32,
+    /// How many other members must have a write before it is answered, unless the request says otherwise: a number,
+    /// `majority` or `all`.
+    #[serde(default)]
+    #[x_kube(
+        validation = Rule::new("type(self) == int ? self >= 0 && self <= 16 : self in ['majority', 'all']")
+            .message("replication.acks must be a number between 0 and 16, or majority, or all"),
+    )]
+    pub acks: Acks,
     /// What happens to a write that wants acknowledgements while there is no other member.
     #[serde(default)]
     pub when_alone: WhenAlone,
@@ -137,6 +166,21 @@ pub struct HandoffSpec {
             .message("handoff.timeout must be between 1s and 1h"),
     )]
     pub timeout: Duration,
+    /// What the hold waits for.
+    #[serde(default)]
+    pub completion: Completion,
+}
+
+/// What the hold of a leaving pod waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+pub enum Completion {
+    /// Survivors have everything that the pod has.
+    #[default]
+    Replicated,
+    /// And nothing is owned by the pod any more.
+    Adopted,
+    /// And the apps beside the new owners have said that they run what they have taken over.
+    Confirmed,
 }
 
 /// How the list of members is kept.
@@ -152,6 +196,18 @@ pub struct MembershipPolicy {
             .message("membership.startEmptyAfter must be between 1s and 24h"),
     )]
     pub start_empty_after: Duration,
+    /// How long a member may be unreachable, for the operator and for every other member, before it is removed although
+    /// its pod has not ended. Removing counts as a failure of that member: writes that nobody else has are missing until
+    /// it comes back. Never if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Duration")]
+    #[x_kube(
+        validation = Rule::new("self.matches('^([0-9]+(ms|s|m|h))+$')")
+            .message("membership.forgetAfter must be a duration of whole numbers with the units ms, s, m or h, for example 10m or 24h; leave it out to forget nobody"),
+        validation = Rule::new("!self.matches('^([0-9]+(ms|s|m|h))+$') || (duration(self) >= duration('30s') && duration(self) <= duration('720h'))")
+            .message("membership.forgetAfter must be between 30s and 720h; leave it out to forget nobody"),
+    )]
+    pub forget_after: Option<Duration>,
 }
 
 /// How the agent's container is made. Changes apply to pods that are created afterwards.
@@ -222,7 +278,7 @@ impl HandoffGroupSpec {
 
 impl Default for ReplicationSpec {
     fn default() -> Self {
-        Self { shards: default_shards(), acks: default_acks(), when_alone: WhenAlone::default() }
+        Self { shards: default_shards(), acks: Acks::default(), when_alone: WhenAlone::default() }
     }
 }
 
@@ -230,7 +286,7 @@ impl Default for ReplicationSpec {
 
 impl Default for HandoffSpec {
     fn default() -> Self {
-        Self { acks: default_acks(), timeout: default_timeout() }
+        Self { acks: default_acks(), timeout: default_timeout(), completion: Completion::default() }
     }
 }
 
@@ -238,7 +294,7 @@ impl Default for HandoffSpec {
 
 impl Default for MembershipPolicy {
     fn default() -> Self {
-        Self { start_empty_after: default_start_empty_after() }
+        Self { start_empty_after: default_start_empty_after(), forget_after: None }
     }
 }
 

@@ -7,6 +7,7 @@
 // KubeSchema makes a private copy of each type, with the visibility of the original.
 #![allow(unreachable_pub)]
 
+pub mod acks;
 pub mod duration;
 pub mod group;
 pub mod label;
@@ -17,6 +18,7 @@ pub mod status;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 
+pub use acks::Acks;
 pub use duration::Duration;
 pub use group::{HandoffGroup, HandoffGroupSpec};
 pub use membership::{Membership, MembershipSpec};

@@ -80,7 +80,13 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
 
 /// A list as an operator sends it.
 pub(crate) fn usual() -> wire::Membership {
-    let map = wire::MapSettings { name: "players".into(), max_bytes: 1 << 20, ..Default::default() };
+    let map = wire::MapSettings {
+        name: "players".into(),
+        max_bytes: 1 << 20,
+        on_departure: wire::OnDeparture::Release.into(),
+        write_acks: Some(0),
+        ..Default::default()
+    };
     wire::Membership {
         version: Some(wire::Version { uid: "5f0c".into(), number: 7 }),
         members: [1, 2, 3].map(usual_row).into(),
@@ -91,6 +97,8 @@ pub(crate) fn usual() -> wire::Membership {
             default_write_acks: 1,
             accept_when_alone: true,
             maps: vec![map],
+            default_write_rule: wire::AckRule::Majority.into(),
+            completion: wire::Completion::Adopted.into(),
         }),
     }
 }

@@ -106,6 +106,9 @@ pub fn conclusion(receipt: &Receipt) -> String {
     let Receipt { pod_name, keys, keys_unacknowledged, survivors, hold_millis, message, .. } = receipt;
     let detail = if message.is_empty() { String::new() } else { format!(" ({message})") };
     match receipt.outcome {
+        HandoffOutcome::Acknowledged if receipt.is_kept_waiting() => {
+            format!("Pod {pod_name} handed off {}{detail}.", count(*keys))
+        }
         HandoffOutcome::Acknowledged if survivors.is_empty() => {
             format!("Pod {pod_name} handed off {} in {hold_millis} ms.", count(*keys))
         }
@@ -115,6 +118,9 @@ pub fn conclusion(receipt: &Receipt) -> String {
         HandoffOutcome::NothingToHandOff => format!("Pod {pod_name} held nothing to hand off."),
         HandoffOutcome::Failed if *keys == 0 && *keys_unacknowledged == 0 => {
             format!("Pod {pod_name} ended without having handed off its state{detail}.")
+        }
+        HandoffOutcome::Failed if receipt.is_kept_waiting() => {
+            format!("The hold of pod {pod_name} ended before its keys were taken over{detail}.")
         }
         HandoffOutcome::Failed => format!(
             "Pod {pod_name} ended although no survivor had acknowledged {keys_unacknowledged} of its {}{detail}.",

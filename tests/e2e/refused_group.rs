@@ -30,6 +30,32 @@ fn run(stage: &Stage) -> Result<()> {
             "handoff.timeout must be a duration",
         ),
         ("no shards", json!({"selector": web, "replication": {"shards": 0}}), "replication.shards must be between"),
+        (
+            "acknowledgements in other words",
+            json!({"selector": web, "replication": {"acks": "most"}}),
+            "replication.acks must be a number between 0 and 16, or majority, or all",
+        ),
+        (
+            "too many acknowledgements",
+            json!({"selector": web, "replication": {"acks": 17}}),
+            "replication.acks must be",
+        ),
+        ("an unknown completion", json!({"selector": web, "handoff": {"completion": "Done"}}), "\"Confirmed\""),
+        (
+            "a member forgotten at once",
+            json!({"selector": web, "membership": {"forgetAfter": "1s"}}),
+            "membership.forgetAfter must be between",
+        ),
+        (
+            "a map's acknowledgements in other words",
+            json!({"selector": web, "maps": [{"name": "carts", "acks": "most"}]}),
+            "maps: acks must be a number",
+        ),
+        (
+            "an unknown end of ownership",
+            json!({"selector": web, "maps": [{"name": "carts", "onDeparture": "Drop"}]}),
+            "\"Release\"",
+        ),
         ("a bad map name", json!({"selector": web, "maps": [{"name": "Not A Map"}]}), "maps: a name consists of"),
     ];
     for (what, spec, says) in cases {
@@ -37,7 +63,14 @@ fn run(stage: &Stage) -> Result<()> {
         ensure!(reply.0 == 422 && reply.1.contains(says), "{what}: {} {}", reply.0, reply.1);
     }
 
-    let made = create(stage, &json!({"selector": web}))?;
+    let all = json!({
+        "selector": web,
+        "maps": [{"name": "presence", "acks": 0, "onDeparture": "Release"}, {"name": "carts", "acks": "all"}],
+        "replication": {"acks": "majority"},
+        "handoff": {"completion": "Confirmed"},
+        "membership": {"forgetAfter": "10m"},
+    });
+    let made = create(stage, &all)?;
     ensure!(made.0 == 201, "{} {}", made.0, made.1);
     let other = json!({"spec": {"selector": {"matchLabels": {"app": "other"}}}});
     let changed = stage.cluster.api.patch(&stage.path("HandoffGroup", "web"), &other);

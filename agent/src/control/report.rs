@@ -13,6 +13,15 @@ pub(crate) struct DepartureReport {
     pub(crate) keys: u64,
     /// Of those, the ones that no survivor has acknowledged.
     pub(crate) keys_unacknowledged: u64,
+    /// Keys that this pod still owned, if the group waits for them to have another owner.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) keys_unadopted: u64,
+    /// Keys whose new owner's app has not confirmed them, if the group waits for that.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) keys_unconfirmed: u64,
+    /// Bytes of keys and values held.
+    #[serde(default)]
+    pub(crate) bytes: u64,
     /// Pods that cover everything.
     pub(crate) survivors: Vec<String>,
     /// How long the hook was held.
@@ -42,6 +51,12 @@ impl DepartureOutcome {
     pub(crate) const fn is_safe(self) -> bool {
         !matches!(self, Self::Failed)
     }
+}
+
+// Serde's signature.
+#[expect(clippy::trivially_copy_pass_by_ref)]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl From<Outcome> for DepartureOutcome {

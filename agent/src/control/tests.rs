@@ -28,6 +28,9 @@ impl Control for Agent {
             survivors: vec!["b".to_owned()],
             hold_millis: 1,
             tail_millis: 0,
+            keys_unadopted: 0,
+            keys_unconfirmed: 0,
+            bytes: 0,
             message: "all is well".to_owned(),
         }
     }

@@ -18,6 +18,7 @@ pub(super) fn sentence(report: &DepartureReport) -> String {
         DepartureOutcome::Acknowledged => {
             format!("{keys} keys are acknowledged by {}, after {held} ms", report.survivors.join(", "))
         }
+        DepartureOutcome::Failed if missing == 0 => format!("failed after {held} ms: {}", report.message),
         DepartureOutcome::Failed => {
             format!(
                 "failed after {held} ms: {missing} of {keys} keys are not acknowledged by a survivor; {}",

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use baton_replica::{Lifecycle, Outcome, ReplicaId};
+use baton_replica::{Handover, Lifecycle, Outcome, ReplicaId};
 use baton_wire::directory::handoff_report::Stage;
 use baton_wire::directory::{HandoffReport, Outcome as WireOutcome};
 
@@ -16,16 +16,26 @@ pub(super) fn write(
     stage: Stage,
     outcome: Outcome,
     survivors: &[ReplicaId],
+    covered: bool,
 ) -> DepartureReport {
     let status = engine.status();
     let pod = |id| status.members.iter().find(|member| member.replica == id).map(|member| member.pod.clone());
     let survivors: Vec<String> = survivors.iter().filter_map(|survivor| pod(*survivor)).collect();
     let keys_unacknowledged = if outcome == Outcome::Failed { engine.keys_not_covered() } else { 0 };
+    let handover = engine.awaited_handover();
+    let message = match stage {
+        Stage::Started => format!("Handing off {} keys", status.keys),
+        _ if covered && handover != Handover::default() => kept_waiting(&survivors, handover),
+        _ => sentence(outcome, &survivors, status.keys, keys_unacknowledged),
+    };
     DepartureReport {
         outcome: outcome.into(),
         keys: status.keys,
         keys_unacknowledged,
-        message: sentence(stage, outcome, &survivors, status.keys, keys_unacknowledged),
+        keys_unadopted: handover.unadopted as u64,
+        keys_unconfirmed: handover.unconfirmed as u64,
+        bytes: status.bytes,
+        message,
         survivors,
         hold_millis: life.held_millis().unwrap_or(0),
         tail_millis: life.tail_millis().unwrap_or(0),
@@ -49,11 +59,13 @@ pub(super) fn for_operator(engine: &Engine, stage: Stage, receipt: &DepartureRep
         outcome: outcome.into(),
         keys: receipt.keys,
         keys_unacknowledged: receipt.keys_unacknowledged,
-        bytes: engine.status().bytes,
+        bytes: receipt.bytes,
         survivors: receipt.survivors.clone(),
         hold_millis: receipt.hold_millis,
         tail_millis: receipt.tail_millis,
         message: receipt.message.clone(),
+        keys_unadopted: receipt.keys_unadopted,
+        keys_unconfirmed: receipt.keys_unconfirmed,
     }
 }
 
@@ -62,18 +74,31 @@ pub(super) fn leave_for_kubelet(receipt: &DepartureReport, path: &Path) -> std::
     std::fs::write(path, serde_json::to_vec(receipt)?)
 }
 
-fn sentence(stage: Stage, outcome: Outcome, survivors: &[String], keys: u64, missing: u64) -> String {
-    match (stage, outcome) {
-        (Stage::Started, _) => format!("Handing off {keys} keys"),
-        (_, Outcome::Acknowledged) if survivors.is_empty() => {
+/// Nothing is lost, but the group waits for more than that.
+fn kept_waiting(survivors: &[String], handover: Handover) -> String {
+    let Handover { unadopted, unconfirmed } = handover;
+    let holders = if survivors.is_empty() { "survivors".to_owned() } else { survivors.join(", ") };
+    let waits = match (unadopted, unconfirmed) {
+        (unadopted, 0) => format!("{unadopted} keys that this pod owns have no other owner yet"),
+        (0, unconfirmed) => format!("the new owners of {unconfirmed} keys have not confirmed them yet"),
+        (unadopted, unconfirmed) => format!(
+            "{unadopted} keys that this pod owns have no other owner yet, and the new owners of {unconfirmed} keys have not confirmed them"
+        ),
+    };
+    format!("Everything is acknowledged by {holders}, but {waits}")
+}
+
+fn sentence(outcome: Outcome, survivors: &[String], keys: u64, missing: u64) -> String {
+    match outcome {
+        Outcome::Acknowledged if survivors.is_empty() => {
             format!("Everything ({keys} keys) is acknowledged, each shard by another survivor")
         }
-        (_, Outcome::Acknowledged) => format!("Everything ({keys} keys) is acknowledged by {}", survivors.join(", ")),
-        (_, Outcome::Nothing) => "There was nothing to hand off".to_owned(),
-        (_, Outcome::Failed) if missing == 0 => {
+        Outcome::Acknowledged => format!("Everything ({keys} keys) is acknowledged by {}", survivors.join(", ")),
+        Outcome::Nothing => "There was nothing to hand off".to_owned(),
+        Outcome::Failed if missing == 0 => {
             "Fewer survivors than the group asks for have acknowledged everything".to_owned()
         }
-        (_, Outcome::Failed) => {
+        Outcome::Failed => {
             format!("{missing} keys hold writes that no single survivor has acknowledged; they are lost with this pod")
         }
     }

@@ -57,6 +57,7 @@ impl Engine {
             let former = std::mem::replace(&mut *shard, fresh);
             shard.inherit(former);
             self.note_deadline(cell, &shard);
+            self.note_orphans(&shard);
             cell.acknowledged.notify_waiters();
         }
         self.usage.clear();

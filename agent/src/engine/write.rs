@@ -44,7 +44,7 @@ pub(crate) enum WriteFailure {
 // === impl Engine ===
 
 impl Engine {
-    /// Puts a value. `acks` of `None` means the group's default.
+    /// Puts a value. `acks` of `None` means the map's default, or the group's.
     pub(crate) async fn put(
         &self,
         key: &Key,
@@ -54,7 +54,7 @@ impl Engine {
     ) -> Result<Stored, WriteFailure> {
         let settings = self.settings();
         let index = self.shard_of(key);
-        let wanted = self.wanted_acks(index, &settings, acks)?;
+        let wanted = self.wanted_acks(index, key, &settings, acks)?;
         let mut result = Err(WriteFailure::Refused(WriteError::Joining));
         self.with_shard(index, None, |shard| {
             let now = wall_millis();
@@ -77,7 +77,7 @@ impl Engine {
         acks: Option<AckLevel>,
     ) -> Result<Option<Stored>, WriteFailure> {
         let index = self.shard_of(key);
-        let wanted = self.wanted_acks(index, &self.settings(), acks)?;
+        let wanted = self.wanted_acks(index, key, &self.settings(), acks)?;
         let mut result = Err(WriteError::Joining);
         self.with_shard(index, None, |shard| {
             result = shard.delete(key, condition, wall_millis());
@@ -95,8 +95,14 @@ impl Engine {
     }
 
     /// How many acknowledgements the write waits for.
-    fn wanted_acks(&self, index: usize, settings: &Settings, acks: Option<AckLevel>) -> Result<u32, WriteFailure> {
-        let level = acks.unwrap_or(AckLevel::Count(settings.write_acks));
+    fn wanted_acks(
+        &self,
+        index: usize,
+        key: &Key,
+        settings: &Settings,
+        acks: Option<AckLevel>,
+    ) -> Result<u32, WriteFailure> {
+        let level = acks.unwrap_or_else(|| settings.write_acks_of(key.map()));
         Ok(self.shards[index].shard.lock().admit(level, settings.accept_when_alone)?)
     }
 

@@ -1,5 +1,6 @@
 //! Agents of one group in one process, linked over loopback, with the member list in the test's hands.
 
+mod adoption;
 mod expiry;
 mod fence;
 mod membership;
@@ -113,6 +114,7 @@ impl Agent {
         tasks.spawn(link::dial(engine.clone()));
         tasks.spawn(crate::engine::expire(engine.clone()));
         tasks.spawn(crate::engine::reissue(engine.clone()));
+        tasks.spawn(crate::engine::adopt(engine.clone()));
         tasks.spawn(async move {
             loop {
                 settling.unsettled().await;

@@ -6,6 +6,7 @@
 mod first;
 mod list;
 mod probe;
+mod settings;
 mod table;
 
 use std::fs::File;

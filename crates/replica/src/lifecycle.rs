@@ -138,6 +138,18 @@ impl Outcome {
     }
 }
 
+// === impl Progress ===
+
+impl Progress {
+    /// The same, but not before what this replica owned is handed over as far as the group asks.
+    pub const fn and_handed_over(self, handed_over: bool) -> Self {
+        match self {
+            Self::Covered if !handed_over => Self::Uncovered,
+            Self::Nothing | Self::Uncovered | Self::Covered => self,
+        }
+    }
+}
+
 impl From<Progress> for Outcome {
     fn from(progress: Progress) -> Self {
         match progress {

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::time::Duration;
 
-use crate::{MapName, ReplicaId};
+use crate::{AckLevel, Completion, MapName, ReplicaId};
 
 /// Where a member is in its life; for one replica id it only goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,12 +74,16 @@ pub struct Settings {
     pub handoff_acks: u32,
     /// The longest that preStop is held.
     pub handoff_timeout: Duration,
+    /// What that hold waits for besides.
+    pub completion: Completion,
     /// How many members acknowledge a write that does not say.
-    pub write_acks: u32,
+    pub write_acks: AckLevel,
     /// Whether a write is accepted while there is no other member.
     pub accept_when_alone: bool,
     /// Limits of maps that have their own.
     pub maps: Vec<(MapName, MapLimits)>,
+    /// How many members acknowledge a write that does not say, in maps that have a level of their own.
+    pub map_acks: Vec<(MapName, AckLevel)>,
     /// Maps whose owned keys are not adopted.
     pub on_departure: Vec<(MapName, OnDeparture)>,
 }
@@ -148,15 +152,25 @@ impl Membership {
 
 // === impl Settings ===
 
+impl Settings {
+    /// How many members acknowledge a write to a map that does not say.
+    pub fn write_acks_of(&self, map: &str) -> AckLevel {
+        let own = self.map_acks.iter().find(|(name, _)| name.as_str() == map);
+        own.map_or(self.write_acks, |(_, level)| *level)
+    }
+}
+
 impl Default for Settings {
     /// What a group gets whose spec says nothing.
     fn default() -> Self {
         Self {
             handoff_acks: 1,
             handoff_timeout: Duration::from_secs(20),
-            write_acks: 1,
+            completion: Completion::Replicated,
+            write_acks: AckLevel::Count(1),
             accept_when_alone: true,
             maps: Vec::new(),
+            map_acks: Vec::new(),
             on_departure: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 //! buffer, so that a small value does not keep a large frame alive.
 
 mod membership;
+mod settings;
 mod shard;
 
 pub use membership::{membership_from_wire, membership_to_wire, phase_from_wire, phase_to_wire};

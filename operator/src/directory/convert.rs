@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use baton_crds::group::{HandoffGroupSpec, WhenAlone};
+use baton_crds::Acks;
+use baton_crds::group::{Completion, HandoffGroupSpec, MapSpec, OnDeparture, WhenAlone};
 use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
 use baton_crds::status::HandoffOutcome;
 use baton_wire::directory as wire;
@@ -127,8 +128,12 @@ pub(super) fn receipt(report: wire::HandoffReport) -> Result<Receipt, Malformed>
         outcome,
         keys: report.keys,
         keys_unacknowledged: report.keys_unacknowledged,
+        keys_unadopted: report.keys_unadopted,
+        keys_unconfirmed: report.keys_unconfirmed,
+        bytes: report.bytes,
         survivors: report.survivors,
         hold_millis: report.hold_millis,
+        tail_millis: report.tail_millis,
         message: report.message.chars().take(TEXT).collect(),
     })
 }
@@ -147,18 +152,43 @@ fn settings(spec: &HandoffGroupSpec) -> wire::Settings {
     wire::Settings {
         handoff_acks: spec.handoff.acks,
         handoff_timeout_millis: u64::try_from(spec.handoff.timeout.get().as_millis()).unwrap_or(u64::MAX),
-        default_write_acks: spec.replication.acks,
+        default_write_acks: acks(spec.replication.acks).0,
         accept_when_alone: spec.replication.when_alone == WhenAlone::Accept,
-        maps: spec
-            .maps
-            .iter()
-            .map(|map| wire::MapSettings {
-                name: map.name.clone(),
-                max_bytes: map.max_bytes.unwrap_or_default(),
-                max_entries: map.max_entries.unwrap_or_default(),
-                max_value_bytes: map.max_value_bytes.unwrap_or_default(),
-            })
-            .collect(),
+        maps: spec.maps.iter().map(map).collect(),
+        default_write_rule: acks(spec.replication.acks).1.into(),
+        completion: match spec.handoff.completion {
+            Completion::Replicated => wire::Completion::Unspecified,
+            Completion::Adopted => wire::Completion::Adopted,
+            Completion::Confirmed => wire::Completion::Confirmed,
+        }
+        .into(),
+    }
+}
+
+fn map(map: &MapSpec) -> wire::MapSettings {
+    let own = map.acks.map(acks);
+    wire::MapSettings {
+        name: map.name.clone(),
+        max_bytes: map.max_bytes.unwrap_or_default(),
+        max_entries: map.max_entries.unwrap_or_default(),
+        max_value_bytes: map.max_value_bytes.unwrap_or_default(),
+        on_departure: match map.on_departure {
+            OnDeparture::Adopt => wire::OnDeparture::Unspecified,
+            OnDeparture::Keep => wire::OnDeparture::Keep,
+            OnDeparture::Release => wire::OnDeparture::Release,
+        }
+        .into(),
+        write_acks: own.map(|(count, _)| count),
+        write_rule: own.map_or(wire::AckRule::Unspecified, |(_, rule)| rule).into(),
+    }
+}
+
+/// The number, for agents that know no rule, and the rule.
+fn acks(acks: Acks) -> (u32, wire::AckRule) {
+    match acks {
+        Acks::Count(count) => (count, wire::AckRule::Unspecified),
+        Acks::Majority => (1, wire::AckRule::Majority),
+        Acks::All => (1, wire::AckRule::All),
     }
 }
 

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use baton_crds::group::Completion;
 use baton_crds::membership::{MemberPhase, ReplicaId};
 use baton_wire::directory as wire;
 
@@ -70,6 +71,9 @@ fn a_leaving_agent_held_state_unless_its_own_list_says_otherwise() {
 fn an_agent_is_told_the_whole_list_and_its_settings() {
     let mut spec = group("web", 0).spec;
     spec.handoff.acks = 2;
+    spec.handoff.completion = Completion::Adopted;
+    let presence = serde_json::json!({"name": "presence", "acks": "all", "onDeparture": "Release"});
+    spec.maps = vec![serde_json::from_value(presence).expect("a map")];
     let listing = listing(9, Some(1), vec![row(1, "a", MemberPhase::Active), row(2, "b", MemberPhase::Gone)]);
     let told = convert::membership(&listing, &spec);
     assert_eq!(told.version, Some(wire::Version { uid: "list".into(), number: 9 }));
@@ -78,6 +82,9 @@ fn an_agent_is_told_the_whole_list_and_its_settings() {
     let settings = told.settings.expect("settings");
     assert_eq!((settings.handoff_acks, settings.handoff_timeout_millis), (2, 20_000));
     assert_eq!((settings.default_write_acks, settings.accept_when_alone), (1, true));
+    assert_eq!(settings.completion(), wire::Completion::Adopted);
+    let presence = &settings.maps[0];
+    assert_eq!((presence.write_rule(), presence.on_departure()), (wire::AckRule::All, wire::OnDeparture::Release));
 }
 
 #[test]

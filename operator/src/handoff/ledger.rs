@@ -169,8 +169,12 @@ fn unknown(row: &MemberRow) -> Receipt {
         outcome: HandoffOutcome::Unknown,
         keys: 0,
         keys_unacknowledged: 0,
+        keys_unadopted: 0,
+        keys_unconfirmed: 0,
+        bytes: 0,
         survivors: Vec::new(),
         hold_millis: 0,
+        tail_millis: 0,
         message: "the pod ended and left no receipt: what it had not replicated is lost".into(),
     }
 }

@@ -23,10 +23,18 @@ pub struct Receipt {
     pub keys: u64,
     /// How many of them no survivor had acknowledged.
     pub keys_unacknowledged: u64,
+    /// Keys that the replica still owned, if the group waits for them to have another owner.
+    pub keys_unadopted: u64,
+    /// Keys whose new owner's app has not confirmed them, if the group waits for that.
+    pub keys_unconfirmed: u64,
     /// The pods of the survivors that covered everything.
     pub survivors: Vec<String>,
+    /// How many bytes of keys and values the replica held.
+    pub bytes: u64,
     /// How long the hook held the pod, in milliseconds.
     pub hold_millis: u64,
+    /// How long the replica was sealed before it exited, in milliseconds.
+    pub tail_millis: u64,
     /// A sentence for people.
     pub message: String,
 }
@@ -52,9 +60,17 @@ struct Message {
     #[serde(default)]
     keys_unacknowledged: u64,
     #[serde(default)]
+    keys_unadopted: u64,
+    #[serde(default)]
+    keys_unconfirmed: u64,
+    #[serde(default)]
+    bytes: u64,
+    #[serde(default)]
     survivors: Vec<String>,
     #[serde(default)]
     hold_millis: u64,
+    #[serde(default)]
+    tail_millis: u64,
     #[serde(default)]
     message: String,
 }
@@ -70,6 +86,11 @@ enum MessageOutcome {
 // === impl Receipt ===
 
 impl Receipt {
+    /// Whether nothing is lost, but what the pod owned was not taken over as far as the group asks.
+    pub fn is_kept_waiting(&self) -> bool {
+        self.keys_unacknowledged == 0 && (self.keys_unadopted > 0 || self.keys_unconfirmed > 0)
+    }
+
     /// The receipt in the way an agent's container ended; none if it was killed before it could write one.
     pub fn of_termination(replica: ReplicaId, pod_name: &str, pod_uid: &str, how: &Termination) -> Option<Self> {
         let receipt = |outcome| Self {
@@ -80,8 +101,12 @@ impl Receipt {
             outcome,
             keys: 0,
             keys_unacknowledged: 0,
+            keys_unadopted: 0,
+            keys_unconfirmed: 0,
+            bytes: 0,
             survivors: Vec::new(),
             hold_millis: 0,
+            tail_millis: 0,
             message: String::new(),
         };
         if let Ok(said) = serde_json::from_str::<Message>(&how.message) {
@@ -93,8 +118,12 @@ impl Receipt {
             return Some(Self {
                 keys: said.keys,
                 keys_unacknowledged: said.keys_unacknowledged,
+                keys_unadopted: said.keys_unadopted,
+                keys_unconfirmed: said.keys_unconfirmed,
+                bytes: said.bytes,
                 survivors: said.survivors,
                 hold_millis: said.hold_millis,
+                tail_millis: said.tail_millis,
                 message: said.message,
                 ..receipt(outcome)
             });

@@ -17,8 +17,12 @@ fn receipt(replica: u64, stage: Stage, outcome: HandoffOutcome) -> Receipt {
         outcome,
         keys: 40,
         keys_unacknowledged: 0,
+        keys_unadopted: 0,
+        keys_unconfirmed: 0,
+        bytes: 0,
         survivors: vec![],
         hold_millis: 12,
+        tail_millis: 0,
         message: String::new(),
     }
 }

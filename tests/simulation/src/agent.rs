@@ -326,7 +326,8 @@ impl Agent {
 
     pub(crate) fn need(&self) -> Need {
         let settings = self.settings();
-        Need { acks: settings.handoff_acks, level: settings.write_acks }
+        let members = self.roster.survivors().count() as u32;
+        Need { acks: settings.handoff_acks, level: settings.write_acks.count(members) }
     }
 
     fn notice(&mut self, uptime: u64) {

@@ -5,7 +5,7 @@
 
 mod theme;
 
-use baton_replica::{Limits, MapName, OnDeparture, Settings};
+use baton_replica::{AckLevel, Limits, MapName, OnDeparture, Settings};
 use std::time::Duration;
 
 use crate::rng::Rng;
@@ -101,10 +101,10 @@ impl Profile {
         let settings = Settings {
             handoff_acks: rng.pick(&[1, 1, 1, 2]),
             handoff_timeout: Duration::from_millis(rng.pick(&[1_000, 20_000, 20_000])),
-            write_acks: rng.pick(&[0, 1, 1, 2]),
+            write_acks: AckLevel::Count(rng.pick(&[0, 1, 1, 2])),
             accept_when_alone: !rng.chance(100),
-            maps: Vec::new(),
             on_departure: on_departure(rng),
+            ..Settings::default()
         };
         Self {
             pods: rng.pick(&[1, 2, 2, 3, 3, 3, 4, 5]),

@@ -1,6 +1,9 @@
 //! The text of a members file.
 
+use baton_replica::Settings;
 use serde::Deserialize;
+
+use crate::membership::file::settings::{SettingsError, SettingsText};
 
 /// A checked members file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +14,8 @@ pub(super) struct List {
     pub(super) first: Option<String>,
     /// In the order of the file.
     pub(super) slots: Vec<Slot>,
+    /// What the group asks of its members.
+    pub(super) settings: Settings,
 }
 
 /// One place in the group, for one process at a time.
@@ -42,6 +47,8 @@ pub(super) enum FileError {
     Empty,
     #[error("does not list {name:?}, which is this agent; give its row \"leaving\": true to make it leave")]
     WithoutMe { name: String },
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     #[error("has the number {0}; choose one that leaves room for greater ones")]
     Huge(u64),
     #[error("has the number {number}, but {known} was there before; each change needs a greater number")]
@@ -57,6 +64,8 @@ struct Text {
     #[serde(default)]
     first: Option<String>,
     members: Vec<Slot>,
+    #[serde(flatten)]
+    settings: SettingsText,
 }
 
 // === impl List ===
@@ -64,7 +73,7 @@ struct Text {
 impl List {
     /// Checks a file's text. Fields that this release does not know are passed over.
     pub(super) fn parse(text: &[u8]) -> Result<Self, FileError> {
-        let Text { number, first, members: slots } = serde_json::from_slice(text)?;
+        let Text { number, first, members: slots, settings } = serde_json::from_slice(text)?;
         if slots.is_empty() {
             return Err(FileError::Empty);
         }
@@ -86,7 +95,7 @@ impl List {
                 return Err(FileError::Twice { what: "address", value: address.clone() });
             }
         }
-        Ok(Self { number, first: first.filter(|name| !name.is_empty()), slots })
+        Ok(Self { number, first: first.filter(|name| !name.is_empty()), slots, settings: settings.check()? })
     }
 
     /// Refuses a list that is not newer than the one known.
@@ -155,14 +164,14 @@ mod tests {
 
     #[test]
     fn an_agent_that_was_listed_is_not_dropped_by_a_slip() {
-        let list = || List { number: 3, first: None, slots: Vec::new() };
+        let list = || List { number: 3, first: None, slots: Vec::new(), settings: Settings::default() };
         assert!(list().keeping(true, "a").is_err_and(|error| error.to_string().contains("leaving")));
         assert!(list().keeping(false, "a").is_ok(), "it waits to be listed");
     }
 
     #[test]
     fn the_number_must_grow() {
-        let list = List { number: 3, first: None, slots: Vec::new() };
+        let list = List { number: 3, first: None, slots: Vec::new(), settings: Settings::default() };
         assert!(list.clone().newer_than(None).is_ok() && list.clone().newer_than(Some(2)).is_ok());
         assert!(list.newer_than(Some(3)).is_err_and(|error| error.to_string().contains("greater number")));
     }

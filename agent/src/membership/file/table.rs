@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use baton_replica::{Member, MemberPhase, Membership, MembershipVersion, ReplicaId, Settings};
+use baton_replica::{Member, MemberPhase, Membership, MembershipVersion, ReplicaId};
 
 use crate::membership::file::first::{Witness, may_start_empty};
 use crate::membership::file::list::{FileError, List, Slot};
@@ -146,14 +146,15 @@ impl Table {
         self.granted |= own == MemberPhase::Joining && self.may_be_first(now);
         let members: Vec<Member> = std::iter::once(self.own_row(own)).chain(self.other_rows()).collect();
         let first = self.granted.then_some(self.me);
-        let unchanged = |last: &Membership| last.members == members && last.first == first;
+        let settings = self.list.as_ref().map(|(list, _)| list.settings.clone()).unwrap_or_default();
+        let unchanged = |last: &Membership| last.members == members && last.first == first && last.settings == settings;
         if self.published.as_ref().is_some_and(unchanged) {
             return None;
         }
         let number = self.published.as_ref().map_or(1, |last| last.version.number + 1);
         // Numbers are this process's own, so they are compared with nobody else's.
         let version = MembershipVersion { uid: format!("file:{}", self.me), number };
-        let list = Membership { version, members, first, settings: Settings::default() };
+        let list = Membership { version, members, first, settings };
         self.published = Some(list.clone());
         Some(list)
     }

@@ -146,6 +146,14 @@ fn a_replica_that_holds_nothing_leaves_at_once() {
     assert!(all.contains(&Action::ReturnHook(Outcome::Nothing)) && all.contains(&Action::Exit(Outcome::Nothing)));
 }
 
+#[test]
+fn what_is_not_handed_over_yet_is_not_done_unless_there_is_nothing() {
+    let each = [Progress::Nothing, Progress::Uncovered, Progress::Covered];
+    assert_eq!(each.map(|one| one.and_handed_over(true)), each);
+    let waiting = [Progress::Nothing, Progress::Uncovered, Progress::Uncovered];
+    assert_eq!(each.map(|one| one.and_handed_over(false)), waiting);
+}
+
 /// Found by fuzzing: a list with the greatest number of seconds made the deadline wrap, and the hook return at once.
 #[test]
 fn a_grace_period_without_end_holds_the_hook_until_it_is_covered() {

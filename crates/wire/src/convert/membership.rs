@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use baton_replica::{MapLimits, MapName, Member, MemberPhase, Membership, MembershipVersion, ReplicaId, Settings};
+use baton_replica::{Member, MemberPhase, Membership, MembershipVersion, ReplicaId};
 
 use crate::convert::WireError;
+use crate::convert::settings::{settings_from_wire, settings_to_wire};
 use crate::directory as wire;
 
 /// A phase from the wire; `None` for one that this release does not know.
@@ -80,46 +81,5 @@ fn member_to_wire(row: &Member) -> wire::Member {
         phase: phase_to_wire(row.phase).into(),
         held_state: row.held_state,
         grace_seconds: row.grace.map_or(0, |grace| grace.as_secs()),
-    }
-}
-
-fn settings_from_wire(settings: wire::Settings) -> Settings {
-    let defaults = Settings::default();
-    if settings == wire::Settings::default() {
-        return defaults;
-    }
-    let named = |map: wire::MapSettings| {
-        let limit = |bound: u64| (bound > 0).then_some(bound);
-        let limits = MapLimits {
-            max_bytes: limit(map.max_bytes),
-            max_entries: limit(map.max_entries),
-            max_value_bytes: limit(map.max_value_bytes),
-        };
-        Some((MapName::parse(&map.name).ok()?, limits))
-    };
-    let timeout = Duration::from_millis(settings.handoff_timeout_millis);
-    Settings {
-        handoff_acks: settings.handoff_acks.max(1),
-        handoff_timeout: if timeout.is_zero() { defaults.handoff_timeout } else { timeout },
-        write_acks: settings.default_write_acks,
-        accept_when_alone: settings.accept_when_alone,
-        maps: settings.maps.into_iter().filter_map(named).collect(),
-        on_departure: Vec::new(),
-    }
-}
-
-fn settings_to_wire(settings: &Settings) -> wire::Settings {
-    let named = |(name, limits): &(MapName, MapLimits)| wire::MapSettings {
-        name: name.to_string(),
-        max_bytes: limits.max_bytes.unwrap_or(0),
-        max_entries: limits.max_entries.unwrap_or(0),
-        max_value_bytes: limits.max_value_bytes.unwrap_or(0),
-    };
-    wire::Settings {
-        handoff_acks: settings.handoff_acks,
-        handoff_timeout_millis: settings.handoff_timeout.as_millis().try_into().unwrap_or(u64::MAX),
-        default_write_acks: settings.write_acks,
-        accept_when_alone: settings.accept_when_alone,
-        maps: settings.maps.iter().map(named).collect(),
     }
 }

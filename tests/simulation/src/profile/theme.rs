@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use baton_replica::AckLevel;
+
 use super::{Profile, Weights};
 use crate::rng::Rng;
 
@@ -27,7 +29,7 @@ fn exodus(profile: &mut Profile, rng: &mut Rng) {
     profile.phase_last = rng.chance(500);
     profile.app_stop = rng.pick(&[200, 2_000]);
     profile.settings.handoff_timeout = Duration::from_secs(20);
-    profile.settings.write_acks = rng.pick(&[1, 1, 2]);
+    profile.settings.write_acks = AckLevel::Count(rng.pick(&[1, 1, 2]));
     let w = Weights::NONE;
     let (put, exchange, deliver) = (20, rng.pick(&[30, 60]), rng.pick(&[10, 40]));
     let (terminate, hook, stop) = (rng.pick(&[4, 10]), 3, rng.pick(&[2, 6]));

@@ -201,7 +201,7 @@ fn refused(error: &WriteError, wish: If) -> Result<(), String> {
 /// How many members must have it, as the client or its group says.
 const fn level(settings: &Settings, acks: Acks) -> AckLevel {
     match acks {
-        Acks::Default => AckLevel::Count(settings.write_acks),
+        Acks::Default => settings.write_acks,
         Acks::Count(count) => AckLevel::Count(count),
         Acks::Majority => AckLevel::Majority,
         Acks::All => AckLevel::All,

@@ -1,5 +1,7 @@
 //! What a table makes of files and answers.
 
+use baton_replica::Settings;
+
 use super::*;
 
 const A: &str = "h:1";
@@ -33,7 +35,12 @@ impl Bench {
             address: address.to_owned(),
             leaving,
         };
-        let list = List { number, first: Some(first.to_owned()), slots: slots.iter().map(slot).collect() };
+        let list = List {
+            number,
+            first: Some(first.to_owned()),
+            slots: slots.iter().map(slot).collect(),
+            settings: Settings::default(),
+        };
         self.table.take_list(list, self.time());
     }
 
