@@ -4,10 +4,17 @@
 //! every dot in it, the current entry of that dot's key; a compacted range would claim dots whose keys it left out.
 //! It is cut at its old end only, when writes are stable or when it is full; who needs what was cut joins by full state.
 
-use std::collections::{BTreeMap, VecDeque};
+mod window;
+
+use std::collections::BTreeMap;
 
 use crate::ReplicaId;
 use crate::store::RecordId;
+use window::Window;
+
+/// Records that were cut and are kept room for: as many as a message cuts, about. A cut of all that a shard has happens
+/// when a member comes, and its room is given back.
+const MAX_SPARE: usize = 1_024;
 
 /// The windows of all origins.
 #[derive(Debug)]
@@ -15,8 +22,8 @@ pub(crate) struct Log {
     windows: BTreeMap<ReplicaId, Window>,
     slots: usize,
     max_slots: usize,
-    /// Slots that were cut, until their records are told.
-    cut: Vec<(ReplicaId, Slot)>,
+    /// What the slots that were cut had touched, until the records are told.
+    cut: Vec<RecordId>,
 }
 
 /// One write.
@@ -30,15 +37,6 @@ pub(crate) struct Slot {
     pub(crate) continues: bool,
 }
 
-/// The writes `(start, end]` of one origin. Counters without a slot are closed: their replica is gone, and nobody holds
-/// anything of them.
-#[derive(Debug, Default)]
-struct Window {
-    start: u64,
-    end: u64,
-    slots: VecDeque<Slot>,
-}
-
 // === impl Log ===
 
 impl Log {
@@ -48,39 +46,33 @@ impl Log {
 
     /// Adds a slot above the window's end. Counters between are closed.
     pub(crate) fn push(&mut self, origin: ReplicaId, slot: Slot) {
-        let window = self.windows.entry(origin).or_default();
-        debug_assert!(slot.counter > window.end, "slots are added in order");
-        window.end = slot.counter;
-        window.slots.push_back(slot);
+        // Before, so that a full window takes no more room for it.
+        self.cut_to(self.max_slots.saturating_sub(1));
+        self.windows.entry(origin).or_default().push(slot);
         self.slots += 1;
-        self.cut_to_size();
     }
 
     /// The last slot belongs to one batch with the next that will be pushed.
     pub(crate) fn continue_last(&mut self, origin: ReplicaId) {
-        if let Some(slot) = self.windows.get_mut(&origin).and_then(|window| window.slots.back_mut()) {
-            slot.continues = true;
+        if let Some(window) = self.windows.get_mut(&origin) {
+            window.continue_last();
         }
     }
 
     /// Counters up to here are closed if they have no slot.
     pub(crate) fn close(&mut self, origin: ReplicaId, through: u64) {
-        let window = self.windows.entry(origin).or_default();
-        window.end = window.end.max(through);
+        self.windows.entry(origin).or_default().close(through);
     }
 
     /// The counter above which the window has slots.
     pub(crate) fn start(&self, origin: ReplicaId) -> u64 {
-        self.windows.get(&origin).map_or(0, |window| window.start)
+        self.windows.get(&origin).map_or(0, Window::start)
     }
 
     /// The slots of an origin above a counter, in order; none if the counter is below the window.
     pub(crate) fn slots(&self, origin: ReplicaId, from: u64) -> impl Iterator<Item = Slot> + '_ {
-        let window = self.windows.get(&origin).filter(|window| window.start <= from);
-        window.into_iter().flat_map(move |window| {
-            let skip = window.slots.partition_point(|slot| slot.counter <= from);
-            window.slots.range(skip..).copied()
-        })
+        let window = self.windows.get(&origin).filter(|window| window.start() <= from);
+        window.into_iter().flat_map(move |window| window.slots(from))
     }
 
     /// Forgets the slots up to a counter.
@@ -88,17 +80,16 @@ impl Log {
         let Some(window) = self.windows.get_mut(&origin) else {
             return;
         };
-        while let Some(slot) = window.slots.pop_front_if(|slot| slot.counter <= through) {
-            self.slots -= 1;
-            self.cut.push((origin, slot));
-        }
-        window.start = window.start.max(through.min(window.end));
+        let before = self.cut.len();
+        self.cut.extend(window.cut(through));
+        window.shrink();
+        self.slots -= self.cut.len() - before;
     }
 
     /// The window starts here from now on: what is below arrived without slots.
     pub(crate) fn restart(&mut self, origin: ReplicaId, start: u64) {
         self.cut(origin, u64::MAX);
-        self.windows.insert(origin, Window { start, end: start, slots: VecDeque::new() });
+        self.windows.insert(origin, Window::from(start));
     }
 
     /// Forgets an origin.
@@ -107,14 +98,18 @@ impl Log {
         self.windows.remove(&origin);
     }
 
-    /// A slot that was cut and whose record does not know it yet.
-    pub(crate) fn pop_cut(&mut self) -> Option<(ReplicaId, Slot)> {
-        self.cut.pop()
+    /// What a slot had touched that was cut, if its record does not know it yet.
+    pub(crate) fn pop_cut(&mut self) -> Option<RecordId> {
+        let record = self.cut.pop();
+        if record.is_none() {
+            self.cut.shrink_to(MAX_SPARE);
+        }
+        record
     }
 
-    /// What the slots that were cut touched.
+    /// What the slots that were cut had touched.
     pub(crate) fn cut_records(&self) -> impl Iterator<Item = RecordId> + '_ {
-        self.cut.iter().rev().map(|(_, slot)| slot.record)
+        self.cut.iter().rev().copied()
     }
 
     /// How many slots there are.
@@ -122,14 +117,13 @@ impl Log {
         self.slots
     }
 
-    fn cut_to_size(&mut self) {
-        while self.slots > self.max_slots {
-            let longest = self.windows.iter().max_by_key(|(_, window)| window.slots.len());
-            let Some((origin, slot)) = longest.and_then(|(origin, window)| Some((*origin, *window.slots.front()?)))
-            else {
+    fn cut_to(&mut self, slots: usize) {
+        while self.slots > slots {
+            let longest = self.windows.iter().max_by_key(|(_, window)| window.len());
+            let Some((origin, counter)) = longest.and_then(|(origin, window)| Some((*origin, window.first()?))) else {
                 return;
             };
-            self.cut(origin, slot.counter);
+            self.cut(origin, counter);
         }
     }
 }

@@ -45,7 +45,7 @@ use transfer::Incoming;
 /// Bounds of one shard.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Log slots of all origins together. At 16 bytes a slot, 16 shards of 16,384 take 4 MiB, 8 at most, and hold more
+    /// Log slots of all origins together; at least one. At 4 bytes a slot, 16 shards of 16,384 take 1 MiB, and hold more
     /// than two seconds of 100,000 writes a second.
     pub max_slots: usize,
     /// Payload of a range or chunk, which may be passed by one entry: large enough that a frame's overhead is small,

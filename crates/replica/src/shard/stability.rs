@@ -81,9 +81,9 @@ impl Shard {
 
     pub(super) fn release_cut_slots(&mut self) {
         self.store.expect(self.log.cut_records());
-        while let Some((_, slot)) = self.log.pop_cut() {
-            if self.store.release(slot.record) {
-                self.unpurged.look_at(slot.record);
+        while let Some(record) = self.log.pop_cut() {
+            if self.store.release(record) {
+                self.unpurged.look_at(record);
             }
         }
     }

@@ -90,6 +90,15 @@ struct Cursor<'a> {
 impl RecordId {
     /// Not above any other.
     pub(crate) const FIRST: Self = Self(0);
+
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// The number, below 2^31: what an arena can hold is full before.
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
 }
 
 // === impl Records ===
