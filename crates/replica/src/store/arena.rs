@@ -85,7 +85,7 @@ impl Arena {
         let offset = self.current * SPAN_BYTES + span.filled;
         span.filled += size;
         let block = region.at_mut(offset);
-        block[..4].copy_from_slice(&id.0.to_le_bytes());
+        block[..4].copy_from_slice(&id.bits().to_le_bytes());
         block[4..HEAD_BYTES].copy_from_slice(&((size / UNIT_BYTES) as u16).to_le_bytes());
         Position((offset / UNIT_BYTES) as u32)
     }
@@ -94,7 +94,7 @@ impl Arena {
     pub(super) fn head(block: &[u8]) -> (RecordId, usize) {
         let (id, size) = (block[..4].first_chunk(), block[4..].first_chunk());
         let id = id.map_or(DEAD, |id| u32::from_le_bytes(*id));
-        (RecordId(id), size.map_or(0, |size| usize::from(u16::from_le_bytes(*size))) * UNIT_BYTES)
+        (RecordId::from_bits(id), size.map_or(0, |size| usize::from(u16::from_le_bytes(*size))) * UNIT_BYTES)
     }
 
     pub(super) fn remove(&mut self, region: &mut Region, position: Position) {
@@ -119,7 +119,7 @@ impl Arena {
         while at < self.spans[victim].filled {
             let offset = victim * SPAN_BYTES + at;
             let (id, size) = Self::head(region.at(offset));
-            if id.0 != DEAD {
+            if id.bits() != DEAD {
                 block.clear();
                 block.extend_from_slice(&region.at(offset)[..size]);
                 let to = self.add(region, id, size);

@@ -18,6 +18,7 @@ use crate::store::arena::{Arena, HEAD_BYTES, Position};
 use crate::store::codec::{self, ODD, Plain, Replicas, VOID};
 use crate::store::index::Index;
 use crate::store::name::{Names, UNNAMED};
+use crate::store::place::{Places, RecordId};
 use crate::store::region::Region;
 use crate::store::slab::Slab;
 use crate::{Dot, Entry, Key, ReplicaId, VersionVector};
@@ -37,15 +38,8 @@ const RAW: u8 = 255;
 const LONG: u8 = 254;
 const WITH_FIELD: u8 = 255;
 
-/// By so much of what there is, the list of places grows: to double it could double what it takes.
-const GROWTH_PART: usize = 16;
-
 /// From here on, memory that is read in order comes by itself.
 const WARM_BYTES: usize = 128;
-
-/// Names a record of one store; void once the record is removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct RecordId(pub(super) u32);
 
 /// All records.
 #[derive(Debug)]
@@ -53,9 +47,7 @@ pub(super) struct Records {
     region: Region,
     index: Index,
     arena: Arena,
-    /// By id.
-    places: Vec<Position>,
-    free: Vec<RecordId>,
+    places: Places,
     names: Replicas,
     maps: Names<Vec<u8>>,
     odd: Slab<Box<Entry>>,
@@ -85,22 +77,6 @@ struct Cursor<'a> {
     bytes: &'a [u8],
 }
 
-// === impl RecordId ===
-
-impl RecordId {
-    /// Not above any other.
-    pub(crate) const FIRST: Self = Self(0);
-
-    pub(crate) const fn from_bits(bits: u32) -> Self {
-        Self(bits)
-    }
-
-    /// The number, below 2^31: what an arena can hold is full before.
-    pub(crate) const fn bits(self) -> u32 {
-        self.0
-    }
-}
-
 // === impl Records ===
 
 impl Records {
@@ -114,8 +90,7 @@ impl Records {
             region,
             index,
             arena,
-            places: Vec::new(),
-            free: Vec::new(),
+            places: Places::default(),
             names: Replicas::default(),
             maps: Names::default(),
             odd: Slab::default(),
@@ -133,8 +108,8 @@ impl Records {
 
     /// Asks for the memory of records that will be looked at next: one wait for all, where they would follow each other.
     pub(super) fn warm(&self, ids: impl Iterator<Item = RecordId>) {
-        for position in ids.filter_map(|id| self.places.get(id.0 as usize)) {
-            self.warm_block(*position);
+        for position in ids.filter_map(|id| self.places.find(id)) {
+            self.warm_block(position);
         }
     }
 
@@ -159,12 +134,12 @@ impl Records {
 
     /// All records, in no order that means anything.
     pub(super) fn ids(&self) -> impl Iterator<Item = RecordId> + '_ {
-        (0..self.places.len() as u32).map(RecordId).filter(|id| self.contains(*id))
+        self.places.ids()
     }
 
     /// Whether there is such a record.
     pub(super) fn contains(&self, id: RecordId) -> bool {
-        self.places.get(id.0 as usize).is_some_and(|position| *position != Position::NONE)
+        self.places.find(id).is_some()
     }
 
     pub(super) fn key(&self, id: RecordId) -> KeyRef<'_> {
@@ -217,7 +192,7 @@ impl Records {
     }
 
     pub(super) fn set_slots(&mut self, id: RecordId, slots: u32) {
-        let offset = self.places[id.0 as usize].offset();
+        let offset = self.places.get(id).offset();
         let byte = &mut self.region.at_mut(offset)[SLOTS_AT];
         if *byte == MANY {
             self.many.remove(&id);
@@ -230,13 +205,13 @@ impl Records {
 
     /// Adds a record for a key that has none.
     pub(super) fn insert(&mut self, key: &Key, entry: &Entry) -> RecordId {
-        let id = self.free.pop().unwrap_or_else(|| self.new_id());
+        let id = self.places.add();
         let (shape, bytes) = self.encode(entry);
         let prefix = self.encode_key(key.borrow());
         let position = self.add_block(id, &prefix, codec::room(shape, bytes.len()));
         self.fill(position, 0, shape, &bytes);
         self.scratch = bytes;
-        self.places[id.0 as usize] = position;
+        self.places.set(id, position);
         let (seed, maps) = (self.seed, &self.maps);
         let hash_of = |region: &Region, position| {
             let block = Block::of(region.at(Position::from_bits(position).offset()));
@@ -257,7 +232,7 @@ impl Records {
 
     /// The entry forgets what it has superseded.
     pub(super) fn clear_context(&mut self, id: RecordId) {
-        let offset = self.places[id.0 as usize].offset();
+        let offset = self.places.get(id).offset();
         let bytes = self.region.at_mut(offset);
         let block = Block::of(bytes);
         if block.shape == ODD {
@@ -273,19 +248,18 @@ impl Records {
     pub(super) fn remove(&mut self, id: RecordId) {
         self.release(id);
         self.set_slots(id, 0);
-        let position = std::mem::replace(&mut self.places[id.0 as usize], Position::NONE);
+        let position = self.places.remove(id);
         let block = self.block_at(position);
         let (hash, map) = (block.key(&self.maps).seeded_hash(self.seed), block.map);
         self.maps.release(map);
         self.index.remove(&mut self.region, hash, position.bits());
         self.arena.remove(&mut self.region, position);
-        self.free.push(id);
         self.reclaim();
     }
 
     /// Writes an entry into the record's block, or into another if it does not fit or would waste half of it.
     fn place(&mut self, id: RecordId, shape: u8, bytes: &[u8]) {
-        let old = self.places[id.0 as usize];
+        let old = self.places.get(id);
         let block = self.block_at(old);
         let (size, slots) = (block.size, block.slots);
         let start = size - block.entry.len();
@@ -297,7 +271,7 @@ impl Records {
             position = self.add_block(id, &prefix, codec::room(shape, bytes.len()));
             self.index.replace(&mut self.region, hash, old.bits(), position.bits());
             self.arena.remove(&mut self.region, old);
-            self.places[id.0 as usize] = position;
+            self.places.set(id, position);
         }
         self.fill(position, slots, shape, bytes);
     }
@@ -366,7 +340,7 @@ impl Records {
 
     /// What the record's entry holds elsewhere is given back.
     fn release(&mut self, id: RecordId) {
-        let block = Block::of(self.region.at(self.places[id.0 as usize].offset()));
+        let block = Block::of(self.region.at(self.places.get(id).offset()));
         match block.shape {
             ODD => self.odd.remove(block.number()),
             shape => codec::release(shape, block.entry, &mut self.names),
@@ -379,7 +353,7 @@ impl Records {
             return;
         }
         for (id, from, to) in self.arena.empty_one(&mut self.region) {
-            self.places[id.0 as usize] = to;
+            self.places.set(id, to);
             let hash = self.key(id).seeded_hash(self.seed);
             self.index.replace(&mut self.region, hash, from.bits(), to.bits());
         }
@@ -390,17 +364,9 @@ impl Records {
         black_box((bytes.first(), bytes.get(WARM_BYTES)));
     }
 
-    fn new_id(&mut self) -> RecordId {
-        if self.places.len() == self.places.capacity() {
-            self.places.reserve_exact(self.places.len() / GROWTH_PART + GROWTH_PART);
-        }
-        self.places.push(Position::NONE);
-        RecordId((self.places.len() - 1) as u32)
-    }
-
     fn block(&self, id: RecordId) -> Block<'_> {
         debug_assert!(self.contains(id), "a void record was named");
-        self.block_at(self.places[id.0 as usize])
+        self.block_at(self.places.get(id))
     }
 
     fn block_at(&self, position: Position) -> Block<'_> {
