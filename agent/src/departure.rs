@@ -200,7 +200,10 @@ impl Departure {
                     info!("Leaving");
                     self.report(Stage::Started, Outcome::Nothing);
                 }
-                Action::TakeWatermark => self.watermark = Some(self.engine.clocks()),
+                Action::TakeWatermark => {
+                    self.watermark = Some(self.engine.clocks());
+                    self.engine.ask_again();
+                }
                 Action::ReturnHook(outcome) => self.return_hooks(outcome),
                 Action::Seal => {
                     self.engine.seal();

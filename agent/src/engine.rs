@@ -176,9 +176,16 @@ impl Engine {
 
     /// Takes no more writes, neither local ones nor peers'.
     pub(crate) fn seal(&self) {
-        for cell in &self.shards {
-            cell.shard.lock().seal();
+        for (index, cell) in self.shards.iter().enumerate() {
+            self.with_shard(index, None, Shard::seal);
             cell.acknowledged.notify_waiters();
+        }
+    }
+
+    /// Asks all peers once more what they have of what is held here: see [`Shard::ask_again`].
+    pub(crate) fn ask_again(&self) {
+        for index in 0..self.shards.len() {
+            self.with_shard(index, None, Shard::ask_again);
         }
     }
 

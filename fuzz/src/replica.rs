@@ -145,7 +145,7 @@ impl Replica {
     }
 
     pub(crate) fn seal(&mut self) {
-        self.shard.seal();
+        let _ = self.shard.seal();
     }
 
     /// The list now says this of the peers.

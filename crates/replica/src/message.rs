@@ -50,10 +50,10 @@ pub struct Applied {
     pub full: bool,
     /// Answers the receiver's range that is in flight.
     pub answers_range: bool,
-    /// The receiver had told the sender, on this link, that it leaves.
-    pub heard_leaving: bool,
-    /// The sender itself was leaving.
-    pub leaving: bool,
+    /// How often the receiver had told the sender, on this link, that it leaves: the [`Self::leaving`] that it answers.
+    pub heard_leaving: u64,
+    /// How often the sender has asked who has what it holds, since it leaves; 0 while it does not.
+    pub leaving: u64,
     /// The replicas that started empty, of whose states the sender's is made, in order; said when `full`.
     pub founders: Vec<ReplicaId>,
 }

@@ -70,6 +70,8 @@ mutants! {
     OldAckCounted,
     /// An origin counts as cover for its own dots.
     OriginCoversItself,
+    /// A hook counts what was acknowledged before it was called.
+    AnswerReused,
     /// A survivor whose link is down counts for a handoff.
     UnlinkedGiverCounted,
     /// A handoff is content with fewer holders than the writes had asked for.

@@ -32,6 +32,7 @@ pub use read::Read;
 pub use write::{MAX_BATCH, MAX_BATCH_BYTES, Rejected, WriteError, Written};
 
 use crate::log::Log;
+use crate::mutant::{Mutant, active};
 use crate::store::Store;
 use crate::{Change, HlcClock, Key, ReplicaId, Roster, Usage, VersionVector};
 use adopt::Heritage;
@@ -154,6 +155,8 @@ pub struct Shard {
     /// The most acknowledgements that any write asked for, here or at a peer.
     level: u32,
     mismatches: u64,
+    /// How often the peers were asked what they have of all that is here, since this replica leaves.
+    asked: u64,
     former: Former,
     /// The last write that issued again what was held under a former id.
     reissued: u64,
@@ -197,6 +200,7 @@ impl Effects {
 impl Shard {
     /// A shard without state. `index` is its place among the shards; it spreads bootstraps over the members.
     pub fn new(index: usize, roster: Roster, limits: Limits) -> Self {
+        let asked = u64::from(roster.leaving());
         Self {
             index,
             limits,
@@ -215,6 +219,7 @@ impl Shard {
             tokens: 0,
             level: 0,
             mismatches: 0,
+            asked,
             former: Former::default(),
             reissued: 0,
             crowded: Vec::new(),
@@ -252,9 +257,21 @@ impl Shard {
     }
 
     /// Takes neither local writes nor peers' data from now on.
-    pub fn seal(&mut self) {
+    pub fn seal(&mut self) -> Effects {
         self.stage = Stage::Sealed { held_state: !self.is_joining() };
         self.incoming = None;
+        self.ask();
+        Effects::wake(Wake::All)
+    }
+
+    /// Asks the peers of a leaver once more what they have of all that is here: what they have said so far does not count
+    /// any more. A giver may have handed off and ended, and its heir have crashed, while this process was frozen.
+    pub fn ask_again(&mut self) -> Effects {
+        if !self.roster.leaving() || active(Mutant::AnswerReused) {
+            return Effects::default();
+        }
+        self.ask();
+        Effects::wake(Wake::All)
     }
 
     /// Takes what is known of the other members; an older view than the last one changes nothing.
@@ -263,7 +280,7 @@ impl Shard {
         self.roster.absorb(&roster);
         // A leaver says so, and what it holds, so that others can ask for it; they say what they have of it.
         if self.roster.leaving() && !was_leaving {
-            self.announce_everything();
+            self.ask();
         }
         for (id, peer) in &self.peers {
             self.roster.set_linked(*id, peer.link.is_some());
@@ -335,6 +352,13 @@ impl Shard {
         self.store.len()
     }
 
+    /// A leaver says so to every peer, with its whole clock, in the next transmission.
+    fn ask(&mut self) {
+        self.asked += 1;
+        self.peers.values_mut().for_each(PeerState::forget_answers);
+        self.announce_everything();
+    }
+
     /// Every peer hears the whole clock in the next transmission.
     fn announce_everything(&mut self) {
         for peer in self.peers.values_mut() {
@@ -351,7 +375,7 @@ impl Shard {
     /// Something was applied: leaving peers wait for word of it, the others hear it soon.
     fn announce_progress(&mut self) {
         for (id, peer) in &mut self.peers {
-            peer.owe(if self.roster.is_leaving(*id) { Owed::Now } else { Owed::Soon });
+            peer.owe(if peer.waits() || self.roster.is_leaving(*id) { Owed::Now } else { Owed::Soon });
         }
     }
 

@@ -102,8 +102,8 @@ impl Said {
                     clock: clock.resolve(replica),
                     full: *full,
                     answers_range: *answers_range,
-                    heard_leaving: *heard_leaving,
-                    leaving: *leaving,
+                    heard_leaving: (*heard_leaving).into(),
+                    leaving: (*leaving).into(),
                     founders: ids(founders),
                 })
             }
@@ -218,8 +218,8 @@ pub(crate) fn conversation() -> Vec<ShardMessage> {
         clock: clock.clone(),
         full: true,
         answers_range: false,
-        heard_leaving: true,
-        leaving: false,
+        heard_leaving: 1,
+        leaving: 0,
         founders: Vec::new(),
     };
     let touched = |number, slot, entry: &Entry| RangeItem { key: key(number), slots: vec![slot], entry: entry.clone() };

@@ -302,7 +302,7 @@ impl Agent {
                     self.update_roster(Roster::leave);
                     self.phase = self.life.phase();
                 }
-                Action::TakeWatermark => self.watermark = Some(self.clocks()),
+                Action::TakeWatermark => self.take_watermark(),
                 Action::ReturnHook(outcome) => wishes.push(Wish::ReturnHook(outcome)),
                 Action::Seal if std::mem::take(&mut self.writing) => {
                     // The request is done first; then there is more to hand off.
@@ -321,7 +321,16 @@ impl Agent {
     pub(crate) fn seal(&mut self) {
         self.sealed = true;
         self.stirred = true;
-        self.shards.iter_mut().for_each(Shard::seal);
+        for index in 0..self.shards.len() {
+            self.with_shard(index, None, Shard::seal);
+        }
+    }
+
+    fn take_watermark(&mut self) {
+        self.watermark = Some(self.clocks());
+        for index in 0..self.shards.len() {
+            self.with_shard(index, None, Shard::ask_again);
+        }
     }
 
     pub(crate) fn need(&self) -> Need {

@@ -13,7 +13,8 @@ use crate::{Digest, ReplicaId, VersionVector};
 pub(super) struct PeerState {
     /// The most that it acknowledged, on any link: one process's clock only grows.
     pub(super) acked: VersionVector,
-    /// Of that, what it acknowledged knowing that this replica is leaving and while it was not leaving itself.
+    /// Of that, what it acknowledged in answer to the last time that this replica said that it leaves, and while it was
+    /// not leaving itself.
     pub(super) counted: VersionVector,
     /// Whether any acknowledgement was counted: of what retired replicas wrote, no clock says anything, but whoever has
     /// state has it.
@@ -41,9 +42,9 @@ pub(super) struct Link {
     pub(super) owes_full: bool,
     /// The next acknowledgement answers a range.
     pub(super) answers_range: bool,
-    /// The peer itself has said that it leaves. What others say of it does not count: whoever hears of a departure
-    /// before the leaver does could acknowledge it, leave, and be counted on by one who leaves later.
-    pub(super) said_leaving: bool,
+    /// How often the peer itself has said that it leaves. What others say of it does not count: whoever hears of a
+    /// departure before the leaver does could acknowledge it, leave, and be counted on by one who leaves later.
+    pub(super) said_leaving: u64,
     /// Origins whose writes the peer asked for, and from where.
     pub(super) asked: BTreeMap<ReplicaId, u64>,
     /// Origins whose writes this replica asked the peer for.
@@ -101,7 +102,7 @@ impl Link {
             owed: Owed::Nothing,
             owes_full: false,
             answers_range: false,
-            said_leaving: false,
+            said_leaving: 0,
             asked: BTreeMap::new(),
             asking: BTreeSet::new(),
             to_ask: BTreeSet::new(),
@@ -136,12 +137,23 @@ impl PeerState {
         }
     }
 
-    /// The peer says that it leaves: from now on it waits for word of all that it holds.
-    pub(super) fn hear_leaving(&mut self) {
-        let first = self.link.as_mut().is_some_and(|link| !std::mem::replace(&mut link.said_leaving, true));
-        if first {
+    /// The peer says that it leaves, so often by now: it waits for word of all that it holds.
+    pub(super) fn hear_leaving(&mut self, times: u64) {
+        if let Some(link) = self.link.as_mut().filter(|link| link.said_leaving < times) {
+            link.said_leaving = times;
             self.announce_everything();
         }
+    }
+
+    /// Whether the peer waits for word of what is applied here: it has said that it leaves.
+    pub(super) fn waits(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.said_leaving > 0)
+    }
+
+    /// What it has answered so far does not count any more.
+    pub(super) fn forget_answers(&mut self) {
+        self.counted = VersionVector::new();
+        self.vouches = false;
     }
 
     /// Something was applied that the peer has not heard of.

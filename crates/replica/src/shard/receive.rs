@@ -90,18 +90,18 @@ impl Shard {
         if active(Mutant::AckByReceipt) && in_flight == Some(Flight::Range) {
             peer.acked.raise(me, self.clock.get(me));
         }
-        let heard = applied.heard_leaving || active(Mutant::OldAckCounted);
+        let heard = (self.asked > 0 && applied.heard_leaving == self.asked) || active(Mutant::OldAckCounted);
         let has_all = includes(&peer.founders, &self.founders) || active(Mutant::StrangersCounted);
-        let counts = heard && has_all && (!applied.leaving || active(Mutant::LeaversCountEachOther));
+        let counts = heard && has_all && (applied.leaving == 0 || active(Mutant::LeaversCountEachOther));
         if counts {
             peer.counted.join(&applied.clock);
             peer.vouches = true;
         }
-        if applied.leaving {
-            peer.hear_leaving();
+        if applied.leaving > 0 {
+            peer.hear_leaving(applied.leaving);
         }
         let more_of_mine = peer.acked.get(me) > before;
-        if more_of_mine && self.roster.is_leaving(from) {
+        if more_of_mine && (peer.waits() || self.roster.is_leaving(from)) {
             // A leaving peer that has these writes waits for someone who says that he has them too.
             peer.owe(Owed::Now);
         }
@@ -168,7 +168,7 @@ impl Shard {
     /// The clock has moved: the sender hears of it at once, as do leaving peers, who wait for it; the others soon.
     fn owe_all(&mut self, sender: ReplicaId, moved: bool) {
         for (id, peer) in &mut self.peers {
-            let urgent = *id == sender || self.roster.is_leaving(*id);
+            let urgent = *id == sender || peer.waits() || self.roster.is_leaving(*id);
             if urgent {
                 peer.owe(Owed::Now);
             } else if moved {

@@ -67,7 +67,6 @@ impl Shard {
             return None;
         }
         let (clock, founders) = (&self.clock, &self.founders);
-        let leaving = self.roster.leaving() || self.is_sealed();
         let link = self.peers.get_mut(&peer)?.link.as_mut()?;
         if link.owed != Owed::Now {
             return None;
@@ -81,7 +80,7 @@ impl Shard {
             full,
             answers_range: std::mem::take(&mut link.answers_range),
             heard_leaving: link.said_leaving,
-            leaving,
+            leaving: self.asked,
             founders: if full { founders.clone() } else { Founders::new() },
         }))
     }

@@ -134,6 +134,7 @@ fn visitor(world: &mut World, by: i64) {
     world.leave(id);
     world.settle();
     world.seal(id);
+    world.settle();
     assert!(world.exit(id));
     world.settle();
     assert!(!world.operator.list().members.iter().any(|row| row.replica == id), "{id} is listed yet");

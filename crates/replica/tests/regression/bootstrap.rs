@@ -47,6 +47,7 @@ fn two_joiners_take_the_state_of_one_leaving_member() {
     assert!(world.shard(a).is_joining() && world.shard(b).is_joining());
     world.settle();
     world.seal(leaver);
+    world.settle();
     assert!(world.exit(leaver));
     assert_eq!((world.names(a).len(), world.names(b).len()), (5, 5));
     world.settle();

@@ -27,6 +27,7 @@ fn two_that_leave_at_once_do_not_count_each_other() {
     world.settle();
     for leaver in [a, b] {
         world.seal(leaver);
+        world.settle();
         assert!(world.exit(leaver));
     }
     assert_eq!(world.names(stays), ["k"]);
@@ -56,6 +57,24 @@ pub(crate) fn an_acknowledgement_that_crosses_the_announcement_does_not_count() 
     assert!(world.is_covered(leaver));
 }
 
+/// A frozen leaver woke up and went by what a survivor had said before it handed off to another, which had crashed since.
+#[test]
+pub(crate) fn what_was_acknowledged_before_the_hook_was_called_is_asked_for_again() {
+    let (mut world, a, b) = pair();
+    world.put(a, &key("k"));
+    world.leave(a);
+    world.exchange(a, b);
+    assert!(world.is_covered(a));
+    world.ask_again(a);
+    assert!(!world.is_covered(a));
+    world.exchange(a, b);
+    assert!(world.is_covered(a));
+    world.seal(a);
+    assert!(!world.is_covered(a), "the hook's answers are not those of the end");
+    world.exchange(a, b);
+    assert!(world.exit(a));
+}
+
 /// An acknowledgement of one who began to leave afterwards counts: he hands off what he acknowledged.
 #[test]
 fn a_chain_of_departures_ends_in_one_who_stays() {
@@ -67,12 +86,14 @@ fn a_chain_of_departures_ends_in_one_who_stays() {
     world.need = Need { acks: 1, level: 0 };
     world.exchange(a, b);
     world.seal(a);
+    world.exchange(a, b);
     assert!(world.exit(a), "b stays, as far as anybody knows");
     world.leave(b);
     assert!(!world.is_covered(b));
     world.node(c).flush();
     world.exchange(b, c);
     world.seal(b);
+    world.exchange(b, c);
     assert!(world.exit(b));
     assert_eq!(world.names(c), ["k"]);
 }
@@ -153,6 +174,8 @@ pub(crate) fn an_origin_does_not_vouch_alone_for_its_own_writes() {
     world.exchange(leaver, other);
     assert!(world.is_covered(leaver));
     world.seal(leaver);
+    world.exchange(leaver, origin);
+    world.exchange(leaver, other);
     assert!(world.exit(leaver));
     world.crash(origin);
     assert_eq!(world.names(other), ["k"]);

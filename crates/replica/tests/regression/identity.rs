@@ -24,7 +24,7 @@ fn writes_that_a_replica_has_not_made_are_refused_by_it() {
     let (link, now) = (world.network.link(a, b).expect("up"), world.now);
     let clock = VersionVector::from_iter([(a, 2)]);
     let applied =
-        Applied { clock, full: true, answers_range: false, heard_leaving: false, leaving: false, founders: Vec::new() };
+        Applied { clock, full: true, answers_range: false, heard_leaving: 0, leaving: 0, founders: Vec::new() };
     let refused = world.node(a).shard.handle(b, link, ShardMessage::Applied(applied), now);
     assert_eq!(refused, Err(ProtocolError::FutureOfMine { claimed: 2, made: 1 }));
 }

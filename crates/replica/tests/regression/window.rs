@@ -33,6 +33,7 @@ pub(crate) fn a_key_overwritten_later_is_in_every_range_that_claims_an_earlier_w
     world.leave(leaver);
     world.settle();
     world.seal(leaver);
+    world.settle();
     assert!(world.exit(leaver));
     assert_eq!(world.names(survivor), ["k1", "k2"]);
 }
@@ -61,6 +62,7 @@ pub(crate) fn a_key_overwritten_elsewhere_is_in_every_range_that_claims_an_earli
     world.leave(leaver);
     world.settle();
     world.seal(leaver);
+    world.settle();
     assert!(world.exit(leaver));
     assert_eq!(world.names(survivor), ["k1", "k2"]);
 }

@@ -34,7 +34,9 @@ pub(crate) fn check_end(world: &World) -> Result<(), String> {
             }
             for (key, entry) in shard.entries() {
                 let owner = entry.owner().and_then(|owner| owner.replica);
-                if let Some(owner) = owner.filter(|owner| !stays(world, *owner)) {
+                // What expires may be there for some and not for others, the adopter among them.
+                let lasting = entry.versions().iter().all(|version| version.expires_at.is_none());
+                if let Some(owner) = owner.filter(|owner| lasting && !stays(world, *owner)) {
                     return Err(format!("{id} holds {owner} as the owner of {key:?}, who is no member"));
                 }
                 if let Some(register) = entry.owner().copied()
@@ -42,8 +44,6 @@ pub(crate) fn check_end(world: &World) -> Result<(), String> {
                 {
                     return Err(format!("{id} holds {register:?} of {key:?}, though {dot} came later"));
                 }
-                // What expires may be there for some and not for others.
-                let lasting = entry.versions().iter().all(|version| version.expires_at.is_none());
                 if lasting && owners.entry(key.clone()).or_insert(owner) != &owner {
                     return Err(format!("{id} holds {owner:?} as the owner of {key:?}, and others do not"));
                 }

@@ -46,6 +46,7 @@ impl World {
             None,
             baton_replica::Effects { wake: baton_replica::Wake::All, acknowledged: true, bootstrapped: false },
         );
+        let mut purged: Vec<Key> = Vec::new();
         for counter in counter + 1..=made {
             let dot = Dot { replica: id, counter };
             let agent = self.agents.get(&id);
@@ -56,9 +57,12 @@ impl World {
                 (owns || deletes).then(|| (key.clone(), before.clone(), after))
             });
             // With nobody else to know of it, a delete is purged at once.
-            let purged = || before.iter().find(|(key, _)| agent.and_then(|agent| agent.entry(index, key)).is_none());
-            let touched =
-                touched.or_else(|| purged().map(|(key, before)| (key.clone(), before.clone(), Entry::default())));
+            let forgotten = |key: &Key| agent.and_then(|agent| agent.entry(index, key)).is_none();
+            let touched = touched.or_else(|| {
+                let (key, before) = before.iter().find(|(key, _)| forgotten(key) && !purged.contains(key))?;
+                purged.push(key.clone());
+                Some((key.clone(), before.clone(), Entry::default()))
+            });
             let Some((key, before, after)) = touched else { continue };
             self.trace.say(self.now, || format!("{id} changes the owner of {key:?} as {dot}: {:?}", after.owner()));
             let (kind, alone) = (Kind::Own, after.owner().is_some_and(|owner| owner.dot == dot && !owner.confirmed));

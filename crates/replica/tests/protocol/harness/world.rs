@@ -181,7 +181,15 @@ impl World {
         if node.phase == MemberPhase::Leaving {
             node.sealed = true;
             node.shard.seal();
+            node.wake_all();
         }
+    }
+
+    /// The hook of a leaving process is called.
+    pub(crate) fn ask_again(&mut self, replica: ReplicaId) {
+        let node = self.node(replica);
+        node.shard.ask_again();
+        node.wake_all();
     }
 
     /// Whether everything that a replica has seen is covered.
