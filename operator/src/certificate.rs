@@ -8,6 +8,6 @@ mod custodian;
 mod resolver;
 mod store;
 
-pub use bundle::{Bundle, BundleError, Renewal};
+pub use bundle::{Bundle, Renewal};
 pub use custodian::Custodian;
 pub use resolver::Resolver;

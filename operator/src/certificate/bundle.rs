@@ -1,12 +1,9 @@
 //! A CA and the leaf that it signed, and when either must be renewed.
 
-use std::time::Duration;
+use std::time::SystemTime;
 
+use baton_identity::{Authority, AuthorityError};
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
-use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
-};
 
 /// How long a CA is valid, and how long before its end it is renewed: long enough for the old one to stay in
 /// the `caBundle` until every leaf of it is gone.
@@ -14,9 +11,6 @@ const CA: Span = Span { valid: SignedDuration::from_hours(24 * 365), ahead: Sign
 
 /// How long a leaf is valid, and how long before its end it is renewed.
 const LEAF: Span = Span { valid: SignedDuration::from_hours(24 * 30), ahead: SignedDuration::from_hours(24 * 10) };
-
-/// Certificates are valid a little before they are made, for clocks that are behind.
-const SKEW: SignedDuration = SignedDuration::from_mins(10);
 
 struct Span {
     valid: SignedDuration,
@@ -55,23 +49,16 @@ pub enum Renewal {
     Authority,
 }
 
-/// A certificate could not be made. What there was before stays.
-#[derive(Debug, thiserror::Error)]
-#[error("a certificate could not be made: {0}")]
-pub struct BundleError(#[from] rcgen::Error);
-
 // === impl Bundle ===
 
 impl Bundle {
     /// A new CA with a leaf for these names.
-    pub fn new(names: &[String], now: Timestamp) -> Result<Self, BundleError> {
-        let key = KeyPair::generate()?;
-        let ends = now + CA.valid;
-        let ca = authority(now, ends).self_signed(&key)?;
+    pub fn new(names: &[String], now: Timestamp) -> Result<Self, AuthorityError> {
+        let ca = Authority::new("baton-operator webhook CA", now.into(), CA.valid.unsigned_abs())?;
         let bundle = Self {
-            ca: ca.pem(),
-            ca_key: key.serialize_pem(),
-            ca_ends: ends,
+            ca: ca.certificate,
+            ca_key: ca.key,
+            ca_ends: now + CA.valid,
             ca_before: String::new(),
             leaf: String::new(),
             leaf_key: String::new(),
@@ -93,7 +80,7 @@ impl Bundle {
     }
 
     /// This bundle with what must be renewed made anew.
-    pub fn renewed(&self, renewal: Renewal, names: &[String], now: Timestamp) -> Result<Self, BundleError> {
+    pub fn renewed(&self, renewal: Renewal, names: &[String], now: Timestamp) -> Result<Self, AuthorityError> {
         match renewal {
             Renewal::None => Ok(self.clone()),
             Renewal::Leaf => self.with_leaf(names, now),
@@ -110,47 +97,13 @@ impl Bundle {
         }
     }
 
-    fn with_leaf(&self, names: &[String], now: Timestamp) -> Result<Self, BundleError> {
-        let issuer = Issuer::new(authority(now, self.ca_ends), KeyPair::from_pem(&self.ca_key)?);
-        let key = KeyPair::generate()?;
-        let ends = (now + LEAF.valid).min(self.ca_ends);
-        let mut params = CertificateParams::new(names)?;
-        params.distinguished_name = called(names.first().map_or("baton-operator", String::as_str));
-        date(&mut params, now, ends);
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        params.use_authority_key_identifier_extension = true;
-        let leaf = params.signed_by(&key, &issuer)?;
-        Ok(Self {
-            leaf: leaf.pem(),
-            leaf_key: key.serialize_pem(),
-            leaf_ends: ends,
-            names: names.to_vec(),
-            ..self.clone()
-        })
+    fn with_leaf(&self, names: &[String], now: Timestamp) -> Result<Self, AuthorityError> {
+        let ends: SystemTime = self.ca_ends.into();
+        let ca = Authority { certificate: self.ca.clone(), key: self.ca_key.clone(), ends };
+        let (leaf, leaf_key) = ca.issue_server(names, now.into(), LEAF.valid.unsigned_abs())?;
+        let leaf_ends = (now + LEAF.valid).min(self.ca_ends);
+        Ok(Self { leaf: leaf.pem, leaf_key, leaf_ends, names: names.to_vec(), ..self.clone() })
     }
-}
-
-fn authority(now: Timestamp, ends: Timestamp) -> CertificateParams {
-    let mut params = CertificateParams::default();
-    params.distinguished_name = called("baton-operator webhook CA");
-    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign, KeyUsagePurpose::DigitalSignature];
-    date(&mut params, now, ends);
-    params
-}
-
-fn called(name: &str) -> DistinguishedName {
-    let mut called = DistinguishedName::new();
-    called.push(DnType::CommonName, name);
-    called
-}
-
-/// Makes a certificate valid until then.
-fn date(params: &mut CertificateParams, now: Timestamp, ends: Timestamp) {
-    let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    let since = |at: Timestamp| Duration::from_secs(u64::try_from(at.as_second()).unwrap_or_default());
-    params.not_before = epoch + since(now - SKEW);
-    params.not_after = epoch + since(ends);
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use baton_identity::{AuthorityError, CredentialError};
 use baton_telemetry::Repeat;
 use k8s_openapi::jiff::Timestamp;
 
 use super::store::{Kept, Store};
-use super::{Bundle, BundleError, Renewal, Resolver};
+use super::{Bundle, Renewal, Resolver};
 use crate::api::{ApiError, ApiServer};
-use crate::certificate::resolver::ServeError;
 
 /// How often the Secret and the trust in it are looked at. By the wall clock, since machines sleep.
 const LOOK: Duration = Duration::from_secs(30);
@@ -35,9 +35,9 @@ enum LookError {
     #[error(transparent)]
     Api(#[from] ApiError),
     #[error(transparent)]
-    Bundle(#[from] BundleError),
+    Bundle(#[from] AuthorityError),
     #[error(transparent)]
-    Serve(#[from] ServeError),
+    Serve(#[from] CredentialError),
 }
 
 // === impl Custodian ===

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
+use baton_identity::{CredentialError, certified_key};
 use parking_lot::RwLock;
 use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
@@ -18,26 +17,12 @@ pub struct Resolver {
     current: RwLock<Option<Arc<CertifiedKey>>>,
 }
 
-/// The certificate cannot be served; the one before stays.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// It is no PEM.
-    #[error("the certificate or its key is no PEM: {0}")]
-    Pem(#[from] pem::Error),
-    /// The key does not fit, or the TLS library does not know it.
-    #[error("the certificate cannot be used: {0}")]
-    Tls(#[from] rustls::Error),
-}
-
 // === impl Resolver ===
 
 impl Resolver {
-    /// Serves with this bundle's leaf from now on.
-    pub fn serve(&self, bundle: &Bundle) -> Result<(), ServeError> {
-        let chain = CertificateDer::pem_slice_iter(bundle.leaf.as_bytes()).collect::<Result<Vec<_>, _>>()?;
-        let key = PrivateKeyDer::from_pem_slice(bundle.leaf_key.as_bytes())?;
-        let certified = CertifiedKey::from_der(chain, key, &aws_lc_rs::default_provider())?;
-        *self.current.write() = Some(Arc::new(certified));
+    /// Serves with this bundle's leaf from now on; with one that cannot be used, the one before stays.
+    pub fn serve(&self, bundle: &Bundle) -> Result<(), CredentialError> {
+        *self.current.write() = Some(Arc::new(certified_key(&bundle.leaf, &bundle.leaf_key)?));
         Ok(())
     }
 
