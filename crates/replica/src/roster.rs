@@ -130,9 +130,10 @@ impl Roster {
         }
     }
 
-    /// A peer said of itself how far it is. Says nothing about ids that are not listed.
+    /// A peer said of itself how far it is. Says nothing about ids that are not listed. Only a list calls somebody Gone:
+    /// whoever settles, settles the same.
     pub fn heard(&mut self, replica: ReplicaId, phase: MemberPhase) {
-        if self.peers.contains_key(&replica) {
+        if phase != MemberPhase::Gone && self.peers.contains_key(&replica) {
             self.advance(replica, phase);
         }
     }
@@ -287,5 +288,17 @@ mod tests {
         assert!(!is_fenced_by(&[dropped.clone(), named.clone()]), "an older list says nothing");
         let elsewhere = list("another", 9, &[(2, Active)]);
         assert!(!is_fenced_by(&[named, elsewhere, dropped]), "a list of another source fences nobody");
+    }
+
+    /// The others would settle another set of members than this replica for ever.
+    #[test]
+    fn nobody_is_gone_by_its_own_word() {
+        let mut roster = Roster::new(id(1));
+        roster.take(&list("u", 1, &[(1, MemberPhase::Active), (2, MemberPhase::Active)]));
+        let round = roster.round();
+        roster.heard(id(2), MemberPhase::Gone);
+        assert_eq!((roster.gone().count(), roster.round()), (0, round));
+        roster.heard(id(2), MemberPhase::Leaving);
+        assert!(roster.is_leaving(id(2)));
     }
 }
