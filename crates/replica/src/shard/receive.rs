@@ -4,7 +4,7 @@ use crate::mutant::{Mutant, active};
 use crate::shard::descent::includes;
 use crate::shard::link::{Flight, Link, Owed};
 use crate::shard::{Effects, LinkId, ProtocolError, Shard, Stage, Wake};
-use crate::{Applied, MemberPhase, Range, ReplicaId, ShardMessage, VersionVector};
+use crate::{Applied, Entry, MemberPhase, Range, ReplicaId, ShardMessage};
 
 // === impl Shard ===
 
@@ -39,7 +39,8 @@ impl Shard {
             ShardMessage::Applied(applied) => self.handle_applied(from, applied),
             ShardMessage::Range(range) => self.handle_range(from, range, now),
             ShardMessage::Chunk(chunk) => {
-                self.refuse_future(&chunk.clock)?;
+                self.refuse_future(chunk.clock.get(self.me()))?;
+                self.refuse_invented(chunk.items.iter().map(|item| &item.entry))?;
                 self.apply_chunk(from, chunk, now)
             }
             ShardMessage::Pull { origin, from: counter } => {
@@ -59,7 +60,11 @@ impl Shard {
                 self.forget_stable();
                 Ok(Effects::wake(Wake::Sender))
             }
-            ShardMessage::Settle(settle) => Ok(self.handle_settle(from, settle, now)),
+            ShardMessage::Settle(settle) => {
+                self.refuse_future(if settle.origin == self.me() { settle.seen } else { 0 })?;
+                self.refuse_invented(settle.items.iter().map(|item| &item.entry))?;
+                Ok(self.handle_settle(from, settle, now))
+            }
             ShardMessage::Digest(digest) => Ok(self.handle_digest(from, &digest)),
         }
     }
@@ -74,8 +79,8 @@ impl Shard {
     }
 
     fn handle_applied(&mut self, from: ReplicaId, applied: Applied) -> Result<Effects, ProtocolError> {
-        self.refuse_future(&applied.clock)?;
         let me = self.me();
+        self.refuse_future(applied.clock.get(me))?;
         let mut applied = applied;
         applied.clock.retain(|id| self.roster.lists(id));
         let Some(peer) = self.peers.get_mut(&from) else {
@@ -132,7 +137,8 @@ impl Shard {
             }
             return Ok(Effects::default());
         }
-        self.refuse_future(&VersionVector::from_iter([(origin, range.to)]))?;
+        self.refuse_future(if origin == self.me() { range.to } else { 0 })?;
+        self.refuse_invented(range.items.iter().map(|item| &item.entry))?;
         let moved = self.apply_range(range, now)?;
         self.absorb_crowded(now);
         if moved {
@@ -178,8 +184,19 @@ impl Shard {
     }
 
     /// No peer can have seen writes of this replica that it has not made; a reused id would look like this.
-    fn refuse_future(&self, clock: &VersionVector) -> Result<(), ProtocolError> {
-        let (claimed, made) = (clock.get(self.me()), self.clock.get(self.me()));
+    fn refuse_future(&self, claimed: u64) -> Result<(), ProtocolError> {
+        let made = self.clock.get(self.me());
         if claimed > made { Err(ProtocolError::FutureOfMine { claimed, made }) } else { Ok(()) }
+    }
+
+    /// Nor can an entry hold them, or have superseded them: the real ones would be taken for these everywhere.
+    fn refuse_invented<'a>(&self, entries: impl Iterator<Item = &'a Entry>) -> Result<(), ProtocolError> {
+        let me = self.me();
+        let mine = |entry: &Entry| {
+            let dots = entry.versions().iter().flat_map(|version| version.dots());
+            let mine = dots.filter(|dot| dot.replica == me).map(|dot| dot.counter);
+            mine.fold(entry.context().get(me), u64::max)
+        };
+        self.refuse_future(entries.map(mine).max().unwrap_or_default())
     }
 }

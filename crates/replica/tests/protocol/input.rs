@@ -1,8 +1,8 @@
 //! Invariant: nothing that a peer sends can crash a replica or make it claim what it was not given, whatever the peer is.
 
 use baton_replica::{
-    Applied, Chunk, ChunkItem, Dot, Entry, Hlc, Key, LinkId, MemberPhase, ProtocolError, Range, RangeItem, ReplicaId,
-    Roster, Shard, ShardMessage, Value, Version, VersionVector,
+    Applied, Chunk, ChunkItem, Dot, Entry, Hlc, Key, LinkId, MemberPhase, Owner, ProtocolError, Range, RangeItem,
+    ReplicaId, Roster, Settle, Shard, ShardMessage, Value, Version, VersionVector,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -29,16 +29,26 @@ fn clock() -> impl Strategy<Value = VersionVector> {
     prop::collection::vec((origin(), counter()), 0..4).prop_map(|entries| entries.into_iter().collect())
 }
 
-fn entry() -> impl Strategy<Value = Entry> {
-    let version = (origin(), counter(), any::<u64>()).prop_map(|(replica, counter, hlc)| Version {
-        dot: Dot { replica, counter },
-        hlc: Hlc::from_bits(hlc),
-        writer: replica,
+/// What the dot's replica has put.
+fn put(dot: Dot) -> Version {
+    Version {
+        dot,
+        hlc: Hlc::default(),
+        writer: dot.replica,
         value: Some(Value { content_type: "".into(), body: Bytes::from_static(b"v") }),
         added: 0,
         owner: None,
         expires_at: None,
-    });
+    }
+}
+
+fn settle(origin: ReplicaId, seen: u64, items: Vec<ChunkItem>) -> ShardMessage {
+    ShardMessage::Settle(Settle { origin, round: 0, seen, last: true, items, token: 0 })
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let version = (origin(), counter(), any::<u64>())
+        .prop_map(|(replica, counter, hlc)| Version { hlc: Hlc::from_bits(hlc), ..put(Dot { replica, counter }) });
     (prop::collection::vec(version, 0..3), clock()).prop_map(|(versions, context)| Entry::new(versions, context))
 }
 
@@ -195,6 +205,40 @@ fn writes_of_this_replica_that_it_has_not_made_are_refused() {
         Applied { clock: future, full: true, answers_range: false, heard_leaving: 0, leaving: 0, founders: Vec::new() };
     let refused = replica(true, false).handle(id(PEER), LinkId(1), ShardMessage::Applied(applied), 0);
     assert_eq!(refused, Err(ProtocolError::FutureOfMine { claimed: 2, made: 1 }));
+}
+
+/// Taken in, they would have made every member take the real ones for these: acknowledged, and nowhere.
+#[test]
+fn entries_with_writes_of_this_replica_that_it_has_not_made_are_refused() {
+    let invented = Dot { replica: id(ME), counter: 2 };
+    let owner = Owner { replica: Some(id(PEER)), token: 7, dot: invented, confirmed: true };
+    let entries = [
+        Entry::new(vec![put(invented)], VersionVector::new()),
+        Entry::new(Vec::new(), VersionVector::from_iter([(id(ME), 2)])),
+        Entry::new(
+            vec![Version { owner: Some(Box::new(owner)), ..put(Dot { replica: id(PEER), counter: 1 }) }],
+            VersionVector::new(),
+        ),
+    ];
+    for entry in entries {
+        let items = vec![ChunkItem { key: key("k"), entry: entry.clone() }];
+        let range = range_of(id(PEER), 0, 1, vec![RangeItem { key: key("k"), slots: vec![1], entry }]);
+        for message in [ShardMessage::Range(range), settle(id(PEER), 0, items)] {
+            let mut shard = replica(true, false);
+            let refused = shard.handle(id(PEER), LinkId(1), message, 0);
+            assert_eq!(refused, Err(ProtocolError::FutureOfMine { claimed: 2, made: 1 }));
+            assert_eq!((shard.remembered_keys(), shard.clock().get(id(PEER))), (1, 0), "nothing was taken in");
+        }
+    }
+}
+
+/// What a peer says of members that are gone raises what it has acknowledged too.
+#[test]
+fn no_settle_message_acknowledges_what_was_not_written() {
+    let mut shard = replica(true, false);
+    let refused = shard.handle(id(PEER), LinkId(1), settle(id(ME), u64::MAX, Vec::new()), 0);
+    assert_eq!(refused, Err(ProtocolError::FutureOfMine { claimed: u64::MAX, made: 1 }));
+    assert_eq!(shard.acknowledgements(Dot { replica: id(ME), counter: 1 }), 0);
 }
 
 /// What was on its way on an earlier link was applied after a newer one was up.
