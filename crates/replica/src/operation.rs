@@ -112,6 +112,10 @@ pub enum Refusal {
     /// Only the owner can say that it runs what it owns.
     #[error("this replica is not the owner")]
     NotOwner,
+    /// The key bears the last fencing token that there is. None was ever given by a clock: a broken peer made it up. A
+    /// delete ends it.
+    #[error("there is no greater fencing token for this key; delete it first")]
+    NoToken,
     /// More than [`crate::MAX_BATCH`] requests, or than [`crate::MAX_BATCH_BYTES`].
     #[error("the batch is too large")]
     TooLarge,
@@ -167,6 +171,9 @@ impl Operation {
     pub(crate) fn need(&self, entry: &Entry, roster: &Roster) -> Result<Need, Refusal> {
         let exists = !entry.versions().is_empty();
         let if_true = |needed| if needed { Need::Write } else { Need::Nothing };
+        if self.takes_token() && entry.owner().is_some_and(|owner| owner.token == u64::MAX) {
+            return Err(Refusal::NoToken);
+        }
         match self {
             Self::Put { .. } => Ok(Need::Write),
             Self::Init { .. } => Ok(if_true(!exists || active(Mutant::InitOverwrites))),

@@ -10,6 +10,7 @@ mod compare;
 mod counter;
 mod coverage;
 mod descent;
+mod fencing;
 mod link;
 mod list;
 mod range;

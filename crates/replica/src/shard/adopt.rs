@@ -211,8 +211,7 @@ impl Shard {
             return false;
         }
         let hlc = self.hlc.tick(now);
-        let mut token = self.next_token(hlc);
-        self.tokens = self.tokens.max(token);
+        let Some(mut token) = self.take_token(hlc, Some(&before)) else { return false };
         if active(Mutant::AdopterKeepsToken) {
             token = before.token;
         }

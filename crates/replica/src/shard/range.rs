@@ -75,7 +75,7 @@ impl Shard {
         if !range.closed.is_empty() && alive {
             return Err(ProtocolError::ClosedAlive(origin));
         }
-        self.tokens = self.tokens.max(range.token);
+        self.note_token(range.token);
         self.level = self.level.max(range.level);
         let known = self.clock.get(origin);
         let claims = self.roster.lists(origin) && (known >= from || active(Mutant::ClaimOverGap)) && to > known;
@@ -120,7 +120,7 @@ impl Shard {
     ) -> Option<RecordId> {
         for version in entry.versions() {
             self.hlc.observe(version.hlc, now);
-            self.tokens = self.tokens.max(version.owner.as_ref().map_or(0, |owner| owner.token));
+            self.note_token(version.owner.as_ref().map_or(0, |owner| owner.token));
         }
         let is_strange = slots == 0 && self.incoming.as_ref().is_some_and(|incoming| incoming.is_strange);
         let knows_retired = !self.is_joining() && !is_strange;

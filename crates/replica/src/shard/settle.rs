@@ -104,7 +104,7 @@ impl Shard {
         if !matches!(self.stage, Stage::Live) || !self.roster.lists(settle.origin) {
             return Effects::default();
         }
-        self.tokens = self.tokens.max(settle.token);
+        self.note_token(settle.token);
         let clock = self.clock.clone();
         for ChunkItem { key, entry } in settle.items {
             self.join_entry(&key, entry, 0, |_| false, &clock, now);

@@ -183,7 +183,7 @@ impl Shard {
         let last = chunk.is_last();
         let (clock, founders) = (chunk.clock.clone(), chunk.founders.clone());
         let purpose = incoming.purpose;
-        self.tokens = self.tokens.max(chunk.token);
+        self.note_token(chunk.token);
         self.level = self.level.max(chunk.level);
         match purpose {
             Purpose::Join => self.join_chunk(chunk, now),

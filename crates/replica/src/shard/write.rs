@@ -241,14 +241,6 @@ impl Shard {
         }
     }
 
-    /// The number of a fencing token that is given at a time: above all that this shard has seen.
-    pub(super) fn next_token(&self, hlc: Hlc) -> u64 {
-        if active(Mutant::TokenReused) {
-            return hlc.bits();
-        }
-        hlc.bits().max(self.tokens.saturating_add(1))
-    }
-
     fn perform(
         &mut self,
         key: &Key,
@@ -262,10 +254,7 @@ impl Shard {
             let answer = if operation == Operation::Take { Answer::Taken(None) } else { Answer::Nothing };
             return Done { dot: None, existed, answer };
         }
-        let token = self.next_token(hlc);
-        if operation.takes_token() {
-            self.tokens = self.tokens.max(token);
-        }
+        let token = if operation.takes_token() { self.token_for(key, hlc) } else { 0 };
         let follows = place == Place::After;
         if let Operation::Put { value, expires_at: None } = operation {
             return self.make_put(key, follows, hlc, value);
@@ -275,6 +264,12 @@ impl Shard {
         });
         self.recheck_handover(key);
         Done { dot: Some(dot), existed, answer }
+    }
+
+    fn token_for(&mut self, key: &Key, hlc: Hlc) -> u64 {
+        let owner = self.store.get(key).and_then(|entry| entry.owner().copied());
+        // Who asks for one that there is not was refused.
+        self.take_token(hlc, owner.as_ref()).unwrap_or(u64::MAX)
     }
 
     /// Whether a batch can be made. Keys that it names more than once are tried out on copies.
@@ -293,7 +288,8 @@ impl Shard {
             let need = operation.need(entry, &self.roster).map_err(|refusal| rejected(refusal.into()))?;
             if need == Need::Write && again.contains(key) {
                 dot.counter += 1;
-                let author = Author { roster: &self.roster, dot, hlc: Hlc::default(), token: 0, now };
+                let token = entry.owner().map_or(0, |owner| owner.token.saturating_add(1));
+                let author = Author { roster: &self.roster, dot, hlc: Hlc::default(), token, now };
                 operation.clone().apply(copies.entry(key).or_insert_with(|| stored.into_owned()), &author);
             }
         }

@@ -1,8 +1,9 @@
 //! Invariant: nothing that a peer sends can crash a replica or make it claim what it was not given, whatever the peer is.
 
 use baton_replica::{
-    Applied, Chunk, ChunkItem, Dot, Entry, Hlc, Key, LinkId, MemberPhase, Owner, ProtocolError, Range, RangeItem,
-    ReplicaId, Roster, Settle, Shard, ShardMessage, Value, Version, VersionVector,
+    Answer, Applied, Chunk, ChunkItem, Condition, Dot, Entry, Hlc, Key, LinkId, MemberPhase, Operation, Owner,
+    ProtocolError, Range, RangeItem, Refusal, ReplicaId, Request, Roster, Settle, Shard, ShardMessage, Value, Version,
+    VersionVector, WriteError,
 };
 use bytes::Bytes;
 use proptest::prelude::*;
@@ -121,7 +122,7 @@ fn replica(live: bool, leaving: bool) -> Shard {
     if live {
         let _ = shard.start_empty();
         let value = Value { content_type: "".into(), body: Bytes::from_static(b"mine") };
-        shard.put(&key("k0"), value, &baton_replica::Condition::Always, 0).expect("live");
+        shard.put(&key("k0"), value, &Condition::Always, 0).expect("live");
     }
     for peer in 2..=4 {
         let _ = shard.link_up(id(peer), LinkId(1));
@@ -239,6 +240,55 @@ fn no_settle_message_acknowledges_what_was_not_written() {
     let refused = shard.handle(id(PEER), LinkId(1), settle(id(ME), u64::MAX, Vec::new()), 0);
     assert_eq!(refused, Err(ProtocolError::FutureOfMine { claimed: u64::MAX, made: 1 }));
     assert_eq!(shard.acknowledgements(Dot { replica: id(ME), counter: 1 }), 0);
+}
+
+fn claim(shard: &mut Shard, name: &str) -> Result<u64, WriteError> {
+    let done = shard.write_one(&key(name), &Condition::Always, Operation::Claim, 1_000)?;
+    let Answer::Token(token) = done.answer else { panic!("{done:?}") };
+    Ok(token.number)
+}
+
+/// The highest token travels with every message and only grows: one at the end of its range would have been the last that
+/// any member of the group could ever give.
+#[test]
+fn a_token_that_a_peer_has_made_up_leaves_greater_ones_for_all_keys() {
+    let mut shard = replica(true, false);
+    let before = claim(&mut shard, "k0").expect("it has a value");
+    let owner =
+        Owner { replica: Some(id(PEER)), token: u64::MAX, dot: Dot { replica: id(PEER), counter: 1 }, confirmed: true };
+    let entry = Entry::new(
+        vec![Version { owner: Some(Box::new(owner)), ..put(Dot { replica: id(PEER), counter: 1 }) }],
+        VersionVector::new(),
+    );
+    let items = vec![RangeItem { key: key("k1"), slots: vec![1], entry }];
+    let range = Range { token: u64::MAX, ..range_of(id(PEER), 0, 1, items) };
+    shard.handle(id(PEER), LinkId(1), ShardMessage::Range(range), 0).expect("a sound range");
+    let after = claim(&mut shard, "k0").expect("it has a value");
+    assert!(after > before && after < 1 << 62, "{before} {after}");
+    assert!(claim(&mut shard, "k0").expect("it has a value") > after);
+
+    // The key that bears it can be had again by a delete only.
+    assert_eq!(claim(&mut shard, "k1"), Err(WriteError::Refused(Refusal::NoToken)));
+    shard.delete(&key("k1"), &Condition::Always, 1_000).expect("live");
+    let value = Value { content_type: "".into(), body: Bytes::from_static(b"v") };
+    shard.put(&key("k1"), value, &Condition::Always, 1_000).expect("live");
+    assert!(claim(&mut shard, "k1").is_ok());
+}
+
+/// Two claims of a batch, of which the first takes the last token, are refused together.
+#[test]
+fn a_batch_finds_out_before_it_is_made_that_tokens_have_ended() {
+    let mut shard = replica(true, false);
+    let dot = Dot { replica: id(PEER), counter: 1 };
+    let owner = Owner { replica: Some(id(PEER)), token: u64::MAX - 1, dot, confirmed: true };
+    let entry = Entry::new(vec![Version { owner: Some(Box::new(owner)), ..put(dot) }], VersionVector::new());
+    let range = range_of(id(PEER), 0, 1, vec![RangeItem { key: key("k1"), slots: vec![1], entry }]);
+    shard.handle(id(PEER), LinkId(1), ShardMessage::Range(range), 0).expect("a sound range");
+    let again = Request { key: key("k1"), condition: Condition::Always, operation: Operation::Claim };
+    let rejected = shard.write(vec![again.clone(), again], 1_000).expect_err("there is one token left");
+    assert_eq!((rejected.at, rejected.error), (1, WriteError::Refused(Refusal::NoToken)));
+    assert_eq!(claim(&mut shard, "k1"), Ok(u64::MAX));
+    assert!(claim(&mut shard, "k0").is_ok_and(|token| token < 1 << 62), "of other keys it says nothing");
 }
 
 /// What was on its way on an earlier link was applied after a newer one was up.
