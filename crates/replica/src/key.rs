@@ -118,23 +118,8 @@ impl Key {
 
     /// A key as a peer sent it, copied out of the receive buffer.
     pub fn from_wire(bytes: &[u8]) -> Result<Self, KeyError> {
-        let (header, rest) = bytes.split_at_checked(HEADER_BYTES).ok_or(MapNameError)?;
-        let map_len = usize::from(header[0] & !HAS_FIELD);
-        let key_len = usize::from(u16::from_be_bytes([header[1], header[2]]));
-        let (map, rest) = rest.split_at_checked(map_len).ok_or(MapNameError)?;
-        let (name, field) = rest.split_at_checked(key_len).ok_or(KeyError::Length(rest.len()))?;
-        if !is_map_name(map) {
-            return Err(MapNameError.into());
-        }
-        if name.is_empty() || name.len() > MAX_KEY_BYTES {
-            return Err(KeyError::Length(name.len()));
-        }
-        match header[0] & HAS_FIELD {
-            0 if !field.is_empty() => Err(KeyError::Length(rest.len())),
-            _ if field.len() > MAX_FIELD_BYTES => Err(KeyError::Field(field.len())),
-            // One key has one way to be composed, and this is it.
-            _ => Ok(Self(Bytes::copy_from_slice(bytes))),
-        }
+        // One key has one way to be composed, and this is it.
+        KeyRef::from_wire(bytes).map(|_| Self(Bytes::copy_from_slice(bytes)))
     }
 
     /// The composed bytes, for the wire.
@@ -181,10 +166,7 @@ impl Key {
     }
 
     pub(crate) fn borrow(&self) -> KeyRef<'_> {
-        let (header, rest) = self.0.split_at(HEADER_BYTES);
-        let (map, rest) = rest.split_at(usize::from(header[0] & !HAS_FIELD));
-        let (name, field) = rest.split_at(usize::from(u16::from_be_bytes([header[1], header[2]])));
-        KeyRef { map, name, field: (header[0] & HAS_FIELD != 0).then_some(field) }
+        KeyRef::composed(&self.0)
     }
 }
 
@@ -215,6 +197,35 @@ impl<'a> KeyRef<'a> {
         Self { map, name, field }
     }
 
+    /// A key from its composed bytes, which were checked.
+    pub(crate) fn composed(bytes: &'a [u8]) -> Self {
+        let (header, rest) = bytes.split_at(HEADER_BYTES);
+        let (map, rest) = rest.split_at(usize::from(header[0] & !HAS_FIELD));
+        let (name, field) = rest.split_at(usize::from(u16::from_be_bytes([header[1], header[2]])));
+        Self { map, name, field: (header[0] & HAS_FIELD != 0).then_some(field) }
+    }
+
+    /// A key as a peer sent it.
+    pub(crate) fn from_wire(bytes: &'a [u8]) -> Result<Self, KeyError> {
+        let (header, rest) = bytes.split_at_checked(HEADER_BYTES).ok_or(MapNameError)?;
+        let map_len = usize::from(header[0] & !HAS_FIELD);
+        let name_len = usize::from(u16::from_be_bytes([header[1], header[2]]));
+        let (map, rest) = rest.split_at_checked(map_len).ok_or(MapNameError)?;
+        let (name, field) = rest.split_at_checked(name_len).ok_or(KeyError::Length(rest.len()))?;
+        if !is_map_name(map) {
+            return Err(MapNameError.into());
+        }
+        if name.is_empty() || name.len() > MAX_KEY_BYTES {
+            return Err(KeyError::Length(name.len()));
+        }
+        match header[0] & HAS_FIELD {
+            0 if !field.is_empty() => Err(KeyError::Length(rest.len())),
+            0 => Ok(Self { map, name, field: None }),
+            _ if field.len() > MAX_FIELD_BYTES => Err(KeyError::Field(field.len())),
+            _ => Ok(Self { map, name, field: Some(field) }),
+        }
+    }
+
     pub(crate) const fn map(self) -> &'a [u8] {
         self.map
     }
@@ -229,6 +240,16 @@ impl<'a> KeyRef<'a> {
 
     pub(crate) fn to_key(self) -> Key {
         Key(assemble(self.map, self.name, self.field))
+    }
+
+    /// Appends the composed bytes.
+    pub(crate) fn compose(self, out: &mut impl BufMut) {
+        let tail = self.field.unwrap_or_default();
+        out.put_u8(self.map.len() as u8 | if self.field.is_some() { HAS_FIELD } else { 0 });
+        out.put_u16(self.name.len() as u16);
+        out.put_slice(self.map);
+        out.put_slice(self.name);
+        out.put_slice(tail);
     }
 
     /// A hash for the memory of one process.
@@ -271,15 +292,11 @@ fn is_map_name(bytes: &[u8]) -> bool {
     fits && edges && bytes.iter().all(inner)
 }
 
-fn assemble(map: &[u8], key: &[u8], field: Option<&[u8]>) -> Bytes {
-    let tail = field.unwrap_or_default();
-    let mut bytes = BytesMut::with_capacity(HEADER_BYTES + map.len() + key.len() + tail.len());
-    bytes.put_u8(map.len() as u8 | if field.is_some() { HAS_FIELD } else { 0 });
-    bytes.put_u16(key.len() as u16);
-    bytes.put_slice(map);
-    bytes.put_slice(key);
-    bytes.put_slice(tail);
-    bytes.freeze()
+fn assemble(map: &[u8], name: &[u8], field: Option<&[u8]>) -> Bytes {
+    let bytes = HEADER_BYTES + map.len() + name.len() + field.map_or(0, <[u8]>::len);
+    let mut out = BytesMut::with_capacity(bytes);
+    KeyRef { map, name, field }.compose(&mut out);
+    out.freeze()
 }
 
 #[cfg(test)]

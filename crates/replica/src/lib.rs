@@ -19,6 +19,7 @@ mod membership;
 mod message;
 mod mutant;
 mod operation;
+mod packed;
 mod roster;
 mod shard;
 mod store;
@@ -38,6 +39,7 @@ pub use message::{Applied, Chunk, ChunkItem, Digest, Range, RangeItem, Settle, S
 #[cfg(feature = "mutants")]
 pub use mutant::{Mutant, with as with_mutant};
 pub use operation::{Answer, Condition, Done, Operation, Refusal, Request};
+pub use packed::{Malformed, Packed, Packer, unpack};
 pub use roster::{Peer, Roster, settle_round};
 pub use shard::{
     AckLevel, Adoption, Cleared, Completion, Coverage, Effects, Handover, Limits, LinkId, Listed, MAX_BATCH,

@@ -1,6 +1,7 @@
 //! What two replicas of one shard say to each other.
 
-use crate::{Entry, Key, MembershipVersion, ReplicaId, Sum, VersionVector};
+use crate::packed::Unpacked;
+use crate::{Entry, Key, MembershipVersion, Packed, ReplicaId, Sum, VersionVector};
 
 /// A message about one shard. Between two replicas messages travel in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +113,7 @@ pub struct Chunk {
     /// The interval's last key; `None` in the last chunk only.
     pub through: Option<Key>,
     /// Entries in key order.
-    pub items: Vec<ChunkItem>,
+    pub items: Packed,
 }
 
 /// What one member holds of a replica that is gone, in parts.
@@ -176,11 +177,11 @@ impl Chunk {
     }
 
     /// Whether the items are in order and inside the interval.
-    pub fn is_whole(&self) -> bool {
-        let sorted = self.items.is_sorted_by(|a, b| a.key < b.key);
-        let inside = |key: &Key| {
-            self.after.as_ref().is_none_or(|after| key > after) && self.through.as_ref().is_none_or(|end| key <= end)
-        };
-        sorted && self.items.iter().all(|item| inside(&item.key))
+    pub(crate) fn is_whole(&self, items: &Unpacked<'_>) -> bool {
+        let keys = || items.items().map(|item| item.key);
+        let (first, last) = (keys().next(), keys().next_back());
+        keys().is_sorted_by(|a, b| a < b)
+            && self.after.as_ref().zip(first).is_none_or(|(after, first)| first > after.borrow())
+            && self.through.as_ref().zip(last).is_none_or(|(end, last)| last <= end.borrow())
     }
 }

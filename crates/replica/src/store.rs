@@ -2,6 +2,7 @@
 //! change instead of being looked for.
 
 mod arena;
+mod bulk;
 mod change;
 mod codec;
 mod deadline;
@@ -21,6 +22,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound;
 
+use crate::key::KeyRef;
 use crate::{Dot, Entry, Key, MapName, ReplicaId, Version, VersionVector};
 
 use change::Feed;
@@ -155,7 +157,7 @@ impl Store {
         let all_seen = |superseded: &VersionVector| superseded.dots().chain([version.dot]).all(&seen);
         let Some(superseded) = superseded.filter(all_seen) else { return Err(version) };
         context.join(&superseded);
-        self.sum -= Sum::of_plain(key, &old);
+        self.sum -= Sum::of_plain(key.as_bytes(), &old);
         let bytes = version.size() as i64 - (old.body.len() + old.content_type.len()) as i64;
         self.usage.add(key, Usage { entries: 0, bytes });
         let entry = Entry { versions: vec![version], context };
@@ -197,8 +199,8 @@ impl Store {
     }
 
     /// Some keys will be looked at next.
-    pub(crate) fn expect_keys<'a>(&self, keys: impl Iterator<Item = &'a Key> + Clone) {
-        self.records.warm_keys(keys.map(Key::borrow));
+    pub(crate) fn expect_keys<'a>(&self, keys: impl Iterator<Item = KeyRef<'a>> + Clone) {
+        self.records.warm_keys(keys);
     }
 
     /// Some records will be looked at next.
@@ -235,6 +237,17 @@ impl Store {
     /// The records that hold dots of an origin above the clock, with those dots in order.
     pub(crate) fn exceptions(&self, origin: ReplicaId) -> impl Iterator<Item = (u64, RecordId)> + '_ {
         self.exceptions.of(origin)
+    }
+
+    /// Looks at all entries for dots that are not seen.
+    pub(crate) fn find_exceptions(&mut self, seen: impl Fn(Dot) -> bool) {
+        for id in self.records.ids() {
+            self.records.each_dot(id, |dot| {
+                if !seen(dot) {
+                    self.exceptions.insert(id, dot);
+                }
+            });
+        }
     }
 
     /// Whether any entry holds a dot above the clock.
@@ -325,6 +338,10 @@ impl Store {
     /// How many keys have a dot that is not seen.
     pub(crate) fn unseen(&self, seen: impl Fn(Dot) -> bool) -> u64 {
         self.records.ids().filter(|id| self.find_dot(*id, |dot| !seen(dot)).is_some()).count() as u64
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.order.len() == 0
     }
 
     /// Keys remembered, tombstones included.

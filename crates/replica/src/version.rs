@@ -32,6 +32,15 @@ pub struct Version {
     pub expires_at: Option<u64>,
 }
 
+/// What most versions are, where it lies: a value that its replica put, and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plain<'a> {
+    pub(crate) dot: Dot,
+    pub(crate) hlc: Hlc,
+    pub(crate) content_type: &'a [u8],
+    pub(crate) body: &'a [u8],
+}
+
 /// A register inside a version: of two copies of one version the one with the greater register is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -107,6 +116,21 @@ impl Version {
         if rank(&other) > rank(&self.owner) {
             self.owner = other;
         }
+    }
+}
+
+// === impl Plain ===
+
+impl Plain<'_> {
+    /// The version, with a copy of its value.
+    pub(crate) fn to_version(self) -> Version {
+        let content_type = std::str::from_utf8(self.content_type).unwrap_or_default().into();
+        Version::put(self.dot, self.hlc, Value { content_type, body: Bytes::copy_from_slice(self.body) }, None)
+    }
+
+    /// The client's bytes in it.
+    pub(crate) const fn size(&self) -> usize {
+        self.body.len() + self.content_type.len()
     }
 }
 

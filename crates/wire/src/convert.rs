@@ -22,4 +22,7 @@ pub enum WireError {
     /// A key is not a key.
     #[error(transparent)]
     Key(#[from] baton_replica::KeyError),
+    /// Entries are not what they should be.
+    #[error(transparent)]
+    Packed(#[from] baton_replica::Malformed),
 }

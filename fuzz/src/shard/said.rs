@@ -140,7 +140,7 @@ impl Said {
                     level: 0,
                     after: course.after.clone(),
                     through: through.map(key),
-                    items: ordered(replica, items),
+                    items: ordered(replica, items).into_iter().collect(),
                 };
                 match *astray {
                     None => course.sent(&chunk),
@@ -200,7 +200,7 @@ pub(crate) fn conversation() -> Vec<ShardMessage> {
     let entry = Entry::new(vec![put], VersionVector::new());
     let tombstone = Entry::new(Vec::new(), pairs(&[(2, 2)]));
     let held = |number| ChunkItem { key: key(number), entry: entry.clone() };
-    let chunk = |index, after, through, items| {
+    let chunk = |index, after, through, items: Vec<ChunkItem>| {
         ShardMessage::Chunk(Chunk {
             transfer: 1,
             index,
@@ -211,7 +211,7 @@ pub(crate) fn conversation() -> Vec<ShardMessage> {
             level: 0,
             after,
             through,
-            items,
+            items: items.into_iter().collect(),
         })
     };
     let applied = Applied {

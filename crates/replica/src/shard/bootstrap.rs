@@ -15,6 +15,7 @@ impl Shard {
         self.stage = Stage::Live;
         self.incoming = None;
         self.founders = vec![self.me()];
+        self.find_exceptions();
         self.renew_succession();
         self.announce_everything();
         Effects { wake: Wake::All, acknowledged: false, bootstrapped: true }

@@ -97,7 +97,7 @@ impl Shard {
 
     /// Whether there is nothing to hand off: no write was seen, and nothing is left of those whose writers are retired.
     pub fn holds_nothing(&self) -> bool {
-        self.inherited() == 0 && (self.is_joining() || (self.clock.is_empty() && self.store.len() == 0))
+        self.inherited() == 0 && (self.is_joining() || (self.clock.is_empty() && self.store.is_empty()))
     }
 
     /// Whether survivors cover everything up to a clock: enough of them acknowledged all of it, knowing that this

@@ -83,7 +83,7 @@ impl Shard {
         if claims {
             next.raise(origin, to);
         }
-        self.store.expect_keys(range.items.iter().map(|item| &item.key));
+        self.store.expect_keys(range.items.iter().map(|item| item.key.borrow()));
         let mut slots = Vec::new();
         for RangeItem { key, slots: counters, entry } in range.items {
             let fresh = counters.iter().filter(|counter| claims && **counter > known);
@@ -122,8 +122,7 @@ impl Shard {
             self.hlc.observe(version.hlc, now);
             self.note_token(version.owner.as_ref().map_or(0, |owner| owner.token));
         }
-        let is_strange = slots == 0 && self.incoming.as_ref().is_some_and(|incoming| incoming.is_strange);
-        let knows_retired = !self.is_joining() && !is_strange;
+        let knows_retired = if slots == 0 { self.knows_retired() } else { !self.is_joining() };
         self.drop_expired(key, now);
         let Self { clock, roster, store, .. } = self;
         let seen = |dot: Dot| clock.covers(dot) || (knows_retired && !roster.lists(dot.replica));

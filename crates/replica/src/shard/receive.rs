@@ -40,7 +40,6 @@ impl Shard {
             ShardMessage::Range(range) => self.handle_range(from, range, now),
             ShardMessage::Chunk(chunk) => {
                 self.refuse_future(chunk.clock.get(self.me()))?;
-                self.refuse_invented(chunk.items.iter().map(|item| &item.entry))?;
                 self.apply_chunk(from, chunk, now)
             }
             ShardMessage::Pull { origin, from: counter } => {
@@ -184,7 +183,7 @@ impl Shard {
     }
 
     /// No peer can have seen writes of this replica that it has not made; a reused id would look like this.
-    fn refuse_future(&self, claimed: u64) -> Result<(), ProtocolError> {
+    pub(super) fn refuse_future(&self, claimed: u64) -> Result<(), ProtocolError> {
         let made = self.clock.get(self.me());
         if claimed > made { Err(ProtocolError::FutureOfMine { claimed, made }) } else { Ok(()) }
     }

@@ -4,10 +4,10 @@
 //! the clock with the last chunk only: a transfer that stops in the middle leaves joined entries and no claim.
 
 use crate::mutant::{Mutant, active};
+use crate::packed::{Unpacked, UnpackedItem};
 use crate::shard::descent::{Founders, includes};
-use crate::shard::range::weight;
 use crate::shard::{Effects, ProtocolError, Shard, Stage, Wake};
-use crate::{Chunk, ChunkItem, Dot, Entry, Key, ReplicaId, ShardMessage, VersionVector};
+use crate::{Chunk, Dot, Entry, Key, ReplicaId, ShardMessage, VersionVector};
 
 /// Chunks on their way at once: enough to keep a link busy, few enough to bound what waits.
 const MAX_UNSEEN: u32 = 4;
@@ -35,6 +35,8 @@ pub(super) struct Incoming {
     purpose: Purpose,
     /// The sender's state has a founder that this one lacks: what retired replicas wrote may be news.
     pub(super) is_strange: bool,
+    /// An earlier transfer to this joining replica broke off, and what it brought is here.
+    follows_torn: bool,
 }
 
 /// What a transfer is for.
@@ -72,11 +74,20 @@ impl Shard {
             return;
         }
         let transfer = self.transfers.wrapping_add(1);
+        let follows_torn = self.is_joining() && !self.store.is_empty();
         let Some(link) = self.link(peer) else { return };
         link.fetch = Some(transfer);
         self.transfers = transfer;
-        self.incoming =
-            Some(Incoming { from: peer, transfer, next: 0, after: None, clock: None, purpose, is_strange: false });
+        self.incoming = Some(Incoming {
+            from: peer,
+            transfer,
+            next: 0,
+            after: None,
+            clock: None,
+            purpose,
+            is_strange: false,
+            follows_torn,
+        });
     }
 
     /// The link to a peer changed: a transfer on it is over. Peers repeat what they had to say of their windows when
@@ -126,18 +137,7 @@ impl Shard {
     /// The next chunk for a peer, if one is wanted and may be sent.
     pub(super) fn make_chunk(&mut self, peer: ReplicaId) -> Option<ShardMessage> {
         let outgoing = self.peers.get_mut(&peer)?.link.as_mut()?.outgoing.as_mut().filter(|out| out.has_credit())?;
-        let mut items = Vec::new();
-        let mut bytes = 0;
-        let mut rest = self.store.after(outgoing.after.as_ref()).peekable();
-        while bytes < self.limits.batch_bytes {
-            let Some((key, entry)) = rest.next() else {
-                break;
-            };
-            bytes += weight(&key, &entry);
-            items.push(ChunkItem { key, entry: entry.into_owned() });
-        }
-        let through = rest.peek().and(items.last()).map(|item| item.key.clone());
-        drop(rest);
+        let (items, through) = self.store.pack(outgoing.after.as_ref(), self.limits.batch_bytes);
         let after = std::mem::replace(&mut outgoing.after, through.clone());
         outgoing.ended = through.is_none();
         let index = outgoing.next;
@@ -161,9 +161,12 @@ impl Shard {
     /// Joins a chunk of the transfer under way; any other is left from an earlier one.
     pub(super) fn apply_chunk(&mut self, from: ReplicaId, chunk: Chunk, now: u64) -> Result<Effects, ProtocolError> {
         let Chunk { transfer, index, .. } = chunk;
-        if !chunk.is_whole() {
-            return Err(ProtocolError::TornChunk { transfer, index });
-        }
+        let torn = ProtocolError::TornChunk { transfer, index };
+        let Some(items) = chunk.items.unpack().ok().filter(|items| chunk.is_whole(items)) else {
+            return Err(torn);
+        };
+        let me = self.me();
+        self.refuse_future(items.items().map(|item| item.last_of(me)).max().unwrap_or_default())?;
         let Some(incoming) = &mut self.incoming else {
             return Ok(Effects::default());
         };
@@ -174,7 +177,7 @@ impl Shard {
             && incoming.after == chunk.after
             && incoming.clock.as_ref().is_none_or(|clock| *clock == chunk.clock);
         if !follows {
-            return Err(ProtocolError::TornChunk { transfer, index });
+            return Err(torn);
         }
         incoming.next += 1;
         incoming.after.clone_from(&chunk.through);
@@ -186,9 +189,9 @@ impl Shard {
         self.note_token(chunk.token);
         self.level = self.level.max(chunk.level);
         match purpose {
-            Purpose::Join => self.join_chunk(chunk, now),
-            Purpose::Repair if active(Mutant::RepairByAbsence) => self.join_chunk(chunk, now),
-            Purpose::Repair => chunk.items.into_iter().for_each(|item| self.repair_entry(&item.key, item.entry)),
+            Purpose::Join => self.join_chunk(&chunk, &items, now),
+            Purpose::Repair if active(Mutant::RepairByAbsence) => self.join_chunk(&chunk, &items, now),
+            Purpose::Repair => items.items().for_each(|item| self.repair_entry(&item.key.to_key(), item.to_entry())),
         }
         if active(Mutant::ClockWithFirstChunk) {
             self.claim(&clock);
@@ -211,37 +214,73 @@ impl Shard {
         }
     }
 
-    fn join_chunk(&mut self, chunk: Chunk, now: u64) {
-        let Chunk { clock, listed, founders, after, through, items, .. } = chunk;
-        self.store.expect_keys(items.iter().map(|item| &item.key));
-        let sent = |key: &Key| items.binary_search_by(|item| item.key.cmp(key)).is_ok();
-        let mut absent = self.store.keys_in(after.as_ref(), through.as_ref());
-        absent.retain(|key| !sent(key));
-        let absent = absent.into_iter().map(|key| ChunkItem { key, entry: Entry::default() });
-        let absent: Vec<ChunkItem> = absent.collect();
-        let clock = if active(Mutant::AbsentIsDeleted) { self.clock.clone() } else { clock };
+    fn join_chunk(&mut self, chunk: &Chunk, items: &Unpacked<'_>, now: u64) {
+        let here = self.store.keys_in(chunk.after.as_ref(), chunk.through.as_ref());
+        let clock = if active(Mutant::AbsentIsDeleted) { self.clock.clone() } else { chunk.clock.clone() };
         // Who is listed here and not there is a newcomer, of whom the sender has not heard yet.
-        let mut listed = listed;
+        let mut listed = chunk.listed.clone();
         listed.extend(self.roster.listed());
         listed.sort_unstable();
         // Of retired replicas, each side has seen what those of its founders had.
-        let has_mine = includes(&founders, &self.founders) || active(Mutant::StrangersKnowAll);
+        let has_mine = includes(&chunk.founders, &self.founders) || active(Mutant::StrangersKnowAll);
         let retired_there = |dot: Dot| has_mine && listed.binary_search(&dot.replica).is_err();
         let seen_there = |dot: Dot| (clock.covers(dot) || retired_there(dot)) && !active(Mutant::AbsentIsKept);
-        let next = self.clock.clone();
-        for ChunkItem { key, entry } in items.into_iter().chain(absent) {
-            self.join_entry(&key, entry, 0, seen_there, &next, now);
+        let mut next = self.clock.clone();
+        if self.is_joining() {
+            // Nobody asks a joining replica what it holds above its clock. When the transfer ends, it is this.
+            next.join(&chunk.clock);
         }
+        if !here.is_empty() {
+            self.store.expect_keys(items.items().map(|item| item.key));
+        }
+        let mut rest = items.items();
+        loop {
+            let added = if here.is_empty() { self.join_new(rest.clone(), &next, now) } else { 0 };
+            let Some(item) = rest.nth(added) else { break };
+            self.join_entry(&item.key.to_key(), item.to_entry(), 0, seen_there, &next, now);
+        }
+        for key in here.iter().filter(|key| !items.contains(key.borrow())) {
+            self.join_entry(key, Entry::default(), 0, seen_there, &next, now);
+        }
+    }
+
+    /// Joins entries of keys of which nothing is here, as far as each is one plain version that was not seen: there is
+    /// nothing to join them with. Says how many.
+    fn join_new<'a>(
+        &mut self,
+        items: impl Iterator<Item = UnpackedItem<'a>> + Clone,
+        next: &VersionVector,
+        now: u64,
+    ) -> usize {
+        let knows_retired = self.knows_retired();
+        let Self { clock, roster, store, .. } = self;
+        let seen = |dot: Dot| clock.covers(dot) || (knows_retired && !roster.lists(dot.replica));
+        let is_new = |item: &UnpackedItem<'_>| item.plain().is_some_and(|version| !seen(version.dot));
+        let seen_then = |dot: Dot| next.covers(dot) || !roster.lists(dot.replica);
+        let added = store.add_plain(items.clone().take_while(is_new), seen_then);
+        let latest = items.take(added).filter_map(|item| item.plain()).map(|version| version.hlc).max();
+        if let Some(latest) = latest {
+            self.hlc.observe(latest, now);
+        }
+        added
+    }
+
+    /// Whether this replica has what retired replicas wrote, as far as a transfer can tell.
+    pub(super) fn knows_retired(&self) -> bool {
+        !self.is_joining() && !self.incoming.as_ref().is_some_and(|incoming| incoming.is_strange)
     }
 
     /// The whole shard has arrived: its clock may be claimed now, and not before.
     fn end_incoming(&mut self, clock: &VersionVector, founders: &[ReplicaId]) -> Effects {
-        self.incoming = None;
+        let follows_torn = self.incoming.take().is_some_and(|incoming| incoming.follows_torn);
         self.claim(clock);
         self.descend_from(founders);
         let bootstrapped = self.is_joining();
         if bootstrapped {
             self.stage = Stage::Live;
+        }
+        if follows_torn {
+            self.find_exceptions();
         }
         self.renew_succession();
         self.forget_retired();
@@ -252,6 +291,12 @@ impl Shard {
         self.want_pulls();
         self.seek_descent();
         Effects { wake: Wake::All, acknowledged: false, bootstrapped }
+    }
+
+    /// Looks for all that is held above the clock, which nobody did while the state was on its way.
+    pub(super) fn find_exceptions(&mut self) {
+        let Self { clock, roster, store, .. } = self;
+        store.find_exceptions(|dot| clock.covers(dot) || !roster.lists(dot.replica));
     }
 
     /// Everything below the clock is here now, without slots.

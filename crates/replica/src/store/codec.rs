@@ -10,6 +10,7 @@
 use bytes::Bytes;
 
 use crate::store::name::{Names, UNNAMED};
+use crate::version::Plain;
 use crate::{Dot, Entry, Hlc, Owner, ReplicaId, Value, Version, VersionVector};
 
 /// The shape of an entry without versions and context.
@@ -73,6 +74,27 @@ pub(super) fn encode(entry: &Entry, names: &mut Replicas, out: &mut Vec<u8>) -> 
     Some((entry.context().len() << 4 | entry.versions().len()) as u8)
 }
 
+/// The shape of an entry with one version that has superseded nothing.
+pub(super) const ONE: u8 = 1;
+
+/// Whether an entry with this version, and nothing else, is encoded.
+pub(super) const fn fits(plain: &Plain<'_>) -> bool {
+    plain.body.len() <= MAX_BODY_BYTES && plain.content_type.len() <= u8::MAX as usize
+}
+
+/// Appends such an entry, which fits, up to its body.
+pub(super) fn encode_plain(plain: &Plain<'_>, names: &mut Replicas, out: &mut Vec<u8>) {
+    let typed = !plain.content_type.is_empty();
+    out.push(if typed { HAS_VALUE | HAS_TYPE } else { HAS_VALUE });
+    write_dot(plain.dot, names, out);
+    out.extend_from_slice(&plain.hlc.bits().to_le_bytes());
+    if typed {
+        out.push(plain.content_type.len() as u8);
+        out.extend_from_slice(plain.content_type);
+    }
+    out.extend_from_slice(&(plain.body.len() as u16).to_le_bytes());
+}
+
 /// The room to give to so many bytes: an entry without context will have one as soon as it is written again, until
 /// that is stable, and need not move for it.
 pub(super) const fn room(shape: u8, bytes: usize) -> usize {
@@ -85,15 +107,6 @@ pub(super) fn decode(shape: u8, bytes: &[u8], names: &Replicas) -> Entry {
     let context = reader.context(shape, names);
     let versions = (0..versions(shape)).map(|_| reader.version(names)).collect();
     Entry { versions, context }
-}
-
-/// What most entries are: one version, with a value and nothing else.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Plain<'a> {
-    pub(super) dot: Dot,
-    pub(super) hlc: Hlc,
-    pub(super) content_type: &'a [u8],
-    pub(super) body: &'a [u8],
 }
 
 /// The only version, if the entry is plain, and what it has superseded.

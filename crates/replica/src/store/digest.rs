@@ -4,7 +4,7 @@ use std::ops::{AddAssign, SubAssign};
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::store::codec::Plain;
+use crate::version::Plain;
 use crate::{Dot, Entry, Key, Version};
 
 /// An order-independent 128-bit sum over versions: equal for equal sets, whatever way they came about.
@@ -41,18 +41,18 @@ impl Sum {
             version.owner.as_ref().map_or([0; 3], |owner| [owner.token, owner.dot.replica.bits(), owner.dot.counter]);
         let value = version.value.as_ref().map(|value| (value.content_type.as_bytes(), value.body.as_ref()));
         let numbers = [version.hlc.bits(), version.writer.bits(), version.added as u64];
-        Self::of_parts(key, version.dot, numbers, register, value)
+        Self::of_parts(key.as_bytes(), version.dot, numbers, register, value)
     }
 
     /// Of a version with a value and nothing else.
-    pub(super) fn of_plain(key: &Key, plain: &Plain<'_>) -> Self {
+    pub(super) fn of_plain(key: &[u8], plain: &Plain<'_>) -> Self {
         let numbers = [plain.hlc.bits(), plain.dot.replica.bits(), 0];
         Self::of_parts(key, plain.dot, numbers, [0; 3], Some((plain.content_type, plain.body)))
     }
 
     /// A hash of hashes: each of the parts is hashed where it lies.
     fn of_parts(
-        key: &Key,
+        key: &[u8],
         dot: Dot,
         [hlc, writer, added]: [u64; 3],
         [token, owner, change]: [u64; 3],
@@ -66,7 +66,7 @@ impl Sum {
         for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
             place.copy_from_slice(&number.to_le_bytes());
         }
-        for (place, part) in bytes[8 * 9..].chunks_exact_mut(16).zip([key.as_bytes(), content_type, body]) {
+        for (place, part) in bytes[8 * 9..].chunks_exact_mut(16).zip([key, content_type, body]) {
             place.copy_from_slice(&xxh3_128(part).to_le_bytes());
         }
         Self(xxh3_128(&bytes))

@@ -19,8 +19,13 @@ impl Exceptions {
             }
         }
         for dot in after.dots().filter(|dot| !seen(*dot)) {
-            self.0.entry(dot.replica).or_default().insert((dot.counter, id));
+            self.insert(id, dot);
         }
+    }
+
+    /// A dot that is above the clock came to a record.
+    pub(super) fn insert(&mut self, id: RecordId, dot: Dot) {
+        self.0.entry(dot.replica).or_default().insert((dot.counter, id));
     }
 
     pub(super) fn raise(&mut self, origin: ReplicaId, counter: u64) {

@@ -80,6 +80,26 @@ impl Order {
         }
     }
 
+    /// Adds records in the order of their keys, none of which is there.
+    pub(super) fn append<'a>(&mut self, ids: &[RecordId], key_of: &impl Fn(RecordId) -> KeyRef<'a>) {
+        let last = self.leaves.last_key_value().and_then(|(_, leaf)| leaf.ids.last());
+        let follow = ids.first().is_none_or(|first| last.is_none_or(|last| key_of(*last) < key_of(*first)));
+        if !follow {
+            ids.iter().for_each(|id| self.insert(*id, key_of));
+            return;
+        }
+        self.len += ids.len();
+        let mut rest = ids;
+        if let Some(mut leaf) = self.leaves.last_entry() {
+            let (fit, more) = ids.split_at(ids.len().min(MAX_LEN - leaf.get().ids.len()));
+            leaf.insert(Leaf::of(&[leaf.get().ids.as_slice(), fit].concat(), key_of));
+            rest = more;
+        }
+        for ids in rest.chunks(MAX_LEN) {
+            self.leaves.insert(Some(key_of(ids[0]).to_key()), Leaf::of(ids, key_of));
+        }
+    }
+
     /// Removes the record of a key.
     pub(super) fn remove<'a>(&mut self, key: KeyRef<'_>, key_of: &impl Fn(RecordId) -> KeyRef<'a>) {
         let owned = Some(key.to_key());

@@ -15,13 +15,14 @@ use std::hint::black_box;
 
 use crate::key::KeyRef;
 use crate::store::arena::{Arena, HEAD_BYTES, Position};
-use crate::store::codec::{self, ODD, Plain, Replicas, VOID};
+use crate::store::codec::{self, ODD, Replicas, VOID};
 use crate::store::index::Index;
 use crate::store::name::{Names, UNNAMED};
 use crate::store::place::{Places, RecordId};
 use crate::store::region::Region;
 use crate::store::slab::Slab;
-use crate::{Dot, Entry, Key, ReplicaId, VersionVector};
+use crate::version::Plain;
+use crate::{Dot, Entry, Key, Packer, ReplicaId, VersionVector};
 
 const SLOTS_AT: usize = HEAD_BYTES;
 const SHAPE_AT: usize = SLOTS_AT + 1;
@@ -207,18 +208,66 @@ impl Records {
     pub(super) fn insert(&mut self, key: &Key, entry: &Entry) -> RecordId {
         let id = self.places.add();
         let (shape, bytes) = self.encode(entry);
-        let prefix = self.encode_key(key.borrow());
+        let mut prefix = Vec::new();
+        self.encode_key(key.borrow(), &mut prefix);
         let position = self.add_block(id, &prefix, codec::room(shape, bytes.len()));
         self.fill(position, 0, shape, &bytes);
         self.scratch = bytes;
+        self.list(id, position, self.hash(key.borrow()));
+        id
+    }
+
+    /// The same of a plain version that has superseded nothing, and whose key has a hash. `None` if it is too large.
+    pub(super) fn insert_plain(&mut self, key: KeyRef<'_>, hash: u64, version: &Plain<'_>) -> Option<RecordId> {
+        if !codec::fits(version) {
+            return None;
+        }
+        let id = self.places.add();
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        self.encode_key(key, &mut bytes);
+        codec::encode_plain(version, &mut self.names, &mut bytes);
+        let head = KEY_AT + bytes.len();
+        let position = self.arena.add(&mut self.region, id, codec::room(codec::ONE, head + version.body.len()));
+        let block = &mut self.region.at_mut(position.offset())[..head + version.body.len()];
+        block[SLOTS_AT] = 0;
+        block[SHAPE_AT] = codec::ONE;
+        block[KEY_AT..head].copy_from_slice(&bytes);
+        block[head..].copy_from_slice(version.body);
+        self.scratch = bytes;
+        self.list(id, position, hash);
+        Some(id)
+    }
+
+    /// By which a key is found.
+    pub(super) fn hash(&self, key: KeyRef<'_>) -> u64 {
+        key.seeded_hash(self.seed)
+    }
+
+    /// Asks for the memory that says where keys with these hashes are, or would be.
+    pub(super) fn warm_index(&self, hashes: &[u64]) {
+        hashes.iter().for_each(|hash| self.index.warm(&self.region, *hash));
+    }
+
+    /// Packs a record's key and entry.
+    pub(super) fn pack(&self, id: RecordId, packer: &mut Packer) {
+        let block = self.block(id);
+        let key = block.key(&self.maps);
+        match codec::plain(block.shape, block.entry, &self.names) {
+            Some((version, context)) => packer.add_plain(key, &context, version),
+            None => packer.add(&key.to_key(), &[], &self.entry(id)),
+        }
+    }
+
+    /// Makes a new record one that is found.
+    fn list(&mut self, id: RecordId, position: Position, hash: u64) {
         self.places.set(id, position);
         let (seed, maps) = (self.seed, &self.maps);
         let hash_of = |region: &Region, position| {
             let block = Block::of(region.at(Position::from_bits(position).offset()));
             block.key(maps).seeded_hash(seed)
         };
-        self.index.insert(&mut self.region, key.borrow().seeded_hash(seed), position.bits(), hash_of);
-        id
+        self.index.insert(&mut self.region, hash, position.bits(), hash_of);
     }
 
     /// Puts another entry in the place of a record's.
@@ -287,10 +336,9 @@ impl Records {
         (shape, bytes)
     }
 
-    /// A key's bytes in its block.
-    fn encode_key(&mut self, key: KeyRef<'_>) -> Vec<u8> {
+    /// Appends a key's bytes in its block.
+    fn encode_key(&mut self, key: KeyRef<'_>, bytes: &mut Vec<u8>) {
         let (map, name) = (key.map(), key.name());
-        let mut bytes = Vec::with_capacity(map.len() + name.len() + 8);
         let number = self.maps.acquire(map);
         match (number, u8::try_from(number)) {
             (UNNAMED, _) => {
@@ -318,7 +366,6 @@ impl Records {
         }
         bytes.extend_from_slice(name);
         bytes.extend_from_slice(key.field().unwrap_or_default());
-        bytes
     }
 
     /// A block that begins with a key, and has room for an entry.

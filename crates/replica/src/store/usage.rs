@@ -26,13 +26,17 @@ impl UsageChanges {
     }
 
     pub(super) fn add(&mut self, key: &Key, change: Usage) {
+        self.add_to(key.map(), change);
+    }
+
+    pub(super) fn add_to(&mut self, map: &str, change: Usage) {
         if change == Usage::default() {
             return;
         }
-        if !self.0.contains_key(key.map()) {
-            self.0.insert(key.map().to_owned(), Usage::default());
+        if !self.0.contains_key(map) {
+            self.0.insert(map.to_owned(), Usage::default());
         }
-        if let Some(changed) = self.0.get_mut(key.map()) {
+        if let Some(changed) = self.0.get_mut(map) {
             changed.entries += change.entries;
             changed.bytes += change.bytes;
         }

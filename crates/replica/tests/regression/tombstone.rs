@@ -1,6 +1,6 @@
 //! Deletes and overwrites: what they leave behind, and what comes too late to undo them.
 
-use baton_replica::{Entry, ShardMessage};
+use baton_replica::{Entry, Packed, ShardMessage};
 
 use crate::harness::{World, key, live_state, roomy, tight};
 
@@ -116,8 +116,8 @@ pub(crate) fn a_version_that_the_sender_of_a_chunk_has_seen_and_lost_is_deleted(
     let is_first = |message: &ShardMessage| matches!(message, ShardMessage::Chunk(chunk) if chunk.index == 0);
     assert!(world.exchange_until(a, b, is_first));
     let Some(ShardMessage::Chunk(mut chunk)) = world.network.peek(a, b).cloned() else { unreachable!("just seen") };
-    assert_eq!(chunk.items[0].key, key("gone"));
-    chunk.items.clear();
+    assert_eq!(chunk.items.items().expect("sound")[0].key, key("gone"));
+    chunk.items = Packed::default();
     let (link, now) = (world.network.link(a, b).expect("up"), world.now);
     world.node(b).handle(a, link, ShardMessage::Chunk(chunk), now).expect("whole");
     assert_eq!(world.names(b), Vec::<String>::new());

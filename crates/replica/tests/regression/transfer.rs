@@ -79,6 +79,33 @@ pub(crate) fn a_joiner_whose_source_dies_in_the_middle_starts_again_elsewhere() 
     assert_eq!(world.names(joiner).len(), 6);
 }
 
+/// What a lost transfer brought stays. If the next one ends without having seen it, it is no less above the clock for that:
+/// a joiner that forgot so would be compared with its source, and differ.
+#[test]
+fn what_only_a_lost_transfer_brought_is_not_taken_for_seen() {
+    let (mut world, [a, b]) = World::group(tight(64));
+    for number in 0..6 {
+        world.put(b, &key(&format!("k{number}")));
+    }
+    world.settle();
+    world.part(a, b);
+    world.put(a, &key("k0"));
+    let joiner = world.spawn();
+    world.connect(a, joiner);
+    assert!(world.exchange_until(a, joiner, is_chunk));
+    world.deliver(a, joiner);
+    world.part(a, joiner);
+    world.connect(b, joiner);
+    world.exchange(b, joiner);
+    assert!(!world.shard(joiner).is_joining());
+    assert!(world.shard(joiner).clock().get(a) == 0 && world.names(joiner).len() == 6);
+    assert_eq!(world.shard(joiner).digest(), None, "a write is above the clock");
+    world.crash(a);
+    world.settle();
+    world.assert_settled();
+    assert_eq!(world.names(joiner).len(), 6);
+}
+
 /// A diff by absence: what the sender did not send was deleted, though it had never seen it.
 #[test]
 fn a_chunk_deletes_nothing_that_its_sender_has_never_seen() {

@@ -1,15 +1,12 @@
 //! Messages about one shard.
 
-mod packed;
-
 use baton_replica::{
-    Applied, Chunk, ChunkItem, Digest, Entry, Key, MembershipVersion, Range, RangeItem, ReplicaId, Settle,
-    ShardMessage, Sum, VersionVector,
+    Applied, Chunk, Digest, Key, MembershipVersion, Packed, Packer, Range, RangeItem, ReplicaId, Settle, ShardMessage,
+    Sum, VersionVector, unpack,
 };
 use bytes::Bytes;
 
 use crate::convert::WireError;
-use crate::convert::shard::packed::{Packer, unpack};
 use crate::peer as wire;
 use crate::peer::shard_frame::Body;
 
@@ -113,11 +110,13 @@ fn range_from_wire(range: wire::Range) -> Result<Range, WireError> {
 }
 
 fn range_to_wire(range: Range) -> wire::Range {
+    let mut packer = Packer::default();
+    range.items.iter().for_each(|item| packer.add(&item.key, &item.slots, &item.entry));
     wire::Range {
         origin: range.origin.bits(),
         from: range.from,
         to: range.to,
-        items: pack(range.items.iter().map(|item| (&item.key, &item.slots[..], &item.entry))),
+        items: packer.finish().into_bytes(),
         closed: range.closed.into_iter().flat_map(|(from, to)| [from, to]).collect(),
         continued: range.continued,
         token: range.token,
@@ -131,7 +130,7 @@ fn settle_from_wire(settle: wire::Settle) -> Result<Settle, WireError> {
         round: settle.round,
         seen: settle.seen,
         last: settle.last,
-        items: chunk_items(&settle.items)?,
+        items: Packed::from_bytes(settle.items).items()?,
         token: settle.token,
     })
 }
@@ -142,7 +141,7 @@ fn settle_to_wire(settle: Settle) -> wire::Settle {
         round: settle.round,
         seen: settle.seen,
         last: settle.last,
-        items: pack(settle.items.iter().map(|item| (&item.key, &[][..], &item.entry))),
+        items: settle.items.into_iter().collect::<Packed>().into_bytes(),
         token: settle.token,
     }
 }
@@ -177,7 +176,7 @@ fn chunk_from_wire(chunk: wire::Chunk) -> Result<Chunk, WireError> {
         level: chunk.level,
         after: bound(chunk.after)?,
         through,
-        items: chunk_items(&chunk.items)?,
+        items: Packed::from_bytes(chunk.items),
     })
 }
 
@@ -189,22 +188,12 @@ fn chunk_to_wire(chunk: Chunk) -> wire::Chunk {
         clock: Some(clock_to_wire(&chunk.clock)),
         after: chunk.after.map(|key| key.as_bytes().clone()),
         through: chunk.through.map(|key| key.as_bytes().clone()),
-        items: pack(chunk.items.iter().map(|item| (&item.key, &[][..], &item.entry))),
+        items: chunk.items.into_bytes(),
         listed: ids_to_wire(chunk.listed),
         founders: ids_to_wire(chunk.founders),
         token: chunk.token,
         level: chunk.level,
     }
-}
-
-fn pack<'a>(items: impl Iterator<Item = (&'a Key, &'a [u64], &'a Entry)>) -> Bytes {
-    let mut packer = Packer::default();
-    items.for_each(|(key, slots, entry)| packer.add(key, slots, entry));
-    packer.finish()
-}
-
-fn chunk_items(packed: &[u8]) -> Result<Vec<ChunkItem>, WireError> {
-    Ok(unpack(packed)?.into_iter().map(|(key, _, entry)| ChunkItem { key, entry }).collect())
 }
 
 #[cfg(test)]

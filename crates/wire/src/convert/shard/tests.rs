@@ -1,6 +1,6 @@
 //! What is left out on the wire is what the receiver puts back.
 
-use baton_replica::{Dot, Hlc, Owner, Value, Version};
+use baton_replica::{ChunkItem, Dot, Entry, Hlc, Owner, Value, Version};
 use prost::Message;
 
 use super::*;

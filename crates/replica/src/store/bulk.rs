@@ -1,0 +1,73 @@
+//! Many entries at once, in key order: what a full-state transfer takes out of one store and puts into another.
+
+use std::ops::Bound;
+
+use crate::packed::UnpackedItem;
+use crate::store::{MAX_AHEAD, Store, Sum, Usage};
+use crate::{Dot, Key, Packed, Packer};
+
+/// The room that a packer gets beyond what it is asked for: most entries, one of which passes the limit, fit into it.
+const SLACK_BYTES: usize = 2 * 1024;
+
+// === impl Store ===
+
+impl Store {
+    /// Packs the entries after a key, tombstones included, in key order, until there are so many bytes. Says the last
+    /// key, if more follow.
+    pub(crate) fn pack(&self, after: Option<&Key>, bytes: usize) -> (Packed, Option<Key>) {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut ids = self.order.from(start, &|id| self.records.key(id));
+        let mut packer = Packer::with_room(bytes.saturating_add(SLACK_BYTES));
+        let (mut next, mut last) = (Vec::with_capacity(MAX_AHEAD), None);
+        loop {
+            next.clear();
+            next.extend(ids.by_ref().take(MAX_AHEAD));
+            if next.is_empty() {
+                return (packer.finish(), None);
+            }
+            self.records.warm(next.iter().copied());
+            for id in &next {
+                if packer.size() >= bytes {
+                    return (packer.finish(), last.map(|id| self.key(id)));
+                }
+                self.records.pack(*id, &mut packer);
+                last = Some(*id);
+            }
+        }
+    }
+
+    /// Adds entries of one plain version each, of keys that are not there, in key order. Says how many: it ends with one
+    /// that is something else, or too large, and adds none if somebody has to know what changes.
+    pub(crate) fn add_plain<'a>(
+        &mut self,
+        items: impl Iterator<Item = UnpackedItem<'a>> + Clone,
+        seen: impl Fn(Dot) -> bool,
+    ) -> usize {
+        if self.feed.is_watched() {
+            return 0;
+        }
+        let hashes: Vec<u64> = items.clone().map(|item| self.records.hash(item.key)).collect();
+        self.records.warm_index(&hashes);
+        let mut ids = Vec::with_capacity(hashes.len());
+        let mut added = (String::new(), Usage::default());
+        for (item, hash) in items.zip(hashes) {
+            let Some(version) = item.plain() else { break };
+            let Some(id) = self.records.insert_plain(item.key, hash, &version) else { break };
+            ids.push(id);
+            self.sum += Sum::of_plain(item.key_bytes, &version);
+            if !seen(version.dot) {
+                self.exceptions.insert(id, version.dot);
+            }
+            if added.0.as_bytes() != item.key.map() {
+                self.usage.add_to(&added.0, added.1);
+                added = (String::from_utf8_lossy(item.key.map()).into_owned(), Usage::default());
+            }
+            let name = item.key.name().len() + item.key.field().map_or(0, <[u8]>::len);
+            added.1.entries += 1;
+            added.1.bytes += (name + version.size()) as i64;
+        }
+        self.usage.add_to(&added.0, added.1);
+        self.order.append(&ids, &|id| self.records.key(id));
+        ids.len()
+    }
+}
