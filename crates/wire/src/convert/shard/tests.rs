@@ -130,8 +130,8 @@ fn the_example_in_the_docs_is_what_is_sent() {
         clock: context(&[(writer, 3)]),
         full: false,
         answers_range: true,
-        heard_leaving: false,
-        leaving: false,
+        heard_leaving: 0,
+        leaving: 0,
         founders: Vec::new(),
     };
     let answer =
