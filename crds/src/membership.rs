@@ -65,9 +65,13 @@ pub struct MemberRow {
     pub address: String,
     /// How far the member is; only goes forward.
     pub phase: MemberPhase,
-    /// Whether the member ever was Active, so may hold state until it is Gone.
+    /// Whether the member ever was Active or had the state otherwise, so may hold it until it is Gone.
     #[serde(default)]
     pub held_state: bool,
+    /// Whether the member was removed although its pod had not ended, because nobody reached it for too long. Until the
+    /// pod is back with a new row, or has ended, nobody who is Gone is dropped from the list.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forgotten: bool,
     /// The real deletion grace period of a terminating pod; 0 if unknown.
     #[serde(default)]
     #[schemars(with = "i64")]

@@ -82,6 +82,7 @@ pub(crate) fn row(replica: u64, pod: &str, phase: MemberPhase) -> MemberRow {
         phase,
         held_state: phase >= MemberPhase::Active,
         grace_seconds: 0,
+        forgotten: false,
         settlement: None,
         unknown: BTreeMap::new(),
     }
@@ -102,6 +103,7 @@ pub(crate) fn attendee(arrival: u64, pod: &str, phase: MemberPhase, now: Instant
         keys: 0,
         bytes: 0,
         reached: BTreeSet::new(),
+        says_whom_it_reaches: false,
         known: None,
         settled: Settled::default(),
     }

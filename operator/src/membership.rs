@@ -6,6 +6,7 @@
 mod check;
 mod decide;
 mod first;
+mod forget;
 mod hearsay;
 mod retire;
 mod scribe;
@@ -17,4 +18,5 @@ mod tests;
 pub use check::{PodCheck, Verdict};
 pub use decide::{Decision, Draft, PodRef, Situation, decide};
 pub use first::StartedEmpty;
+pub use forget::Unreached;
 pub use scribe::Scribe;

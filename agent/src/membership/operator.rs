@@ -135,6 +135,7 @@ impl Attendance {
             known: list.map(|list| Version { uid: list.version.uid.clone(), number: list.version.number }),
             release: env!("CARGO_PKG_VERSION").to_owned(),
             members: rows.unwrap_or_default(),
+            held_state: engine.holds_state(),
         }
     }
 }

@@ -25,7 +25,7 @@ pub struct Attendee {
     pub address: String,
     /// How far it is.
     pub phase: MemberPhase,
-    /// Whether it ever was Active, as far as it tells.
+    /// Whether it ever had the state, as far as it tells.
     pub held_state: bool,
     /// Whether it has applied what its peers have.
     pub in_sync: bool,
@@ -33,8 +33,10 @@ pub struct Attendee {
     pub keys: u64,
     /// How many bytes of keys and values it holds.
     pub bytes: u64,
-    /// The members to which it has an open link; said while it joins.
+    /// The members to which it has an open link.
     pub reached: BTreeSet<ReplicaId>,
+    /// Whether it says so in every phase; agents of an older release do only while they join, and others have not yet.
+    pub says_whom_it_reaches: bool,
     /// The newest list that it knew when it said hello; the present one, once that has all of it.
     pub known: Option<Known>,
     /// The members that are Gone of which it lacks nothing.
@@ -87,6 +89,7 @@ impl Attendee {
             phase: self.phase,
             held_state: self.held_state,
             grace_seconds: 0,
+            forgotten: false,
             settlement: None,
             unknown: BTreeMap::new(),
         }

@@ -51,11 +51,12 @@ pub(super) fn introduction(hello: wire::Hello, arrival: u64, since: Instant) -> 
     let rows = rows(hello.members)?;
     // An agent that is past Joining holds what it holds; one that leaves may never have held anything.
     let held = rows.iter().find(|row| row.replica == replica).is_none_or(|row| row.held_state);
-    let held_state = match phase {
+    let held_in_phase = match phase {
         MemberPhase::Joining => false,
         MemberPhase::Active => true,
         MemberPhase::Leaving | MemberPhase::Gone => held,
     };
+    let held_state = held_in_phase || hello.held_state;
     let known = hello.known.filter(|known| !known.uid.is_empty());
     Ok(Introduction {
         key: GroupKey::new(text("namespace", hello.namespace)?, text("group", hello.group)?),
@@ -74,6 +75,7 @@ pub(super) fn introduction(hello: wire::Hello, arrival: u64, since: Instant) -> 
             keys: 0,
             bytes: 0,
             reached: Default::default(),
+            says_whom_it_reaches: false,
             settled: Settled::default(),
             known: match known {
                 Some(known) => {
@@ -239,6 +241,7 @@ fn row(member: wire::Member) -> Result<MemberRow, Malformed> {
         phase,
         held_state: member.held_state,
         grace_seconds: member.grace_seconds.min(i64::MAX as u64),
+        forgotten: false,
         settlement: None,
         unknown: BTreeMap::new(),
     })

@@ -183,6 +183,7 @@ fn take(seat: &Seat, report: wire::Report) -> Result<(), Malformed> {
             let phase = convert::reported_phase(report.phase())?;
             seat.update(|attendee| {
                 attendee.advance(phase);
+                attendee.held_state |= report.held_state;
                 attendee.in_sync = report.in_sync;
                 attendee.keys = report.keys;
                 attendee.bytes = report.bytes;
@@ -190,7 +191,10 @@ fn take(seat: &Seat, report: wire::Report) -> Result<(), Malformed> {
         }
         Some(ReportBody::Reachability(report)) => {
             let reached = report.reached.into_iter().take(convert::ROWS).map(ReplicaId).collect();
-            seat.update(|attendee| attendee.reached = reached);
+            seat.update(|attendee| {
+                attendee.reached = reached;
+                attendee.says_whom_it_reaches = report.always;
+            });
         }
         Some(ReportBody::Settled(report)) => {
             let settled = convert::settled(report)?;

@@ -124,6 +124,7 @@ fn hello(replica: u64, pod: &str) -> wire::Hello {
         known: None,
         release: String::new(),
         members: vec![],
+        held_state: false,
     }
 }
 
@@ -160,9 +161,10 @@ async fn reports_reach_the_attendance_and_the_seat_ends_with_the_stream() {
     let directory = Directory::start().await;
     directory.index.write().apply_pod("shop", pod("a"));
     let agent = directory.hello(1, "a").await;
-    let report = wire::PhaseReport { phase: wire::Phase::Active.into(), in_sync: true, keys: 40, bytes: 400 };
+    let report =
+        wire::PhaseReport { phase: wire::Phase::Leaving.into(), in_sync: true, keys: 40, bytes: 400, held_state: true };
     agent.say(ReportBody::Phase(report)).await;
-    agent.say(ReportBody::Reachability(wire::Reachability { reached: vec![7] })).await;
+    agent.say(ReportBody::Reachability(wire::Reachability { reached: vec![7], always: true })).await;
     let key = GroupKey::new("shop", "web");
     let heard = async {
         loop {
@@ -174,7 +176,8 @@ async fn reports_reach_the_attendance_and_the_seat_ends_with_the_stream() {
         }
     };
     let one = tokio::time::timeout(SOON, heard).await.expect("reports");
-    assert_eq!((one.phase, one.held_state, one.in_sync, one.keys, one.bytes), (Active, true, true, 40, 400));
+    assert_eq!((one.phase, one.held_state, one.in_sync, one.keys, one.bytes), (Leaving, true, true, 40, 400));
+    assert!(one.says_whom_it_reaches);
     drop(agent);
     directory.attended_by(0).await;
 }

@@ -23,6 +23,7 @@ fn hello() -> wire::Hello {
         known: None,
         release: "0.1.0".into(),
         members: vec![],
+        held_state: false,
     }
 }
 
@@ -65,6 +66,10 @@ fn a_leaving_agent_held_state_unless_its_own_list_says_otherwise() {
     };
     assert!(held(vec![own(true)]));
     assert!(!held(vec![own(false)]));
+    let mut late = hello();
+    (late.phase, late.held_state, late.members) = (wire::Phase::Leaving.into(), true, vec![own(false)]);
+    let late = convert::introduction(late, 0, Instant::now()).expect("an introduction").attendee;
+    assert!(late.held_state, "it has got the state while it was leaving");
 }
 
 #[test]

@@ -56,12 +56,19 @@ impl Ledger {
     /// Takes the group's rows: who began to leave, and who has ended.
     pub fn look(&mut self, rows: &[MemberRow], now: Instant) -> Vec<Happening> {
         let mut happenings = Vec::new();
-        let phases = rows.iter().map(|row| (row.replica, row.phase)).collect();
+        // A member that was removed while its pod is there has not ended: it may come back.
+        let ended = |row: &&MemberRow| row.phase == MemberPhase::Gone && !row.forgotten;
+        let known = self.phases.as_ref();
+        let phase = |row: &MemberRow| match known.and_then(|known| known.get(&row.replica)) {
+            Some(before) if row.forgotten => (row.replica, *before),
+            Some(_) | None => (row.replica, row.phase),
+        };
+        let phases = rows.iter().map(phase).collect();
         let Some(before) = self.phases.replace(phases) else {
-            self.old = rows.iter().filter(|row| row.phase == MemberPhase::Gone).map(|row| row.replica).collect();
+            self.old = rows.iter().filter(ended).map(|row| row.replica).collect();
             return happenings;
         };
-        for row in rows.iter().filter(|row| row.held_state) {
+        for row in rows.iter().filter(|row| row.held_state && !row.forgotten) {
             let was = before.get(&row.replica).copied().unwrap_or(MemberPhase::Joining);
             if row.phase == was {
                 continue;

@@ -142,3 +142,31 @@ fn receipts_are_read_from_how_the_container_ended() {
     assert_eq!(read(137, ""), None);
     assert_eq!(read(0, ""), None);
 }
+
+#[test]
+fn a_member_that_was_removed_has_not_ended_until_its_pod_has() {
+    let now = Instant::now();
+    let mut ledger = ledger(now);
+    let mut gone = row(1, "a", Gone);
+    gone.forgotten = true;
+    for _ in 0..2 {
+        assert_eq!(ledger.look(std::slice::from_ref(&gone), now), []);
+        assert_eq!(ledger.overdue(std::slice::from_ref(&gone), now + Duration::from_secs(60)), []);
+    }
+    gone.forgotten = false;
+    assert_eq!(ledger.look(std::slice::from_ref(&gone), now), []);
+    assert_eq!(outcomes(&ledger.overdue(&[gone], now + Duration::from_secs(15))), [Some(Unknown)]);
+}
+
+#[test]
+fn a_member_that_was_removed_and_came_back_left_nothing_behind() {
+    let now = Instant::now();
+    let mut ledger = ledger(now);
+    let mut gone = row(1, "a", Gone);
+    gone.forgotten = true;
+    ledger.look(std::slice::from_ref(&gone), now);
+    gone.forgotten = false;
+    let rows = [gone, row(2, "a", Joining)];
+    assert_eq!(ledger.look(&rows, now), []);
+    assert_eq!(ledger.overdue(&rows, now + Duration::from_secs(60)), []);
+}

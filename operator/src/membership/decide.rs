@@ -1,7 +1,8 @@
 //! The decision: given the Membership, the pods and the agents' reports, what is the next Membership?
 //!
-//! Everything here is a function of its arguments. Phases only go forward, a row becomes Gone only by proof or because
-//! its own pod runs a newer agent, and is dropped only when all others have settled it.
+//! Everything here is a function of its arguments. Phases only go forward. A row becomes Gone only by proof, because its
+//! own pod runs a newer agent, or because nobody has reached it for as long as the group's spec says; it is dropped only
+//! when all others have settled it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
 
 use super::Verdict;
 use super::first::{self, Grant, StartedEmpty};
+use super::forget::{Unreached, forget};
 use super::hearsay;
 use super::retire::retire;
 use crate::directory::Attendee;
@@ -26,6 +28,8 @@ pub struct Situation<'a> {
     pub verdicts: &'a BTreeMap<String, Verdict>,
     /// Since when no member with state has been reachable, as an earlier decision said.
     pub silence: Option<Instant>,
+    /// Since when nobody has reached a member, as an earlier decision said.
+    pub unreached: &'a Unreached,
     /// Now.
     pub now: Instant,
 }
@@ -41,6 +45,8 @@ pub struct Decision {
     pub ask: Vec<PodRef>,
     /// Since when no member with state has been reachable; what the next decision is given.
     pub silence: Option<Instant>,
+    /// Since when nobody has reached a member; what the next decision is given.
+    pub unreached: Unreached,
     /// When to decide again even if nothing changes.
     pub again_in: Option<Duration>,
 }
@@ -78,6 +84,7 @@ pub fn decide(situation: Situation<'_>) -> Decision {
     granted = granted.or(heard.first);
     enrol(&situation, &mut rows);
     let ask = follow_pods(&situation, &mut rows);
+    let forgetting = forget(&situation, &mut rows);
     retire(situation.attendees, &mut rows);
     let Grant { first, silence, again_in, started_empty } = first::grant(&situation, &rows, granted);
 
@@ -92,7 +99,9 @@ pub fn decide(situation: Situation<'_>) -> Decision {
     };
     let number = current.map_or(0, |listing| listing.spec.number).max(heard.number) + 1;
     let draft = (!unchanged && !view.group.deleting).then_some(Draft { number, first, members: rows, started_empty });
-    Decision { draft, merged: unchanged && current.is_some(), ask, silence, again_in }
+    let again_in = again_in.into_iter().chain(forgetting.again_in).min();
+    let merged = unchanged && current.is_some();
+    Decision { draft, merged, ask, silence, unreached: forgetting.unreached, again_in }
 }
 
 /// Takes what the agents say of themselves: a hello makes a row, and ends the earlier rows of its pod.
@@ -117,13 +126,22 @@ fn enrol(situation: &Situation<'_>, rows: &mut Vec<MemberRow>) {
         // A stream of the pod's earlier agent may linger.
         let later = |id| situation.attendees.get(&id).is_some_and(|other| other.arrival > attendee.arrival);
         let siblings = rows.iter_mut().filter(|row| row.pod_uid == attendee.pod_uid && row.replica != replica);
-        siblings.filter(|row| !later(row.replica)).for_each(|row| row.phase = MemberPhase::Gone);
+        for earlier in siblings.filter(|row| !later(row.replica)) {
+            (earlier.phase, earlier.forgotten) = (MemberPhase::Gone, false);
+        }
     }
 }
 
 /// Takes what the API server says of the pods, and finds those that need a live read.
 fn follow_pods(situation: &Situation<'_>, rows: &mut [MemberRow]) -> Vec<PodRef> {
     let mut ask = Vec::new();
+    for row in rows.iter_mut().filter(|row| row.phase == MemberPhase::Gone && row.forgotten) {
+        let there = situation.view.pod(&row.pod_name, &row.pod_uid).is_some_and(|pod| pod.facts.life != Life::Finished);
+        row.forgotten = there || situation.verdicts.get(&row.pod_uid) != Some(&Verdict::Ended);
+        if row.forgotten && !there {
+            ask.push(PodRef { name: row.pod_name.clone(), uid: row.pod_uid.clone() });
+        }
+    }
     for row in rows.iter_mut().filter(|row| row.phase != MemberPhase::Gone) {
         let pod = situation.view.pod(&row.pod_name, &row.pod_uid);
         if let Some(pod) = pod {

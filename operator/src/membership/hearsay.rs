@@ -30,13 +30,18 @@ pub(super) fn merge(situation: &Situation<'_>, rows: &mut Vec<MemberRow>) -> Hea
         heard.number = heard.number.max(known.number);
         // What agents know of the current list or an earlier version of it is in the current one.
         if uid != Some(known.uid.as_str()) || known.number > number {
-            join(rows, &known.rows);
+            join(rows, &known.rows.iter().map(in_doubt).collect::<Vec<_>>());
         }
     }
     // The grantee of a list that is no more counts only as long as it may still act on the grant.
     let present = |id: &ReplicaId| rows.iter().any(|row| row.replica == *id && row.phase != MemberPhase::Gone);
     heard.first = heard.first.filter(present);
     heard
+}
+
+/// Agents do not know whether a member that is Gone was removed while its pod was there: its pod has to be looked at.
+fn in_doubt(row: &MemberRow) -> MemberRow {
+    MemberRow { forgotten: row.phase == MemberPhase::Gone && !row.pod_uid.is_empty(), ..row.clone() }
 }
 
 /// Joins rows of another list: phases go forward only, and a state once held may still be there.

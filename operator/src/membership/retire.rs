@@ -1,6 +1,6 @@
 //! Which members that are Gone need not be listed any more: those of whom every other member lacks nothing.
 //!
-//! Ids that a list does not name count as settled everywhere, so a row is dropped by proof only: every member that is not
+//! Nobody is dropped while a process that was removed may live on. Ids that a list does not name count as settled everywhere, so a row is dropped by proof only: every member that is not
 //! Gone, Joining ones too, has said that it has settled the row's member, among exactly the members that are listed now.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +14,11 @@ use crate::directory::Attendee;
 /// operator writes down what it has heard, as long as there are members that it does not hear.
 pub(super) fn retire(attendees: &BTreeMap<ReplicaId, Attendee>, rows: &mut Vec<MemberRow>) {
     let Some(round) = round(rows) else { return };
+    // A process that was removed and lives on may come back with writes of these that nobody else has: they are issued
+    // again only while their writers are listed.
+    if rows.iter().any(|row| row.forgotten) {
+        return;
+    }
     let name = format!("{round:016x}");
     let live: BTreeSet<ReplicaId> =
         rows.iter().filter(|row| row.phase != MemberPhase::Gone).map(|row| row.replica).collect();
@@ -96,6 +101,16 @@ mod tests {
         let all_but_one = settled(round(&joined), &[1, 2]);
         let kept: Vec<ReplicaId> = after(joined, &all_but_one).iter().map(|row| row.replica).collect();
         assert!(kept.contains(&ReplicaId(3)), "the joining one may hold something of it");
+    }
+
+    #[test]
+    fn nobody_is_dropped_while_a_process_that_was_removed_may_live_on() {
+        let mut with = rows();
+        with.push(MemberRow { forgotten: true, ..row(4, "d", Gone) });
+        let all = settled(round(&with), &[1, 2]);
+        assert_eq!(after(with.clone(), &all), with);
+        with[3].forgotten = false;
+        assert_eq!(after(with, &all).len(), 3);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use tokio::sync::watch;
 
-use super::{Decision, Draft, PodCheck, PodRef, Situation, Verdict, decide, store};
+use super::{Decision, Draft, PodCheck, PodRef, Situation, Unreached, Verdict, decide, store};
 use crate::api::{ApiError, ApiServer};
 use crate::directory::Attendance;
 use crate::index::{GroupView, Listing, SharedIndex};
@@ -45,6 +45,7 @@ impl Scribe {
         let mut changes = self.attendance.changes(&key);
         let mut check = PodCheck::default();
         let mut silence = None;
+        let mut unreached = Unreached::new();
         let mut pause = PAUSE.0;
         let mut failures = Repeat::new();
         loop {
@@ -56,10 +57,11 @@ impl Scribe {
                 attendees: &attendees,
                 verdicts: check.verdicts(),
                 silence,
+                unreached: &unreached,
                 now: Instant::now(),
             });
-            let Decision { draft, merged, ask, silence: since, again_in } = decision;
-            silence = since;
+            let Decision { draft, merged, ask, silence: since, unreached: missed, again_in } = decision;
+            (silence, unreached) = (since, missed);
 
             if let Some(draft) = draft {
                 if self.write(&view, draft, &mut failures).await {

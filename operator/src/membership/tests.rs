@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
 
-use super::{Decision, Draft, PodCheck, PodRef, Situation, Verdict, decide};
+use super::{Decision, Draft, PodCheck, PodRef, Situation, Unreached, Verdict, decide};
 use crate::directory::Attendee;
 use crate::fixture::{attendee, known, listing, pod, row, view};
 use crate::index::{Agent, GroupView, Life, PodFacts, Standing};
@@ -16,13 +16,14 @@ struct World {
     attendees: BTreeMap<ReplicaId, Attendee>,
     verdicts: BTreeMap<String, Verdict>,
     silence: Option<Instant>,
+    unreached: Unreached,
     now: Instant,
 }
 
 impl World {
     fn new(pods: &[PodFacts]) -> Self {
         let (attendees, verdicts) = Default::default();
-        Self { view: view(pods), attendees, verdicts, silence: None, now: Instant::now() }
+        Self { view: view(pods), attendees, verdicts, silence: None, unreached: Unreached::new(), now: Instant::now() }
     }
 
     fn listed(mut self, number: u64, first: Option<u64>, rows: Vec<MemberRow>) -> Self {
@@ -47,6 +48,7 @@ impl World {
             attendees: &self.attendees,
             verdicts: &self.verdicts,
             silence: self.silence,
+            unreached: &self.unreached,
             now: self.now,
         })
     }
@@ -77,7 +79,9 @@ fn a_first_hello_makes_a_member_and_grants_the_first_one() {
 #[test]
 fn what_is_written_already_is_not_written_again() {
     let world = World::new(&[pod("a")]).listed(4, Some(1), vec![row(1, "a", Active)]).attended(&[(1, "a", Active)]);
-    assert_eq!(world.decide(), Decision { draft: None, merged: true, ask: vec![], silence: None, again_in: None });
+    let nothing =
+        Decision { draft: None, merged: true, ask: vec![], silence: None, unreached: Unreached::new(), again_in: None };
+    assert_eq!(world.decide(), nothing);
 }
 
 #[test]
@@ -391,4 +395,58 @@ fn only_not_found_another_uid_and_a_terminal_phase_are_proof() {
     assert_eq!(Verdict::of("u", Some(&failed)), Verdict::Ended);
     assert_eq!(Verdict::of("u", Some(&running)), Verdict::Running);
     assert_eq!(Verdict::of("u", Some(&leaving)), Verdict::Terminating { grace_seconds: 27 });
+}
+
+/// The agent 2 in pod `b` was removed because nobody reached it; agent 3 ended in order and is settled by 1.
+fn with_a_forgotten_member() -> World {
+    let forgotten = MemberRow { forgotten: true, ..row(2, "b", Gone) };
+    World::new(&[pod("a"), pod("b")])
+        .listed(9, None, vec![row(1, "a", Active), forgotten, row(3, "c", Gone)])
+        .attended(&[(1, "a", Active)])
+}
+
+#[test]
+fn a_forgotten_member_stays_listed_while_its_pod_is_there_and_ends_with_it() {
+    let mut world = with_a_forgotten_member();
+    assert_eq!(world.decide().draft, None);
+    world.view.pods.remove("b");
+    let decision = world.decide();
+    assert_eq!((decision.draft, decision.ask), (None, vec![PodRef { name: "b".into(), uid: "uid-b".into() }]));
+    world.verdicts.insert("uid-b".into(), Verdict::Running);
+    assert_eq!(world.decide().draft, None, "the cache may be behind");
+    world.verdicts.insert("uid-b".into(), Verdict::Ended);
+    assert!(!world.draft().members[1].forgotten);
+}
+
+#[test]
+fn a_forgotten_member_that_says_hello_stays_removed_until_it_comes_under_a_new_id() {
+    let mut world = with_a_forgotten_member().attended(&[(1, "a", Active), (2, "b", Active)]);
+    assert_eq!(world.decide().draft, None, "it is told that it was removed");
+    world.attendees.remove(&ReplicaId(2));
+    let draft = world.attended(&[(1, "a", Active), (4, "b", Joining)]).draft();
+    assert_eq!(phases(&draft), [(1, Active), (2, Gone), (3, Gone), (4, Joining)]);
+    assert!(draft.members.iter().all(|row| !row.forgotten));
+}
+
+#[test]
+fn whoever_is_gone_in_a_list_that_agents_remember_may_have_been_forgotten() {
+    let mut world = World::new(&[pod("a"), pod("b")]).attended(&[(1, "a", Active)]);
+    world.agent(1).known = known("deleted", 41, vec![row(1, "a", Active), row(2, "b", Gone), row(3, "c", Gone)]);
+    let draft = world.draft();
+    let forgotten: Vec<bool> = draft.members.iter().map(|row| row.forgotten).collect();
+    assert_eq!(forgotten, [false, true, true]);
+    world.verdicts.insert("uid-c".into(), Verdict::Ended);
+    assert!(world.draft().members[1].forgotten && !world.draft().members[2].forgotten);
+}
+
+#[test]
+fn a_member_that_got_the_state_while_it_was_leaving_blocks_a_grant() {
+    let mut world = World::new(&[pod("a"), pod("b")])
+        .listed(4, None, vec![MemberRow { held_state: false, ..row(1, "a", Leaving) }, row(2, "b", Joining)])
+        .attended(&[(1, "a", Leaving), (2, "b", Joining)]);
+    world.agent(1).held_state = false;
+    assert_eq!(world.draft().first, Some(ReplicaId(2)));
+    world.agent(1).held_state = true;
+    let draft = world.draft();
+    assert_eq!((draft.first, draft.members[0].held_state), (None, true));
 }

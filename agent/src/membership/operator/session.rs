@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baton_replica::{MemberPhase, ReplicaId};
+use baton_replica::ReplicaId;
 use baton_telemetry::Repeat;
 use baton_wire::convert::{membership_from_wire, phase_to_wire};
 use baton_wire::directory as wire;
@@ -29,7 +29,7 @@ const OUTBOX: usize = 1;
 /// How long the operator may take to answer the call, or to take a report.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often a joining agent says whom it reaches, and a change of being in sync is looked for.
+/// How often a change of being in sync, and of who is reached, is looked for.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// How often numbers are reported, if they change.
@@ -52,6 +52,8 @@ pub(super) struct Session {
     phase: watch::Receiver<baton_replica::Phase>,
     told: Option<(PhaseReport, Instant)>,
     settled: Settled,
+    /// The members to which there was a link, as last told.
+    reached: Option<Vec<u64>>,
     /// As the operator knows this agent on this stream.
     replica: ReplicaId,
     malformed: Repeat,
@@ -87,6 +89,7 @@ impl Session {
             phase,
             told: None,
             settled: Settled::default(),
+            reached: None,
             replica,
             malformed: Repeat::new(),
             doubtful: VecDeque::new(),
@@ -162,7 +165,7 @@ impl Session {
         }
     }
 
-    /// A look around: the numbers if they are due, and whom a joining agent reaches.
+    /// A look around: the numbers if they are due, and whom this agent reaches.
     async fn look(&mut self) -> Result<(), StreamEnd> {
         if self.engine.replica() != self.replica {
             return Err(StreamEnd::Renamed);
@@ -170,17 +173,18 @@ impl Session {
         let report = self.phase_report();
         let due = |(last, at): &(PhaseReport, Instant)| {
             let numbers = *last != report && at.elapsed() >= NUMBERS;
-            numbers || last.in_sync != report.in_sync
+            numbers || last.in_sync != report.in_sync || last.held_state != report.held_state
         };
         if self.told.as_ref().is_none_or(due) {
             self.send_phase(report).await?;
         }
         self.report_settled().await?;
-        if member_phase(*self.phase.borrow()) != MemberPhase::Joining {
+        let reached: Vec<u64> = self.engine.links().all().iter().map(|link| link.peer.bits()).collect();
+        if self.reached.as_ref() == Some(&reached) {
             return Ok(());
         }
-        let reached = self.engine.links().all().iter().map(|link| link.peer.bits()).collect();
-        self.send(report::Body::Reachability(Reachability { reached })).await
+        self.reached = Some(reached.clone());
+        self.send(report::Body::Reachability(Reachability { reached, always: true })).await
     }
 
     /// Tells whom this agent has settled, whenever that changes. A new stream begins with nothing told.
@@ -235,6 +239,7 @@ impl Session {
             in_sync: status.in_sync,
             keys: status.keys,
             bytes: status.bytes,
+            held_state: self.engine.holds_state(),
         }
     }
 }
