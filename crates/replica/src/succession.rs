@@ -15,8 +15,9 @@ pub struct Succession {
     adopters: Vec<ReplicaId>,
     /// New processes in the pods of departed ones: an agent that crashed gives its keys back to the app beside it.
     heirs: BTreeMap<ReplicaId, ReplicaId>,
-    /// All ids in use: another set may make another owner a departed one.
-    listed: Vec<ReplicaId>,
+    /// All ids in use that have not departed. What anybody else owns needs another owner, whether that was one who adopts
+    /// or not: in a rollout those of the older revision do not.
+    staying: Vec<ReplicaId>,
 }
 
 // === impl Succession ===
@@ -32,7 +33,8 @@ impl Succession {
         survivors.sort_unstable();
         let rows: Vec<&Member> = survivors.iter().filter_map(|id| roster.row(*id)).collect();
         let adopters = survivors.into_iter().filter(|id| roster.row(*id).is_none_or(|row| is_newest(row, &rows)));
-        Self { adopters: adopters.collect(), heirs: heirs(roster), listed: roster.listed() }
+        let staying = roster.listed().into_iter().filter(|id| !roster.is_departed(*id));
+        Self { adopters: adopters.collect(), heirs: heirs(roster), staying: staying.collect() }
     }
 
     /// Who takes over a key from a departed owner; `None` while there is nobody.

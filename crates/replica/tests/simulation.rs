@@ -88,6 +88,31 @@ fn what_has_expired_is_purged_without_another_message() {
     }
 }
 
+/// In a rollout nobody of the older revision adopts, so nothing about who adopts changed when one of them left: nobody looked
+/// at what it had owned until the list named others.
+#[test]
+fn what_a_member_of_an_older_revision_owned_is_adopted_when_it_leaves() {
+    let rollout = |number, phase| {
+        let mut list = list(number, &[(1, phase), (2, MemberPhase::Active)]);
+        for (row, revision) in list.members.iter_mut().zip([1, 2]) {
+            (row.controller, row.revision) = ("web".into(), revision);
+        }
+        list
+    };
+    let before = rollout(1, MemberPhase::Active);
+    let (mut old, mut new) = (shard(1, &before), shard(2, &before));
+    old.start_empty();
+    link(&mut old, &mut new);
+    exchange(&mut old, &mut new);
+    put(&mut old);
+    old.write_one(&key(), &Condition::Always, Operation::Claim, NOW).expect("live");
+    exchange(&mut old, &mut new);
+    new.adopt(NOW, usize::MAX);
+    take(&mut new, &rollout(2, MemberPhase::Leaving));
+    assert_eq!(new.adopt(NOW, usize::MAX).writes, 1);
+    assert_eq!(new.owned_count(), 1);
+}
+
 fn id(bits: u64) -> ReplicaId {
     ReplicaId::new(bits).expect("not zero")
 }
