@@ -22,6 +22,8 @@ pub(crate) enum News {
     Ended { pod: u32 },
     /// An agent has settled a replica that is gone: for which set of ids, and how far in each shard.
     Settled { by: ReplicaId, gone: ReplicaId, round: u64, settled: Vec<u64> },
+    /// Who is gone may be forgotten, after a time in which nobody was.
+    Release,
 }
 
 /// The source of all lists.
@@ -35,6 +37,8 @@ pub(crate) struct Operator {
     pub(crate) retired: Vec<(ReplicaId, Vec<u64>)>,
     /// Whether a member holds state: it asks all that it can reach before it lets somebody start without.
     pub(crate) state_exists: bool,
+    /// Whether it goes on listing everybody who is gone.
+    pub(crate) keeps_gone: bool,
     /// What it has missed while it was away.
     pub(crate) away: Option<Vec<News>>,
 }
@@ -47,7 +51,7 @@ impl Operator {
         let list = Membership { version, members: Vec::new(), first: None, settings };
         let history = vec![Rc::new(list)];
         let (pods, settled, retired) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        Self { history, pods, settled, retired, state_exists: false, away: None }
+        Self { history, pods, settled, retired, state_exists: false, keeps_gone: false, away: None }
     }
 
     /// The newest list.
@@ -95,6 +99,10 @@ impl Operator {
                 self.settled.insert((gone, by), (round, settled));
                 self.retire(&mut list);
             }
+            News::Release => {
+                self.keeps_gone = false;
+                self.retire(&mut list);
+            }
         }
         if !self.state_exists {
             grant(&mut list);
@@ -114,7 +122,7 @@ impl Operator {
     fn retire(&mut self, list: &mut Membership) {
         let members: Vec<ReplicaId> =
             list.members.iter().filter(|row| row.phase != MemberPhase::Gone).map(|row| row.replica).collect();
-        if members.is_empty() {
+        if members.is_empty() || self.keeps_gone {
             return;
         }
         let listed: BTreeMap<ReplicaId, MemberPhase> =

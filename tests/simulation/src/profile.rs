@@ -47,6 +47,8 @@ pub(crate) struct Profile {
     pub(crate) late_writes: bool,
     /// Whether a process says that it leaves only when it has said all else.
     pub(crate) phase_last: bool,
+    /// Whether others hear of that from the operator only.
+    pub(crate) phase_late: bool,
     pub(crate) weights: Weights,
     /// So many actions between two checks of everything.
     pub(crate) check_every: usize,
@@ -126,6 +128,7 @@ impl Profile {
             value: rng.pick(&[8, 8, 100, 4_096]),
             late_writes: rng.chance(300),
             phase_last: false,
+            phase_late: false,
             weights: Weights::draw(rng, held),
             check_every: rng.pick(&[4, 8, 16]),
         }

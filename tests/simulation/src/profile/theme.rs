@@ -27,6 +27,7 @@ fn exodus(profile: &mut Profile, rng: &mut Rng) {
     profile.news_delay = rng.pick(&[5, 1_000]);
     profile.push_delay = rng.pick(&[50, 5_000, 5_000]);
     profile.phase_last = rng.chance(500);
+    profile.phase_late = rng.chance(400);
     profile.app_stop = rng.pick(&[200, 2_000]);
     profile.settings.handoff_timeout = Duration::from_secs(20);
     profile.settings.write_acks = AckLevel::Count(rng.pick(&[1, 1, 2]));

@@ -2,6 +2,7 @@
 
 use super::{Event, World};
 use crate::invariant::{self, Invariant, Violation};
+use crate::operator::News;
 
 /// Virtual time in which a small group comes to rest; the longest grace period is well within it.
 const PATIENCE: u64 = 200_000;
@@ -30,6 +31,23 @@ impl World {
             self.thaw(id)?;
             self.plan_dials(id);
         }
+        // What the members that are gone owned has its new owners before they are forgotten.
+        self.operator.keeps_gone = self.profile.weights.own > 0;
+        self.rest()?;
+        if self.operator.keeps_gone {
+            Invariant::Ownership.of(invariant::ownership::check_end(self))?;
+            self.news(News::Release);
+            self.rest()?;
+        }
+        self.check()?;
+        Invariant::Liveness.of(invariant::liveness::check(self))?;
+        Invariant::Bound.of(invariant::bound::check_end(self))?;
+        Invariant::Ownership.of(invariant::ownership::check_end(self))?;
+        Invariant::Acknowledgement.of(invariant::acknowledgement::check_end(self))
+    }
+
+    /// Everything that is under way happens.
+    fn rest(&mut self) -> Result<(), Violation> {
         let (until, most) = (self.now + PATIENCE, self.events() + TALKATIVE);
         while let Some((now, event)) = self.queue.pop() {
             self.now = now;
@@ -41,10 +59,6 @@ impl World {
                 self.happen(event)?;
             }
         }
-        self.check()?;
-        Invariant::Liveness.of(invariant::liveness::check(self))?;
-        Invariant::Bound.of(invariant::bound::check_end(self))?;
-        Invariant::Ownership.of(invariant::ownership::check_end(self))?;
-        Invariant::Acknowledgement.of(invariant::acknowledgement::check_end(self))
+        Ok(())
     }
 }

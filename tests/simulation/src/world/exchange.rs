@@ -39,7 +39,8 @@ impl World {
             }
             let Some(agent) = self.agents.get_mut(&id) else { return };
             let Some(link) = agent.links.get_mut(&peer) else { return };
-            let later = self.profile.phase_last && link.told.is_some() && link.marked != 0;
+            let late = self.profile.phase_late && phase == MemberPhase::Leaving && !self.calm;
+            let later = link.told.is_some() && (late || self.profile.phase_last && link.marked != 0);
             let body = if link.told == Some(phase) || later {
                 if link.marked == 0 {
                     return;
