@@ -46,8 +46,14 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         members: membership::usual().members,
         ..Default::default()
     };
-    let phase = wire::PhaseReport { phase: wire::Phase::Active.into(), in_sync: true, keys: 40, bytes: u64::MAX };
-    let reached = wire::Reachability { reached: vec![1, 2, u64::MAX] };
+    let phase = wire::PhaseReport {
+        phase: wire::Phase::Active.into(),
+        in_sync: true,
+        keys: 40,
+        bytes: u64::MAX,
+        held_state: true,
+    };
+    let reached = wire::Reachability { reached: vec![1, 2, u64::MAX], always: true };
     vec![
         ("membership", notice(notice::Body::Membership(membership::usual()))),
         ("refusal", notice(notice::Body::Refusal(wire::Refusal { retry: true, message: "no pod".into() }))),
