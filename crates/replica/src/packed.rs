@@ -34,6 +34,7 @@ const HAS_SLOTS: u8 = 0x10;
 const HAS_CONTEXT: u8 = 0x20;
 /// Of a head, and its value when there are more.
 const VERSIONS: u8 = 0x0f;
+const HEAD: u8 = HAS_SLOTS | HAS_CONTEXT | VERSIONS;
 
 const OTHER_WRITER: u8 = 0x01;
 const HAS_VALUE: u8 = 0x02;
@@ -42,6 +43,8 @@ const HAS_ADDED: u8 = 0x08;
 const HAS_OWNER: u8 = 0x10;
 const CONFIRMED: u8 = 0x20;
 const HAS_DEADLINE: u8 = 0x40;
+/// What else a newer release may say: it cannot be passed over, as nothing tells how long it is.
+const UNKNOWN: u8 = 0x80;
 
 /// The bytes are not packed entries; nothing was read from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

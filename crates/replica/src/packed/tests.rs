@@ -104,8 +104,24 @@ fn few_bytes_do_not_become_many() {
     (0..40_000).for_each(|_| packer.add(&key(&[b'k'; 1024]), &[], &long));
     let bytes = packer.finish().into_bytes();
     assert!(bytes.len() < 400_000 && unpack(&bytes).is_err(), "forty megabytes of keys");
+    // Three bytes an item, a hundred in memory.
+    assert!(unpack(&[&[0, 0, 10][..], key(b"name").as_bytes(), &[0, 14, 0].repeat(1 << 18)].concat()).is_err());
     // A head that announces more versions than there are bytes.
     assert!(unpack(&[0x0f, 0xff, 0xff, 0xff, 0xff, 0x0f, 0]).is_err());
+}
+
+/// Read without it, all that follows would mean something else.
+#[test]
+fn what_a_newer_release_might_add_is_refused_and_never_misread() {
+    let sound = packed(&items()[..1]);
+    // Behind the head come the key (2 lengths, 12 bytes) and a slot (number, difference).
+    let (head, flags) = (0, 17);
+    assert_eq!((sound[head], sound[flags]), (0x11, 0x02));
+    for (at, bit) in [(head, 0x40), (head, 0x80), (flags, 0x80)] {
+        let mut newer = sound.to_vec();
+        newer[at] |= bit;
+        assert_eq!(unpack(&newer), Err(Malformed), "bit {bit:#x} of byte {at}");
+    }
 }
 
 #[test]

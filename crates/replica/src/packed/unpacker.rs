@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::key::KeyRef;
 use crate::packed::{
-    CONFIRMED, HAS_ADDED, HAS_CONTEXT, HAS_DEADLINE, HAS_OWNER, HAS_SLOTS, HAS_TYPE, HAS_VALUE, Last, Malformed,
-    OTHER_WRITER, VERSIONS,
+    CONFIRMED, HAS_ADDED, HAS_CONTEXT, HAS_DEADLINE, HAS_OWNER, HAS_SLOTS, HAS_TYPE, HAS_VALUE, HEAD, Last, Malformed,
+    OTHER_WRITER, UNKNOWN, VERSIONS,
 };
 use crate::version::Plain;
 use crate::{Dot, Entry, Hlc, Owner, ReplicaId, Value, Version, VersionVector};
@@ -13,6 +13,10 @@ use crate::{Dot, Entry, Hlc, Owner, ReplicaId, Value, Version, VersionVector};
 /// Keys and texts of one message take so many bytes at most, beside those that are really sent: what a batch may hold is
 /// far less. Without a bound, a few bytes could each repeat a long key.
 const MAX_REPEATED_BYTES: usize = 32 * 1024 * 1024;
+
+/// Items, slots, dots of contexts and versions of one message, together: several times what a batch has. Each takes some
+/// hundred bytes of memory, and as few as one on the wire.
+const MAX_PARTS: usize = 1 << 18;
 
 /// Far more than a frame may have; places in keys are said in 32 bits.
 const MAX_PACKED_BYTES: usize = 1 << 30;
@@ -56,6 +60,7 @@ struct Unpacker<'a> {
     items: Unpacked<'a>,
     /// Bytes of keys and texts that were not sent, but said to be those of earlier ones.
     repeated: usize,
+    parts: usize,
     last: Last,
     replicas: Vec<ReplicaId>,
     texts: Vec<&'a str>,
@@ -69,6 +74,7 @@ impl<'a> Unpacked<'a> {
             rest: packed,
             items: Self::default(),
             repeated: 0,
+            parts: 0,
             last: Last::default(),
             replicas: Vec::new(),
             texts: Vec::new(),
@@ -131,10 +137,14 @@ impl<'a> UnpackedItem<'a> {
 impl<'a> Unpacker<'a> {
     fn item(&mut self) -> Result<(), Malformed> {
         let head = self.byte()?;
+        if head & !HEAD != 0 {
+            return Err(Malformed);
+        }
         let count = match head & VERSIONS {
             VERSIONS => self.count()?,
             few => usize::from(few),
         };
+        self.add_parts(1 + count)?;
         let key = self.key()?;
         let slots = if head & HAS_SLOTS != 0 { self.slots()? } else { [0, 0] };
         let context = if head & HAS_CONTEXT != 0 { self.context()? } else { VersionVector::new() };
@@ -174,7 +184,9 @@ impl<'a> Unpacker<'a> {
 
     fn slots(&mut self) -> Result<[u32; 2], Malformed> {
         let start = self.items.slots.len();
-        for _ in 0..self.count()? {
+        let count = self.count()?;
+        self.add_parts(count)?;
+        for _ in 0..count {
             self.last.slot = self.following(self.last.slot)?;
             self.items.slots.push(self.last.slot);
         }
@@ -187,6 +199,7 @@ impl<'a> Unpacker<'a> {
         if count > MAX_REPLICAS {
             return Err(Malformed);
         }
+        self.add_parts(count)?;
         let mut context = VersionVector::new();
         let mut before = None;
         for _ in 0..count {
@@ -214,6 +227,9 @@ impl<'a> Unpacker<'a> {
     fn version(&mut self) -> Result<Version, Malformed> {
         let flags = self.byte()?;
         let has = |flag: u8| flags & flag != 0;
+        if has(UNKNOWN) {
+            return Err(Malformed);
+        }
         let (dot, hlc) = self.birth()?;
         let writer = if has(OTHER_WRITER) { self.replica()? } else { dot.replica };
         let value = if has(HAS_VALUE) { Some(self.value(has(HAS_TYPE))?) } else { None };
@@ -279,6 +295,11 @@ impl<'a> Unpacker<'a> {
         // It may be copied for each version that has it.
         self.repeated = self.repeated.saturating_add(text.len());
         if self.repeated > MAX_REPEATED_BYTES { Err(Malformed) } else { Ok(text) }
+    }
+
+    fn add_parts(&mut self, count: usize) -> Result<(), Malformed> {
+        self.parts = self.parts.saturating_add(count);
+        if self.parts > MAX_PARTS { Err(Malformed) } else { Ok(()) }
     }
 
     fn following(&mut self, before: u64) -> Result<u64, Malformed> {

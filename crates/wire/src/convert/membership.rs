@@ -8,6 +8,9 @@ use crate::convert::WireError;
 use crate::convert::settings::{settings_from_wire, settings_to_wire};
 use crate::directory as wire;
 
+/// Most rows in a list: a Membership object holds far fewer, and a list in a file names some thousand ended processes.
+const MAX_ROWS: usize = 32_768;
+
 /// A phase from the wire; `None` for one that this release does not know.
 pub fn phase_from_wire(phase: i32) -> Option<MemberPhase> {
     match wire::Phase::try_from(phase).ok()? {
@@ -33,6 +36,9 @@ pub const fn phase_to_wire(phase: MemberPhase) -> wire::Phase {
 /// look like members that left.
 pub fn membership_from_wire(list: wire::Membership) -> Result<Membership, WireError> {
     let version = list.version.ok_or(WireError::Missing("the membership's version"))?;
+    if list.members.len() > MAX_ROWS {
+        return Err(WireError::Malformed("the membership's length"));
+    }
     let members: Result<Vec<Member>, WireError> = list.members.into_iter().map(member_from_wire).collect();
     Ok(Membership {
         version: MembershipVersion { uid: version.uid, number: version.number },
