@@ -19,8 +19,8 @@ const MAX_LEN: usize = 256;
 /// A leaf with fewer is joined with the one before it, if both fit.
 const MIN_LEN: usize = 64;
 
-/// By so many a leaf grows: most have room for few more than they hold.
-const GROWTH: usize = 16;
+/// A leaf has room for a multiple of this. It is what the allocator gives anyway: sizes between have the same cost.
+const GROWTH: usize = 32;
 
 /// The order. It asks for keys by the id of their record: of those that are in it, and of the one that is put in.
 #[derive(Debug)]
@@ -175,12 +175,8 @@ impl Leaf {
             self.prefix = self.prefix[..shared].into();
             self.tags = self.tags_of(&self.ids, key_of);
         }
-        if self.ids.len() == self.ids.capacity() {
-            self.ids.reserve_exact(GROWTH);
-        }
-        if self.tags.len() == self.tags.capacity() {
-            self.tags.reserve_exact(GROWTH);
-        }
+        make_room(&mut self.ids);
+        make_room(&mut self.tags);
         self.ids.insert(at, id);
         self.tags.insert(at, tag(key_of(id).ordinal().skip(shared)));
     }
@@ -198,6 +194,13 @@ impl Leaf {
 
     fn tags_of<'a>(&self, ids: &[RecordId], key_of: &impl Fn(RecordId) -> KeyRef<'a>) -> Vec<u16> {
         ids.iter().map(|id| tag(key_of(*id).ordinal().skip(self.prefix.len()))).collect()
+    }
+}
+
+/// For one more.
+fn make_room<T>(of: &mut Vec<T>) {
+    if of.len() == of.capacity() {
+        of.reserve_exact((of.len() + 1).next_multiple_of(GROWTH) - of.len());
     }
 }
 
