@@ -1,7 +1,6 @@
 //! What maps may hold: refused at write time, before anything is stored.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use baton_replica::{Key, MapLimits, MapName, Settings, Usage, Value};
@@ -35,7 +34,7 @@ pub(crate) enum LimitError {
 /// What each map holds, over all shards.
 #[derive(Default)]
 pub(crate) struct UsageTable {
-    maps: RwLock<HashMap<String, Arc<MapUsage>>>,
+    maps: RwLock<HashMap<String, MapUsage>>,
 }
 
 #[derive(Default)]
@@ -106,18 +105,62 @@ impl UsageTable {
         self.maps.write().clear();
     }
 
-    /// Adds what a shard reported.
+    /// Adds what a shard reported. A map that holds nothing any more costs nothing.
     pub(crate) fn apply(&self, changes: BTreeMap<String, Usage>) {
         for (map, change) in changes {
-            let usage = self.maps.read().get(&map).cloned();
-            let usage = usage.unwrap_or_else(|| self.maps.write().entry(map).or_default().clone());
-            usage.bytes.fetch_add(change.bytes, Ordering::Relaxed);
-            usage.entries.fetch_add(change.entries, Ordering::Relaxed);
+            let known = self.maps.read().get(&map).map(|usage| usage.add(change));
+            let empty = known.unwrap_or_else(|| self.maps.write().entry(map.clone()).or_default().add(change));
+            if empty {
+                self.forget(&map);
+            }
         }
+    }
+
+    fn forget(&self, map: &str) {
+        let mut maps = self.maps.write();
+        // Another shard may have reported more meanwhile.
+        if maps.get(map).is_some_and(MapUsage::is_empty) {
+            maps.remove(map);
+        }
+    }
+}
+
+// === impl MapUsage ===
+
+impl MapUsage {
+    /// Says whether nothing is left.
+    fn add(&self, change: Usage) -> bool {
+        self.bytes.fetch_add(change.bytes, Ordering::Relaxed);
+        self.entries.fetch_add(change.entries, Ordering::Relaxed);
+        self.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.bytes.load(Ordering::Relaxed) == 0 && self.entries.load(Ordering::Relaxed) == 0
     }
 }
 
 fn own_limits(settings: &Settings, map: &str) -> MapLimits {
     let named = settings.maps.iter().find(|(name, _): &&(MapName, MapLimits)| name.as_str() == map);
     named.map(|(_, limits)| *limits).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_that_holds_nothing_any_more_costs_nothing() {
+        let table = UsageTable::default();
+        let change = |map: u32, entries: i64| {
+            table.apply(BTreeMap::from([(format!("map-{map}"), Usage { entries, bytes: 100 * entries })]));
+        };
+        (0..100).for_each(|map| change(map, 2));
+        assert_eq!((table.maps.read().len(), table.of("map-7").entries), (100, 2));
+        (0..100).for_each(|map| change(map, -1));
+        (1..100).for_each(|map| change(map, -1));
+        assert_eq!((table.maps.read().len(), table.total()), (1, Usage { entries: 1, bytes: 100 }));
+        change(7, 3);
+        assert_eq!(table.of("map-7").entries, 3, "it comes back as a new one");
+    }
 }
