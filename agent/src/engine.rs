@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use baton_replica::{
-    Effects, Key, LinkId, Membership, MembershipVersion, Need, Phase, ProtocolError, ReplicaId, Roster, Shard,
-    ShardMessage, VersionVector, Wake,
+    Effects, Key, LinkId, Membership, Need, Phase, ProtocolError, ReplicaId, Roster, Shard, ShardMessage,
+    VersionVector, Wake,
 };
 use baton_telemetry::Repeat;
 use parking_lot::Mutex;
@@ -219,12 +219,17 @@ impl Engine {
 
     /// Takes a list from its source, the operator's stream or the members file, which is always right.
     pub(crate) fn take_membership_from_source(&self, list: Membership) {
-        self.take_membership(list, |known, new| known.uid != new.uid || known.number < new.number);
+        // A peer of an older release passes a list on without what it does not know.
+        self.take_membership(list, |known, new| {
+            known.version.uid != new.version.uid
+                || known.version.number < new.version.number
+                || (known.version.number == new.version.number && known != new)
+        });
     }
 
     /// Takes a list that a peer passed on: only a newer one of the same source, or the first at all.
     pub(crate) fn take_membership_from_peer(&self, list: Membership) {
-        self.take_membership(list, |known, new| new > known);
+        self.take_membership(list, |known, new| new.version > known.version);
     }
 
     /// Changes what is known of the members, and tells every shard. One change at a time, so that no shard ends with an
@@ -335,13 +340,13 @@ impl Engine {
         (key.hash() % self.shards.len() as u64) as usize
     }
 
-    fn take_membership(&self, list: Membership, better: fn(&MembershipVersion, &MembershipVersion) -> bool) {
+    fn take_membership(&self, list: Membership, better: fn(&Membership, &Membership) -> bool) {
         let list = Arc::new(list);
         // Held over both steps, so that rosters follow lists in one order. Links see the list before any shard does: they
         // pass it on before what follows from it.
         let mut roster = self.roster.lock();
         let taken = self.membership.send_if_modified(|known| {
-            let take = known.as_ref().is_none_or(|known| better(&known.version, &list.version));
+            let take = known.as_ref().is_none_or(|known| better(known, &list));
             if take {
                 *known = Some(list.clone());
             }

@@ -17,7 +17,7 @@ use tracing::debug;
 use crate::engine::Engine;
 use crate::link::hello;
 use crate::link::session::Session;
-use crate::link::{HELLO_TIMEOUT, MAX_FRAME_BYTES, OUTBOX_FRAMES, SILENCE, STREAM_WINDOW};
+use crate::link::{HELLO_TIMEOUT, MAX_FRAME_BYTES, OUTBOX_FRAMES, SILENCE, STREAM_WINDOW, shortened};
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
@@ -128,7 +128,7 @@ async fn dial(engine: &Arc<Engine>, peer: ReplicaId, address: &str) -> anyhow::R
     let first = timeout(HELLO_TIMEOUT, incoming.message()).await??;
     let first = first.ok_or_else(|| anyhow::anyhow!("the peer closed the link before its hello"))?;
     if let Some(baton_wire::peer::frame::Body::Refused(refused)) = first.body {
-        anyhow::bail!("the peer refused: {}", refused.message);
+        anyhow::bail!("the peer refused: {}", shortened(&refused.message));
     }
     let mut greeted = hello::check(engine, first.body)?;
     anyhow::ensure!(greeted.replica == peer, "another replica answers at this address: {}", greeted.replica);

@@ -7,14 +7,14 @@ use baton_wire::peer::frame::Body;
 use baton_wire::peer::{Frame, Hello, Refused};
 
 use crate::engine::Engine;
-use crate::link::PROTOCOL;
+use crate::link::{OLDEST_PROTOCOL, PROTOCOL, shortened};
 
 /// Why a peer is turned away. It hears the code and the sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Refusal {
     #[error("the first frame of a link must be a hello")]
     NoHello,
-    #[error("it speaks protocol {0}, and this release speaks {PROTOCOL}")]
+    #[error("it speaks protocol {0} at most, and this release {OLDEST_PROTOCOL} at least")]
     Protocol(u32),
     #[error("it belongs to group {theirs}, and this agent to {ours}")]
     OtherGroup { theirs: String, ours: String },
@@ -107,11 +107,12 @@ pub(super) fn check(engine: &Engine, body: Option<Body>) -> Result<Greeted, Refu
     let Some(Body::Hello(hello)) = body else { return Err(Refusal::NoHello) };
     let identity = engine.identity();
     let ours = engine.shard_count();
-    if hello.protocol != PROTOCOL {
+    // Who speaks a newer one speaks this one too, or refuses.
+    if hello.protocol < OLDEST_PROTOCOL {
         return Err(Refusal::Protocol(hello.protocol));
     }
     if hello.group != identity.group {
-        return Err(Refusal::OtherGroup { theirs: hello.group, ours: identity.group.clone() });
+        return Err(Refusal::OtherGroup { theirs: shortened(&hello.group), ours: identity.group.clone() });
     }
     if hello.shards as usize != ours {
         return Err(Refusal::Shards { theirs: hello.shards, ours });

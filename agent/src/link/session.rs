@@ -17,7 +17,7 @@ use tracing::{debug, info, warn};
 
 use crate::engine::{Engine, LinkHandle, Summary};
 use crate::link::hello::{Greeted, frame, member_phase, newer_membership};
-use crate::link::{HEARTBEAT, SILENCE};
+use crate::link::{HEARTBEAT, SILENCE, shortened};
 
 /// A link that passed the handshake.
 pub(super) struct Session {
@@ -192,12 +192,14 @@ impl Session {
                 Err(error) => return Err(Fault::Protocol(error.to_string())),
             },
             Some(Body::Receipt(report)) => {
-                self.engine.reports().push(report);
+                if !self.engine.reports().push(report) {
+                    return Err(Fault::Protocol("a receipt that no departure has".to_owned()));
+                }
                 // A full outbox means a slow peer, which then asks again through its other peers.
                 let _ = self.outbox.try_send(frame(&self.engine, Body::ReceiptKept(ReceiptKept {})));
             }
             Some(Body::ReceiptKept(_)) => self.handle.receipt_kept.notify_one(),
-            Some(Body::Refused(refused)) => return Err(Fault::Refused(refused.message)),
+            Some(Body::Refused(refused)) => return Err(Fault::Refused(shortened(&refused.message))),
             Some(Body::Heartbeat(heartbeat)) => self.take_heartbeat(&heartbeat),
             // A frame that a newer release knows is passed over; a second hello says nothing new.
             Some(Body::Hello(_)) | None => {}

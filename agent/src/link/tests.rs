@@ -4,6 +4,7 @@ mod adoption;
 mod expiry;
 mod fence;
 mod membership;
+mod stranger;
 mod summary;
 
 use std::sync::Arc;

@@ -1,0 +1,146 @@
+//! Peers that are not of this release, or say what no agent says.
+
+use baton_wire::directory::{HandoffReport, Phase as WirePhase, Version};
+use baton_wire::peer::frame::Body;
+use baton_wire::peer::peer_client::PeerClient;
+use baton_wire::peer::{Frame, Heartbeat, Hello, ShardFrame};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+
+use super::*;
+
+/// A peer in the test's hands: the member 9 of the town's list, which dials.
+struct Stranger {
+    outbox: mpsc::Sender<Frame>,
+    incoming: Streaming<Frame>,
+}
+
+// === impl Stranger ===
+
+impl Stranger {
+    /// Says hello in some protocol to the town's first agent, which lists it.
+    async fn of(town: &mut Town, protocol: u32) -> Self {
+        let mut list = town.list(&[]);
+        list.members.push(Member { pod_name: "web-9".to_owned(), ..Member::new(id(9), MemberPhase::Active) });
+        let version = Version { uid: list.version.uid.clone(), number: list.version.number };
+        town[0].engine.take_membership_from_source(list);
+        let mut client = PeerClient::connect(format!("http://{}", town[0].address)).await.expect("it listens");
+        let (outbox, frames) = mpsc::channel(8);
+        let hello = Hello {
+            protocol,
+            group: "shop/web".to_owned(),
+            replica: 9,
+            phase: WirePhase::Active.into(),
+            shards: SHARDS as u32,
+            membership: Some(version),
+            pod_name: "web-9".to_owned(),
+        };
+        outbox.send(Frame { membership: 0, body: Some(Body::Hello(hello)) }).await.expect("open");
+        let incoming = client.sync(ReceiverStream::new(frames)).await.expect("a stream").into_inner();
+        Self { outbox, incoming }
+    }
+
+    async fn say(&self, body: Option<Body>) {
+        self.outbox.send(Frame { membership: 0, body }).await.expect("open");
+    }
+
+    /// The next that is like this; `None` if the link ends before.
+    async fn hear(&mut self, like: fn(&Body) -> bool) -> Option<Body> {
+        let next = async {
+            while let Ok(Some(frame)) = self.incoming.message().await {
+                if let Some(body) = frame.body.filter(like) {
+                    return Some(body);
+                }
+            }
+            None
+        };
+        tokio::time::timeout(PATIENCE, next).await.expect("in time")
+    }
+}
+
+#[tokio::test]
+async fn a_peer_of_a_newer_release_is_linked_and_what_it_alone_knows_is_passed_over() {
+    let mut town = Town::of(1).await;
+    let mut newer = Stranger::of(&mut town, link::PROTOCOL + 1).await;
+    let hello = newer.hear(|body| matches!(body, Body::Hello(_))).await;
+    assert!(matches!(hello, Some(Body::Hello(hello)) if hello.protocol == link::PROTOCOL), "it says what it speaks");
+    // This is what protobuf makes of a frame, and of a shard's message, that this release does not know.
+    newer.say(None).await;
+    newer.say(Some(Body::Shard(ShardFrame { shard: 0, body: None }))).await;
+    newer.say(Some(Body::Heartbeat(Heartbeat::default()))).await;
+    assert!(newer.hear(|body| matches!(body, Body::Heartbeat(_))).await.is_some(), "the link is up");
+    assert!(town[0].engine.links().get(id(9)).is_some());
+}
+
+#[tokio::test]
+async fn a_peer_of_a_release_too_old_is_told_so() {
+    let mut town = Town::of(1).await;
+    let mut older = Stranger::of(&mut town, link::OLDEST_PROTOCOL - 1).await;
+    let refused = older.hear(|body| matches!(body, Body::Refused(_))).await;
+    assert!(matches!(refused, Some(Body::Refused(refused)) if refused.code == "protocol"));
+}
+
+#[tokio::test]
+async fn a_receipt_larger_than_any_departures_ends_the_link_that_it_came_on() {
+    let mut town = Town::of(1).await;
+    let mut peer = Stranger::of(&mut town, link::PROTOCOL).await;
+    let receipt = HandoffReport { message: "x".repeat(1 << 20), ..Default::default() };
+    peer.say(Some(Body::Receipt(receipt))).await;
+    assert!(peer.hear(|body| matches!(body, Body::ReceiptKept(_))).await.is_none());
+    wait("the link has ended", || town[0].engine.links().get(id(9)).is_none()).await;
+}
+
+/// It was dialled fifteen times a second: each refused link counted as one that had been up.
+#[tokio::test]
+async fn a_peer_that_refuses_is_dialled_less_and_less_often() {
+    let mut town = Town::of(1).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("bound").to_string();
+    let twin = Agent::start_in(2, "web-9").await;
+    let inner = twin.address.clone();
+    let dialled = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = dialled.clone();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(async move {
+        loop {
+            let (mut outer, _) = listener.accept().await.expect("it listens");
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let inner = inner.clone();
+            tokio::spawn(async move {
+                let mut inner = tokio::net::TcpStream::connect(inner).await.expect("it listens");
+                let _ = tokio::io::copy_bidirectional(&mut outer, &mut inner).await;
+            });
+        }
+    });
+    let mut list = town.list(&[]);
+    let row = Member { pod_name: "web-2".to_owned(), address, ..Member::new(id(2), MemberPhase::Active) };
+    list.members.push(row);
+    // The twin has no list, and refuses who it does not list.
+    town[0].engine.take_membership_from_source(list);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let dialled = dialled.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((1..=10).contains(&dialled), "{dialled} times in two seconds");
+}
+
+#[test]
+fn a_peers_words_stay_on_one_line_and_short() {
+    assert_eq!(link::shortened("no\nINFO all is well\u{1b}[0m"), "no\\nINFO all is well\\u{1b}[0m");
+    assert_eq!(link::shortened(&"é".repeat(1 << 20)).chars().count(), 200);
+}
+
+/// A peer of an older release passes a list on without the settings that it does not know.
+#[tokio::test]
+async fn what_the_source_says_of_a_list_counts_more_than_what_a_peer_passed_on_of_it() {
+    let mut town = Town::of(1).await;
+    let full = town.list(&[]);
+    let passed_on = Membership { settings: Settings::default(), ..full.clone() };
+    let full = Membership { settings: Settings { handoff_acks: 2, ..Settings::default() }, ..full };
+    let acks = |town: &Town| town[0].engine.settings().handoff_acks;
+    town[0].engine.take_membership_from_peer(passed_on.clone());
+    assert_eq!(acks(&town), 1);
+    town[0].engine.take_membership_from_source(full);
+    assert_eq!(acks(&town), 2);
+    town[0].engine.take_membership_from_peer(passed_on);
+    assert_eq!(acks(&town), 2);
+}
