@@ -58,8 +58,7 @@ impl Engine {
         let mut result = Err(WriteFailure::Refused(WriteError::Joining));
         self.with_shard(index, None, |shard| {
             let now = wall_millis();
-            let held = shard.get(key, now).ok().flatten();
-            let replaced = held.map(|read| read.versions.iter().map(|version| version.size() as u64).sum());
+            let replaced = shard.size(key, now).map(|bytes| bytes as u64);
             result = match self.limits.check(&settings, &self.usage, key, &value, replaced) {
                 Ok(()) => shard.put(key, value, condition, now).map_err(WriteFailure::from),
                 Err(error) => Err(error.into()),

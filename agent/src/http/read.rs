@@ -62,7 +62,7 @@ pub(super) fn content_type(text: &str) -> HeaderValue {
 }
 
 fn winner(read: Read) -> Response {
-    let count = read.versions.iter().filter(|version| !version.is_contribution()).count();
+    let count = read.value_count();
     let headers = [(ETAG, quoted(&read.tag)), (CONTENT_TYPE, content_type(&read.value.content_type))];
     let mut response = (headers, read.value.body).into_response();
     if count > 1 {
@@ -81,5 +81,5 @@ fn siblings(read: &Read) -> Siblings {
             value: STANDARD.encode(&value.body),
         })
     };
-    Siblings { etag: format!("\"{}\"", read.tag), siblings: read.versions.iter().filter_map(sibling).collect() }
+    Siblings { etag: format!("\"{}\"", read.tag), siblings: read.versions().iter().filter_map(sibling).collect() }
 }

@@ -33,6 +33,7 @@ use exception::Exceptions;
 use order::Order;
 use ownership::Owned;
 pub(crate) use place::RecordId;
+pub(crate) use record::Found;
 use record::Records;
 pub use usage::Usage;
 use usage::UsageChanges;
@@ -81,6 +82,11 @@ impl Store {
 
     pub(crate) fn get(&self, key: &Key) -> Option<Cow<'_, Entry>> {
         Some(Cow::Owned(self.records.entry(self.find(key)?)))
+    }
+
+    /// The same for who only looks: nothing is copied of what is usual.
+    pub(crate) fn read(&self, key: &Key) -> Option<Found<'_>> {
+        self.records.read(key.borrow())
     }
 
     /// The entry of a record, if the record still exists.

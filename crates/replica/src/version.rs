@@ -124,8 +124,13 @@ impl Version {
 impl Plain<'_> {
     /// The version, with a copy of its value.
     pub(crate) fn to_version(self) -> Version {
+        Version::put(self.dot, self.hlc, self.to_value(), None)
+    }
+
+    /// A copy of its value.
+    pub(crate) fn to_value(self) -> Value {
         let content_type = std::str::from_utf8(self.content_type).unwrap_or_default().into();
-        Version::put(self.dot, self.hlc, Value { content_type, body: Bytes::copy_from_slice(self.body) }, None)
+        Value { content_type, body: Bytes::copy_from_slice(self.body) }
     }
 
     /// The client's bytes in it.

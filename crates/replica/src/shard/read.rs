@@ -3,26 +3,65 @@
 use std::borrow::Cow;
 
 use crate::shard::{Shard, WriteError};
-use crate::{Entry, Key, Owner, Tag, Value, Version};
+use crate::store::Found;
+use crate::version::Plain;
+use crate::{Dot, Entry, Hlc, Key, Owner, Tag, Value, Version};
 
 /// What a read of one key returns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
     /// The value that wins; the sum of a counter, in decimal.
     pub value: Value,
-    /// The versions, the winner first; never empty.
-    pub versions: Vec<Version>,
-    /// Their identity.
+    /// The identity of the versions.
     pub tag: Tag,
     /// The counter's value, if anything was added.
     pub counter: Option<i64>,
     /// Who owns what the key stands for.
     pub owner: Option<Owner>,
+    versions: Versions,
+}
+
+/// What was read, without a second copy of the value where it is the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Versions {
+    /// One plain version, with the value.
+    Plain(Dot, Hlc),
+    All(Vec<Version>),
 }
 
 // === impl Read ===
 
 impl Read {
+    /// The versions, the winner first; never empty.
+    pub fn versions(&self) -> Vec<Version> {
+        match &self.versions {
+            Versions::Plain(dot, hlc) => vec![Version::put(*dot, *hlc, self.value.clone(), None)],
+            Versions::All(versions) => versions.clone(),
+        }
+    }
+
+    /// How many values were put that have not replaced each other.
+    pub fn value_count(&self) -> usize {
+        match &self.versions {
+            Versions::Plain(..) => 1,
+            Versions::All(versions) => versions.iter().filter(|version| !version.is_contribution()).count(),
+        }
+    }
+
+    /// The client's bytes in all versions.
+    pub fn size(&self) -> usize {
+        match &self.versions {
+            Versions::Plain(..) => self.value.size(),
+            Versions::All(versions) => versions.iter().map(Version::size).sum(),
+        }
+    }
+
+    fn of_plain(version: &Plain<'_>) -> Self {
+        let &Plain { dot, hlc, .. } = version;
+        let versions = Versions::Plain(dot, hlc);
+        Self { value: version.to_value(), tag: Tag::of_dot(dot), counter: None, owner: None, versions }
+    }
+
     /// What is there of an entry at a time, if anything.
     pub(crate) fn of(entry: &Entry, now: u64) -> Option<Self> {
         Self::take(Cow::Borrowed(entry), now)
@@ -33,7 +72,11 @@ impl Read {
         let entry = unexpired(entry, now);
         let (value, tag) = (entry.value()?, entry.tag()?);
         let (counter, owner) = (entry.counter(), entry.owner().copied());
-        Some(Self { value, versions: entry.into_owned().versions, tag, counter, owner })
+        let versions = match entry.versions() {
+            [version] if version.is_plain() => Versions::Plain(version.dot, version.hlc),
+            _ => Versions::All(entry.into_owned().versions),
+        };
+        Some(Self { value, tag, counter, owner, versions })
     }
 }
 
@@ -44,7 +87,19 @@ impl Shard {
     /// key would be a guess. `now` is the wall clock in Unix milliseconds.
     pub fn get(&self, key: &Key, now: u64) -> Result<Option<Read>, WriteError> {
         self.readable()?;
-        Ok(self.store.get(key).and_then(|entry| Read::take(entry, now)))
+        Ok(match self.store.read(key) {
+            Some(Found::Plain(version)) => Some(Read::of_plain(&version)),
+            Some(Found::Entry(entry)) => Read::take(Cow::Owned(entry), now),
+            None => None,
+        })
+    }
+
+    /// The client's bytes in all versions of a key; `None` if it has no value.
+    pub fn size(&self, key: &Key, now: u64) -> Option<usize> {
+        match self.store.read(key)? {
+            Found::Plain(version) => Some(version.size()),
+            Found::Entry(entry) => Read::take(Cow::Owned(entry), now).map(|read| read.size()),
+        }
     }
 
     /// Every entry with its context, tombstones included, in key order.

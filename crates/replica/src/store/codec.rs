@@ -116,13 +116,19 @@ pub(super) fn plain<'a>(shape: u8, bytes: &'a [u8], names: &Replicas) -> Option<
     }
     let mut reader = Reader { bytes };
     let context = reader.context(shape, names);
-    let [has] = reader.array();
-    if has & !HAS_TYPE != HAS_VALUE {
+    Some((reader.plain(names)?, context))
+}
+
+/// The only version, if the entry is plain.
+pub(super) fn plain_version<'a>(shape: u8, bytes: &'a [u8], names: &Replicas) -> Option<Plain<'a>> {
+    if shape == ODD || versions(shape) != 1 {
         return None;
     }
-    let (dot, hlc) = (reader.dot().named(names), Hlc::from_bits(reader.number()));
-    let (content_type, body) = reader.value_parts(has);
-    Some((Plain { dot, hlc, content_type, body }, context))
+    let mut reader = Reader { bytes };
+    for _ in 0..contexts(shape) {
+        reader.dot();
+    }
+    reader.plain(names)
 }
 
 /// Calls for all dots of an entry.
@@ -205,6 +211,16 @@ impl<'a> Reader<'a> {
     fn context(&mut self, shape: u8, names: &Replicas) -> VersionVector {
         let dots = (0..contexts(shape)).map(|_| self.dot().named(names));
         dots.map(|dot| (dot.replica, dot.counter)).collect()
+    }
+
+    fn plain(&mut self, names: &Replicas) -> Option<Plain<'a>> {
+        let [has] = self.array();
+        if has & !HAS_TYPE != HAS_VALUE {
+            return None;
+        }
+        let (dot, hlc) = (self.dot().named(names), Hlc::from_bits(self.number()));
+        let (content_type, body) = self.value_parts(has);
+        Some(Plain { dot, hlc, content_type, body })
     }
 
     fn version(&mut self, names: &Replicas) -> Version {

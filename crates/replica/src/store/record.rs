@@ -59,6 +59,13 @@ pub(super) struct Records {
     scratch: Vec<u8>,
 }
 
+/// An entry: as it lies if it is plain, else taken out.
+#[derive(Debug)]
+pub(crate) enum Found<'a> {
+    Plain(Plain<'a>),
+    Entry(Entry),
+}
+
 /// A block taken apart.
 #[derive(Clone, Copy, Debug)]
 struct Block<'a> {
@@ -102,9 +109,19 @@ impl Records {
     }
 
     pub(super) fn find(&self, key: KeyRef<'_>) -> Option<RecordId> {
+        Some(Arena::head(self.region.at(self.find_position(key)?.offset())).0)
+    }
+
+    /// What a key has.
+    pub(super) fn read(&self, key: KeyRef<'_>) -> Option<Found<'_>> {
+        let block = self.block_at(self.find_position(key)?);
+        let plain = codec::plain_version(block.shape, block.entry, &self.names);
+        Some(plain.map_or_else(|| Found::Entry(self.entry_of(block)), Found::Plain))
+    }
+
+    fn find_position(&self, key: KeyRef<'_>) -> Option<Position> {
         let meant = |position| self.block_at(Position::from_bits(position)).key(&self.maps) == key;
-        let position = self.index.find(&self.region, key.seeded_hash(self.seed), meant)?;
-        Some(Arena::head(self.region.at(Position::from_bits(position).offset())).0)
+        self.index.find(&self.region, key.seeded_hash(self.seed), meant).map(Position::from_bits)
     }
 
     /// Asks for the memory of records that will be looked at next: one wait for all, where they would follow each other.
@@ -148,7 +165,10 @@ impl Records {
     }
 
     pub(super) fn entry(&self, id: RecordId) -> Entry {
-        let block = self.block(id);
+        self.entry_of(self.block(id))
+    }
+
+    fn entry_of(&self, block: Block<'_>) -> Entry {
         match block.shape {
             ODD => self.odd.get(block.number()).map(|entry| (**entry).clone()).unwrap_or_default(),
             shape => codec::decode(shape, block.entry, &self.names),

@@ -21,7 +21,7 @@ fn count(world: &World, at: ReplicaId) -> Option<i64> {
 }
 
 fn versions(world: &World, at: ReplicaId) -> usize {
-    read(world, at, &key("k")).map_or(0, |read| read.versions.len())
+    read(world, at, &key("k")).map_or(0, |read| read.versions().len())
 }
 
 fn done(world: &mut World, at: ReplicaId, operation: Operation) -> Answer {
@@ -151,7 +151,7 @@ pub(crate) fn what_a_retired_replica_has_added_is_taken_over_by_the_oldest_alone
     world.settle();
     for id in [a, b] {
         let by: Vec<ReplicaId> =
-            read(&world, id, &key("k")).expect("there").versions.iter().map(|v| v.dot.replica).collect();
+            read(&world, id, &key("k")).expect("there").versions().iter().map(|v| v.dot.replica).collect();
         assert_eq!((by.len(), count(&world, id)), (2, Some(102)));
         assert!(by.contains(&a) && by.contains(&b));
     }
@@ -211,9 +211,10 @@ impl Ledger {
             _ => Operation::Increment(i64::from(choice) * 3 - 50),
         };
         let Ok(before) = world.shard(at).get(key, world.now) else { return };
-        let before: Vec<Dot> = before.into_iter().flat_map(|read| read.versions).map(|version| version.dot).collect();
+        let before: Vec<Dot> = before.into_iter().flat_map(|read| read.versions()).map(|version| version.dot).collect();
         let Ok(done) = world.write(at, key, Condition::Always, operation.clone()) else { return };
-        let after: Vec<Dot> = read(world, at, key).into_iter().flat_map(|read| read.versions).map(|v| v.dot).collect();
+        let after: Vec<Dot> =
+            read(world, at, key).into_iter().flat_map(|read| read.versions()).map(|v| v.dot).collect();
         let Some(dot) = done.dot else { return };
         let gone: Vec<Dot> = before.iter().filter(|dot| !after.contains(dot)).copied().collect();
         let increments = || gone.iter().flat_map(|dot| self.versions[dot].increments.clone()).collect::<BTreeSet<_>>();
@@ -248,7 +249,7 @@ impl Ledger {
     /// The value is what was put and every increment in it, each once.
     fn check(&self, world: &World, at: ReplicaId, key: &Key) {
         let Some(read) = read(world, at, key) else { return };
-        let lines: Vec<&Line> = read.versions.iter().map(|version| &self.versions[&version.dot]).collect();
+        let lines: Vec<&Line> = read.versions().iter().map(|version| &self.versions[&version.dot]).collect();
         let mut counted = BTreeSet::new();
         for dot in lines.iter().flat_map(|line| &line.increments) {
             assert!(counted.insert(*dot), "{at} counts {dot} twice");
@@ -265,10 +266,11 @@ impl Ledger {
             let reads: Vec<Option<Read>> = staying.iter().map(|id| read(world, *id, &key)).collect();
             for (id, here) in staying.iter().zip(&reads) {
                 self.check(world, *id, &key);
-                let value = |read: &Option<Read>| read.as_ref().map(|read| (read.value.clone(), read.versions.clone()));
+                let value =
+                    |read: &Option<Read>| read.as_ref().map(|read| (read.value.clone(), read.versions().clone()));
                 assert_eq!(value(here), value(&reads[0]), "{id} and {} differ", staying[0]);
             }
-            let versions = reads.into_iter().flatten().flat_map(|read| read.versions);
+            let versions = reads.into_iter().flatten().flat_map(|read| read.versions());
             counted.extend(versions.flat_map(|version| self.versions[&version.dot].increments.clone()));
         }
         if !crashes {

@@ -111,8 +111,11 @@ pub(crate) fn a_touch_changes_the_deadline_and_nothing_else() {
     world.settle();
     let after = world.shard(b).get(&key("k"), world.now).expect("live").expect("there");
     assert_eq!(after.value, before.value);
-    assert_eq!(after.versions[0].expires_at, Some(LATER));
-    assert_eq!((after.versions[0].hlc, after.versions[0].writer), (before.versions[0].hlc, before.versions[0].writer));
+    assert_eq!(after.versions()[0].expires_at, Some(LATER));
+    assert_eq!(
+        (after.versions()[0].hlc, after.versions()[0].writer),
+        (before.versions()[0].hlc, before.versions()[0].writer)
+    );
     assert_eq!(after.tag, Tag::of_dot(touched.dot.expect("a write")));
     done(&mut world, b, Operation::Touch { expires_at: None });
     world.settle();
@@ -228,7 +231,7 @@ pub(crate) fn what_expires_leaves_superseded_what_it_has_superseded() {
     assert!(!world.shard(r).clock().covers(short));
     let holds = |world: &World| {
         let read = world.shard(r).get(&key("k"), 0).expect("live").expect("there");
-        read.versions.iter().any(|version| version.dot == short)
+        read.versions().iter().any(|version| version.dot == short)
     };
     assert!(holds(&world), "r has it without claiming it");
     world.now = deadline + 60_000;
@@ -238,7 +241,7 @@ pub(crate) fn what_expires_leaves_superseded_what_it_has_superseded() {
     for id in [r, m] {
         assert_eq!(text(&world, id, &key("k")), Some("sibling".into()));
         let read = world.shard(id).get(&key("k"), now).expect("live").expect("there");
-        assert_eq!(read.versions.len(), 1, "{id} has {read:?}");
+        assert_eq!(read.versions().len(), 1, "{id} has {read:?}");
         assert_eq!(world.shard(id).digest_mismatches(), 0);
     }
 }
@@ -253,7 +256,7 @@ pub(crate) fn concurrent_puts_are_read_one_or_all() {
     for id in [a, b] {
         let read = world.shard(id).get(&key("k"), world.now).expect("live").expect("there");
         assert_eq!(read.value, value("second"));
-        let all: Vec<Value> = read.versions.iter().filter_map(|version| version.value.clone()).collect();
+        let all: Vec<Value> = read.versions().iter().filter_map(|version| version.value.clone()).collect();
         assert_eq!(all, [value("second"), value("first")]);
         let absent = world.write(id, &key("k"), Condition::Absent, put("third"));
         assert_eq!(absent, Err(WriteError::Condition { current: Some(read.tag.clone()) }));
@@ -261,7 +264,7 @@ pub(crate) fn concurrent_puts_are_read_one_or_all() {
     let tag = world.shard(a).get(&key("k"), world.now).expect("live").expect("there").tag;
     world.write(a, &key("k"), Condition::Matches(tag), put("third")).expect("nobody wrote since");
     world.settle();
-    assert_eq!(world.shard(b).get(&key("k"), world.now).expect("live").expect("there").versions.len(), 1);
+    assert_eq!(world.shard(b).get(&key("k"), world.now).expect("live").expect("there").versions().len(), 1);
 }
 
 #[test]

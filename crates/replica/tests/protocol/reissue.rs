@@ -103,7 +103,7 @@ pub(crate) fn what_it_has_replaced_or_deleted_alone_does_not_come_back() {
     assert_eq!(read(&world, ids, "replaced"), Some("new".into()));
     assert_eq!(read(&world, ids, "deleted"), None);
     let read = world.shard(ids[0]).get(&key("replaced"), world.now).expect("live").expect("there");
-    assert_eq!(read.versions.len(), 1);
+    assert_eq!(read.versions().len(), 1);
 }
 
 #[test]

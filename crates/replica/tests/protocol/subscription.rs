@@ -16,8 +16,9 @@ fn put(text: &str, expires_at: Option<u64>) -> Operation {
 }
 
 fn state(read: Read) -> State {
-    let Read { value, versions, tag, owner, .. } = read;
-    State { value, tag, owner, expires_at: versions[0].expires_at }
+    let expires_at = read.versions()[0].expires_at;
+    let Read { value, tag, owner, .. } = read;
+    State { value, tag, owner, expires_at }
 }
 
 /// What each replica's changes, taken one after the other, add up to.

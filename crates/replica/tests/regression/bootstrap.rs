@@ -114,6 +114,6 @@ pub(crate) fn a_default_loses_to_the_state_that_is_on_its_way() {
     world.settle();
     for id in [source, late] {
         let read = world.shard(id).get(&key("k"), world.now).expect("live").expect("there");
-        assert_eq!(read.versions[0].dot, real);
+        assert_eq!(read.versions()[0].dot, real);
     }
 }

@@ -6,7 +6,7 @@ use crate::harness::{World, key, live_state, roomy};
 
 fn winner(world: &World, at: ReplicaId) -> ReplicaId {
     let read = world.shard(at).get(&key("k"), world.now).expect("live").expect("there");
-    read.versions[0].dot.replica
+    read.versions()[0].dot.replica
 }
 
 /// aphyr 285 on last-write-wins, Olric's client timestamps: the later write lost to one from a clock that was ahead.
@@ -56,7 +56,7 @@ fn a_clock_that_was_hours_ahead_does_not_pull_the_others_along() {
     world.settle();
     let ahead = |world: &World, at| {
         let read = world.shard(at).get(&key("k"), world.now).expect("live").expect("there");
-        read.versions[0].hlc.millis().saturating_sub(world.now)
+        read.versions()[0].hlc.millis().saturating_sub(world.now)
     };
     assert!(ahead(&world, b) <= 60_000, "{} ms ahead", ahead(&world, b));
 }

@@ -203,7 +203,7 @@ fn concurrent_writes_stay_as_siblings_in_one_order() {
         world.put(id, &key("k"));
     }
     world.settle();
-    let read = |world: &World, id| world.shard(id).get(&key("k"), 0).expect("live").expect("there").versions;
+    let read = |world: &World, id| world.shard(id).get(&key("k"), 0).expect("live").expect("there").versions();
     assert_eq!(read(&world, a).len(), 3);
     assert_eq!((read(&world, b), read(&world, c)), (read(&world, a), read(&world, a)));
     let after = world.put(c, &key("k")).expect("live");

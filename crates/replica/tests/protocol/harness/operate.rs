@@ -62,7 +62,7 @@ impl World {
         if let Some(dot) = done.dot.filter(|dot| after.contains(dot) || !observed.is_empty()) {
             let read = self.shard(at).get(key, self.now).expect("live");
             let made = read.and_then(|read| {
-                let version = read.versions.into_iter().find(|version| version.dot == dot)?;
+                let version = read.versions().into_iter().find(|version| version.dot == dot)?;
                 Some(version.value.unwrap_or(read.value))
             });
             self.oracle.record(dot, Noted { key: key.clone(), value: made, observed });

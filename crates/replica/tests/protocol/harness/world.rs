@@ -291,6 +291,6 @@ impl World {
 
     pub(super) fn live_dots(&self, at: ReplicaId, key: &Key) -> Vec<Dot> {
         let read = self.shard(at).get(key, self.now).ok().flatten();
-        read.map(|read| read.versions.iter().map(|version| version.dot).collect()).unwrap_or_default()
+        read.map(|read| read.versions().iter().map(|version| version.dot).collect()).unwrap_or_default()
     }
 }
