@@ -29,8 +29,14 @@ pub(super) fn settings_from_wire(settings: wire::Settings) -> Settings {
         accept_when_alone: settings.accept_when_alone,
         ..defaults
     };
+    // In one order and each once, so that a list that is passed on stays the same.
+    let mut maps: BTreeMap<MapName, wire::MapSettings> = BTreeMap::new();
     for map in settings.maps {
-        let Ok(name) = MapName::parse(&map.name) else { continue };
+        if let Ok(name) = MapName::parse(&map.name) {
+            maps.entry(name).or_insert(map);
+        }
+    }
+    for (name, map) in maps {
         let limit = |bound: u64| (bound > 0).then_some(bound);
         let limits = MapLimits {
             max_bytes: limit(map.max_bytes),
@@ -144,6 +150,16 @@ mod tests {
         };
         let back = settings_from_wire(settings_to_wire(&settings));
         assert_eq!((back.map_acks, back.on_departure), (settings.map_acks, settings.on_departure));
+    }
+
+    #[test]
+    fn a_map_that_is_named_twice_is_what_it_was_first() {
+        let named = |name: &str, max_bytes| wire::MapSettings { name: name.into(), max_bytes, ..Default::default() };
+        let maps = vec![named("b", 1), named("a", 2), named("b", 3)];
+        let known = settings_from_wire(wire::Settings { maps, ..settings_to_wire(&Settings::default()) });
+        let limits = |bytes| MapLimits { max_bytes: Some(bytes), ..MapLimits::default() };
+        assert_eq!(known.maps, [(map("a"), limits(2)), (map("b"), limits(1))]);
+        assert_eq!(settings_from_wire(settings_to_wire(&known)), known);
     }
 
     #[test]
