@@ -1,9 +1,6 @@
 //! What an agent's engine is without its locks and its links: shards, chosen by the key.
 
-use baton_replica::{
-    Condition, Key, Limits, MapName, Member, MemberPhase, Membership, MembershipVersion, Read, ReplicaId, Roster,
-    Settings, Shard, Value,
-};
+use baton_replica::{Condition, Key, Limits, MapName, Read, ReplicaId, Roster, Shard, Value};
 use bytes::Bytes;
 
 use crate::sample;
@@ -65,17 +62,5 @@ pub(crate) fn replica(number: u64) -> ReplicaId {
 
 /// A group of Active members, as one of them sees it.
 pub(crate) fn roster(me: u64, members: u64) -> Roster {
-    let member = |number: u64| Member {
-        pod_name: format!("web-{number}"),
-        held_state: true,
-        ..Member::new(replica(number), MemberPhase::Active)
-    };
-    let mut roster = Roster::new(replica(me));
-    roster.take(&Membership {
-        version: MembershipVersion { uid: "bench".to_owned(), number: 1 },
-        members: (1..=members).map(member).collect(),
-        first: None,
-        settings: Settings::default(),
-    });
-    roster
+    Roster::of_group(replica(me), (1..=members).map(replica))
 }

@@ -6,8 +6,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "gungraun's macros make public items without docs")]
 
 use baton_replica::{
-    Condition, Key, Limits, LinkId, MapName, Member, MemberPhase, Membership, MembershipVersion, Read, ReplicaId,
-    Roster, Settings, Shard, ShardMessage, Value,
+    Condition, Key, Limits, LinkId, MapName, Read, ReplicaId, Roster, Shard, ShardMessage, Value,
 };
 use bytes::Bytes;
 use gungraun::{library_benchmark, library_benchmark_group, main};
@@ -180,19 +179,7 @@ fn replica(number: u64) -> ReplicaId {
 }
 
 fn roster(me: u64, members: u64) -> Roster {
-    let member = |number: u64| Member {
-        pod_name: format!("web-{number}"),
-        held_state: true,
-        ..Member::new(replica(number), MemberPhase::Active)
-    };
-    let mut roster = Roster::new(replica(me));
-    roster.take(&Membership {
-        version: MembershipVersion { uid: "bench".to_owned(), number: members },
-        members: (1..=members).map(member).collect(),
-        first: None,
-        settings: Settings::default(),
-    });
-    roster
+    Roster::of_group(replica(me), (1..=members).map(replica))
 }
 
 library_benchmark_group!(name = core, benchmarks = [put, get, make_range, join_range, make_chunks, join_chunks]);

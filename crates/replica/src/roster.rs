@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::mutant::{Mutant, active};
-use crate::{Member, MemberPhase, Membership, MembershipVersion, OnDeparture, ReplicaId};
+use crate::{Member, MemberPhase, Membership, MembershipVersion, OnDeparture, ReplicaId, Settings};
 
 /// One other member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,16 @@ impl Roster {
             departures: Arc::default(),
             peers: BTreeMap::new(),
         }
+    }
+
+    /// A group of Active members of whom nothing but the ids is known, as one of them sees it: for tests and benches. The
+    /// list of a larger group is the newer one.
+    pub fn of_group(me: ReplicaId, members: impl IntoIterator<Item = ReplicaId>) -> Self {
+        let members: Vec<Member> = members.into_iter().map(|id| Member::new(id, MemberPhase::Active)).collect();
+        let version = MembershipVersion { uid: "group".to_owned(), number: members.len() as u64 };
+        let mut roster = Self::new(me);
+        roster.take(&Membership { version, members, first: None, settings: Settings::default() });
+        roster
     }
 
     /// The replica whose roster this is.
@@ -250,7 +260,6 @@ impl Roster {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Settings;
 
     fn id(bits: u64) -> ReplicaId {
         ReplicaId::new(bits).expect("not zero")
