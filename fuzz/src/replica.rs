@@ -1,7 +1,7 @@
 //! The replica that hears what hostile peers say: one shard with some state, and three peers.
 
 use baton_replica::{
-    Condition, Key, Limits, LinkId, MapName, MemberPhase, ReplicaId, Roster, Shard, ShardMessage, Value,
+    Condition, Dot, Key, Limits, LinkId, MapName, MemberPhase, ReplicaId, Roster, Shard, ShardMessage, Value,
 };
 use baton_wire::convert::{membership_from_wire, shard_message_from_wire, shard_message_to_wire};
 use baton_wire::directory as wire;
@@ -109,6 +109,8 @@ impl Replica {
         }
         assert!(self.shard.clock().covers_all(&before), "a clock went back");
         assert_eq!(self.shard.clock().get(id(ME)), self.written, "a peer made this replica's writes");
+        let next = Dot { replica: id(ME), counter: self.written + 1 };
+        assert_eq!(self.shard.acknowledgements(next), 0, "a write was acknowledged before it was made");
         assert!(self.shard.log_slots() <= LIMITS.max_slots, "the log grew past its limit");
         self.send(came);
     }

@@ -5,9 +5,7 @@
 
 #![allow(missing_docs, unreachable_pub, reason = "gungraun's macros make public items without docs")]
 
-use baton_replica::{
-    Condition, Key, Limits, LinkId, MapName, Read, ReplicaId, Roster, Shard, ShardMessage, Value,
-};
+use baton_replica::{Condition, Key, Limits, LinkId, MapName, Read, ReplicaId, Roster, Shard, ShardMessage, Value};
 use bytes::Bytes;
 use gungraun::{library_benchmark, library_benchmark_group, main};
 

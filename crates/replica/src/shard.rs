@@ -108,6 +108,9 @@ pub enum ProtocolError {
     /// A range that closes writes of a replica that is still there.
     #[error("a range closes writes of {0}, who is not gone")]
     ClosedAlive(ReplicaId),
+    /// A state that says to be made of more states than there can have been.
+    #[error("the state of {0} has too many founders")]
+    TooManyFounders(ReplicaId),
     /// A peer sent back writes of this very replica that it never made.
     #[error("a peer claims writes of this replica up to {claimed}, but it has made {made}")]
     FutureOfMine {

@@ -6,11 +6,15 @@
 //! that its own lacks takes the peer's state as a joining replica would, and until then neither takes the other's silence
 //! for knowledge.
 
-use crate::shard::{Shard, Stage};
+use crate::shard::{ProtocolError, Shard, Stage};
 use crate::{MemberPhase, ReplicaId, VersionVector};
 
 /// Replicas that started empty, in order. One, unless all holders of a state were lost from sight and came back.
 pub(super) type Founders = Vec<ReplicaId>;
+
+/// Most founders of one state. Each is a time when all holders were out of sight for long and came back; a peer that names
+/// ever new ones must not fill the memory, nor the messages of all who believe it.
+const MAX_FOUNDERS: usize = 4_096;
 
 /// Whether a state of these founders has all that one of the others had when it came to be.
 pub(super) fn includes(founders: &[ReplicaId], others: &[ReplicaId]) -> bool {
@@ -23,6 +27,12 @@ impl Shard {
     /// The replicas that started empty, of whose states this one is made, by id.
     pub fn founders(&self) -> &[ReplicaId] {
         &self.founders
+    }
+
+    /// Refuses a state of more founders than there can be.
+    pub(super) fn refuse_founders(&self, from: ReplicaId, founders: &[ReplicaId]) -> Result<(), ProtocolError> {
+        let news = founders.iter().filter(|founder| self.founders.binary_search(founder).is_err()).count();
+        if self.founders.len() + news > MAX_FOUNDERS { Err(ProtocolError::TooManyFounders(from)) } else { Ok(()) }
     }
 
     /// A state of these founders was taken in.

@@ -165,6 +165,7 @@ impl Shard {
         let Some(items) = chunk.items.unpack().ok().filter(|items| chunk.is_whole(items)) else {
             return Err(torn);
         };
+        self.refuse_founders(from, &chunk.founders)?;
         let me = self.me();
         self.refuse_future(items.items().map(|item| item.last_of(me)).max().unwrap_or_default())?;
         let Some(incoming) = &mut self.incoming else {

@@ -1,7 +1,7 @@
 //! Invariant: nothing that a peer sends can crash a replica or make it claim what it was not given, whatever the peer is.
 
 use baton_replica::{
-    Answer, Applied, Chunk, ChunkItem, Condition, Dot, Entry, Hlc, Key, LinkId, MemberPhase, Operation, Owner,
+    Answer, Applied, Chunk, ChunkItem, Condition, Dot, Entry, Hlc, Key, LinkId, MemberPhase, Operation, Owner, Packed,
     ProtocolError, Range, RangeItem, Refusal, ReplicaId, Request, Roster, Settle, Shard, ShardMessage, Value, Version,
     VersionVector, WriteError,
 };
@@ -289,6 +289,33 @@ fn a_batch_finds_out_before_it_is_made_that_tokens_have_ended() {
     assert_eq!((rejected.at, rejected.error), (1, WriteError::Refused(Refusal::NoToken)));
     assert_eq!(claim(&mut shard, "k1"), Ok(u64::MAX));
     assert!(claim(&mut shard, "k0").is_ok_and(|token| token < 1 << 62), "of other keys it says nothing");
+}
+
+/// Founders are kept for ever, and said in every chunk.
+#[test]
+fn a_state_of_more_founders_than_there_can_be_is_refused() {
+    let mut shard = replica(false, false);
+    let fetch = |shard: &mut Shard| std::iter::from_fn(|| shard.poll_transmit(id(PEER), LinkId(1))).next();
+    let Some(ShardMessage::Fetch { transfer }) = fetch(&mut shard) else { panic!("it joins") };
+    let chunk = |founders: u64| {
+        ShardMessage::Chunk(Chunk {
+            transfer,
+            index: 0,
+            clock: VersionVector::new(),
+            listed: Vec::new(),
+            founders: (1..=founders).map(id).collect(),
+            token: 0,
+            level: 0,
+            after: None,
+            through: None,
+            items: Packed::default(),
+        })
+    };
+    let refused = shard.handle(id(PEER), LinkId(1), chunk(4_097), 0);
+    assert_eq!(refused, Err(ProtocolError::TooManyFounders(id(PEER))));
+    assert!(shard.founders().is_empty());
+    shard.handle(id(PEER), LinkId(1), chunk(4_096), 0).expect("as many as there can be");
+    assert_eq!(shard.founders().len(), 4_096);
 }
 
 /// What was on its way on an earlier link was applied after a newer one was up.
