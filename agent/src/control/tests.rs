@@ -81,6 +81,26 @@ async fn a_drain_is_held_until_the_agent_answers() {
     assert_eq!(text::sentence(&report), "3 keys are acknowledged by b, after 1 ms");
 }
 
+/// Said of no survivor, the sentence ended in "acknowledged by ".
+#[test]
+fn a_report_names_survivors_or_says_that_there_is_no_common_one() {
+    let report = |survivors: &[&str]| DepartureReport {
+        outcome: DepartureOutcome::Acknowledged,
+        keys: 3,
+        keys_unacknowledged: 0,
+        survivors: survivors.iter().map(|name| (*name).to_owned()).collect(),
+        hold_millis: 1,
+        tail_millis: 0,
+        message: String::new(),
+        bytes: 0,
+        keys_unadopted: 0,
+        keys_unconfirmed: 0,
+    };
+    assert_eq!(text::sentence(&report(&["a", "b"])), "3 keys are acknowledged by a, b, after 1 ms");
+    let apart = "3 keys are acknowledged, each shard by another survivor, after 1 ms";
+    assert_eq!(text::sentence(&report(&[])), apart);
+}
+
 #[tokio::test]
 async fn a_status_comes_at_once_and_reads_well() {
     let (_folder, path) = socket();

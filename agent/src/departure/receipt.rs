@@ -103,3 +103,17 @@ fn sentence(outcome: Outcome, survivors: &[String], keys: u64, missing: u64) -> 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_names_survivors_or_says_that_there_is_no_common_one() {
+        let survivors = ["web-1".to_owned(), "web-2".to_owned()];
+        let common = sentence(Outcome::Acknowledged, &survivors, 3, 0);
+        assert_eq!(common, "Everything (3 keys) is acknowledged by web-1, web-2");
+        let apart = sentence(Outcome::Acknowledged, &[], 3, 0);
+        assert_eq!(apart, "Everything (3 keys) is acknowledged, each shard by another survivor");
+    }
+}
