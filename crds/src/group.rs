@@ -169,6 +169,15 @@ pub struct HandoffSpec {
     /// What the hold waits for.
     #[serde(default)]
     pub completion: Completion,
+    /// How long the operator keeps the Handoff records of the group.
+    #[serde(default = "default_keep_records")]
+    #[x_kube(
+        validation = Rule::new("self.matches('^([0-9]+(ms|s|m|h))+$')")
+            .message("handoff.keepRecords must be a duration of whole numbers with the units ms, s, m or h, for example 1h or 24h"),
+        validation = Rule::new("!self.matches('^([0-9]+(ms|s|m|h))+$') || (duration(self) >= duration('1m') && duration(self) <= duration('720h'))")
+            .message("handoff.keepRecords must be between 1m and 720h"),
+    )]
+    pub keep_records: Duration,
 }
 
 /// What the hold of a leaving pod waits for.
@@ -286,7 +295,12 @@ impl Default for ReplicationSpec {
 
 impl Default for HandoffSpec {
     fn default() -> Self {
-        Self { acks: default_acks(), timeout: default_timeout(), completion: Completion::default() }
+        Self {
+            acks: default_acks(),
+            timeout: default_timeout(),
+            completion: Completion::default(),
+            keep_records: default_keep_records(),
+        }
     }
 }
 
@@ -323,6 +337,10 @@ fn default_acks() -> u32 {
 
 fn default_timeout() -> Duration {
     Duration::from_secs(20)
+}
+
+fn default_keep_records() -> Duration {
+    Duration::from_secs(24 * 3_600)
 }
 
 fn default_start_empty_after() -> Duration {

@@ -6,9 +6,12 @@ use std::time::Instant;
 
 use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
 use baton_crds::selector::{LabelValue, Selector};
+use baton_crds::status::HandoffOutcome;
 use baton_crds::{HandoffGroupSpec, HandoffGroupStatus, MembershipSpec, label};
 
+use crate::api::ApiServer;
 use crate::directory::{Attendee, Known, Settled};
+use crate::handoff::{Receipt, Stage};
 use crate::index::{Agent, GroupFacts, GroupKey, GroupView, Life, Listing, OptIn, Owner, PodFacts, PodView, Standing};
 
 /// The group `shop/web`, made at this second.
@@ -112,4 +115,74 @@ pub(crate) fn attendee(arrival: u64, pod: &str, phase: MemberPhase, now: Instant
 /// A list that an agent knows.
 pub(crate) fn known(uid: &str, number: u64, rows: Vec<MemberRow>) -> Option<Known> {
     Some(Known { uid: uid.into(), number, rows: rows.into() })
+}
+
+/// What is said of the departure of an agent in pod `a`.
+pub(crate) fn receipt(replica: u64, stage: Stage, outcome: HandoffOutcome) -> Receipt {
+    Receipt {
+        replica: ReplicaId(replica),
+        pod_name: "a".into(),
+        pod_uid: "uid-a".into(),
+        stage,
+        outcome,
+        keys: 40,
+        keys_unacknowledged: 0,
+        keys_unadopted: 0,
+        keys_unconfirmed: 0,
+        bytes: 0,
+        survivors: vec![],
+        hold_millis: 12,
+        tail_millis: 0,
+        message: String::new(),
+    }
+}
+
+/// The requests that an API server got.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Requests(Arc<parking_lot::Mutex<Vec<ApiRequest>>>);
+
+/// One request.
+#[derive(Clone, Debug)]
+pub(crate) struct ApiRequest {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) body: serde_json::Value,
+}
+
+// === impl Requests ===
+
+impl Requests {
+    /// An API server that answers each method and path with a status and a body, and what it gets.
+    pub(crate) fn answer(
+        answer: impl Fn(&str, &str) -> (u16, serde_json::Value) + Send + Sync + 'static,
+    ) -> (ApiServer, Self) {
+        let (requests, answer) = (Self::default(), Arc::new(answer));
+        let got = requests.clone();
+        let service = tower::service_fn(move |request: hyper::Request<kube::client::Body>| {
+            let (got, answer) = (got.clone(), answer.clone());
+            async move {
+                let (parts, body) = request.into_parts();
+                let body = body.collect_bytes().await.unwrap_or_default();
+                let one = ApiRequest {
+                    method: parts.method.to_string(),
+                    path: parts.uri.path().to_owned(),
+                    query: parts.uri.query().unwrap_or_default().to_owned(),
+                    body: serde_json::from_slice(&body).unwrap_or_default(),
+                };
+                let (status, body) = answer(&one.method, &one.path);
+                // An apply is answered with what was applied.
+                let body = if status == 200 && one.method == "PATCH" { one.body.clone() } else { body };
+                got.0.lock().push(one);
+                let body = kube::client::Body::from(serde_json::to_vec(&body).expect("JSON"));
+                Ok::<_, std::io::Error>(hyper::Response::builder().status(status).body(body).expect("a response"))
+            }
+        });
+        (ApiServer::new(kube::Client::new(service, "default")), requests)
+    }
+
+    /// Takes what came so far.
+    pub(crate) fn take(&self) -> Vec<ApiRequest> {
+        std::mem::take(&mut self.0.lock())
+    }
 }

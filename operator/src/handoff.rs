@@ -1,12 +1,16 @@
-//! How pods left: receipts from agents and from pod status, brought to one conclusion per replica.
+//! How pods left: receipts from agents and from pod status, brought to one conclusion per replica, and kept as a record.
 
+mod archive;
 mod former;
 mod ledger;
 mod receipt;
+mod record;
 
 #[cfg(test)]
 mod tests;
 
+pub use archive::Archive;
 pub use former::Former;
 pub use ledger::{Happening, Ledger};
 pub use receipt::{Receipt, Stage};
+pub use record::{departure_reason, record};

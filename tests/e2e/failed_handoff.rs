@@ -68,6 +68,7 @@ fn reported(stage: &Stage, pods: &[Pod]) -> Result<()> {
         ensure!(failed, "{name} does not say that its handoff has failed: {end:?}");
         stage.wait_event("Pod", &name, "HandoffFailed")?;
         stage.wait_event("Pod", &name, "FailedPreStopHook")?;
+        stage.wait_record(&name, "False")?;
     }
     stage.wait_event("HandoffGroup", "arena", "HandoffFailed")?;
     stage.wait_condition("arena", "Degraded", "True", Some("HandoffFailed"))?;

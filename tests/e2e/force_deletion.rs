@@ -28,5 +28,7 @@ fn run(stage: &Stage) -> Result<()> {
     })?;
     let degraded = stage.wait_condition("arena", "Degraded", "True", None)?;
     ensure!(degraded["reason"] == "HandoffUnknown" || degraded["reason"] == "HandoffFailed", "{degraded}");
+    let status = if degraded["reason"] == "HandoffUnknown" { "Unknown" } else { "False" };
+    stage.wait_record(victim.name(), status)?;
     stage.check(crowd)
 }

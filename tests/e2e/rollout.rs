@@ -20,6 +20,7 @@ fn run(stage: &Stage) -> Result<()> {
         ensure!(crowd.acknowledged() > before, "nobody could play during the rollout");
         for pod in &old {
             stage.wait_event("Pod", pod.name(), "HandoffAcknowledged")?;
+            stage.wait_record(pod.name(), "True")?;
         }
     }
     stage.wait_forgotten(PODS)?;

@@ -119,6 +119,7 @@ pub fn collection(namespace: &str, kind: &str) -> Result<String> {
         "Event" => ("api/v1", "events"),
         "Deployment" => ("apis/apps/v1", "deployments"),
         "HandoffGroup" => ("apis/baton.dev/v1alpha1", "handoffgroups"),
+        "Handoff" => ("apis/baton.dev/v1alpha1", "handoffs"),
         "Membership" => ("apis/baton.dev/v1alpha1", "memberships"),
         other => bail!("no scenario uses a {other}"),
     };

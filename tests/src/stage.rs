@@ -205,6 +205,17 @@ impl Stage {
         })
     }
 
+    /// Waits until the record of a pod's handoff says this of its condition `Acknowledged`.
+    pub fn wait_record(&self, pod: &str, status: &str) -> Result<()> {
+        wait::until(SHOWN, &format!("the record of pod {pod} says that it is {status}"), || {
+            let records = self.cluster.api.get(&self.path("Handoff", ""))?;
+            let of_pod = |record: &&Value| record["spec"]["podName"] == pod;
+            let record = records["items"].as_array().into_iter().flatten().find(of_pod).context("there is none")?;
+            ensure!(record["status"]["conditions"][0]["status"] == status, "it is {record}");
+            Ok(())
+        })
+    }
+
     /// The events about an object.
     pub fn events(&self, kind: &str, object: &str) -> Result<Vec<Value>> {
         let events = self.cluster.api.get(&self.path("Event", ""))?;

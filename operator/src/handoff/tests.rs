@@ -5,27 +5,8 @@ use baton_crds::membership::ReplicaId;
 use baton_crds::status::HandoffOutcome::{self, Acknowledged, Failed, NothingToHandOff, Unknown};
 
 use super::{Happening, Ledger, Receipt, Stage};
-use crate::fixture::row;
+use crate::fixture::{receipt, row};
 use crate::index::Termination;
-
-fn receipt(replica: u64, stage: Stage, outcome: HandoffOutcome) -> Receipt {
-    Receipt {
-        replica: ReplicaId(replica),
-        pod_name: "a".into(),
-        pod_uid: "uid-a".into(),
-        stage,
-        outcome,
-        keys: 40,
-        keys_unacknowledged: 0,
-        keys_unadopted: 0,
-        keys_unconfirmed: 0,
-        bytes: 0,
-        survivors: vec![],
-        hold_millis: 12,
-        tail_millis: 0,
-        message: String::new(),
-    }
-}
 
 /// A ledger that has seen the pod `a` as an Active member.
 fn ledger(now: Instant) -> Ledger {

@@ -3,7 +3,9 @@
 use std::fmt;
 
 use baton_crds::{HandoffGroup, HandoffGroupSpec, HandoffGroupStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::jiff::Timestamp;
+use kube::Resource;
 
 /// The namespace and name of a HandoffGroup, and of its Membership.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +65,18 @@ impl GroupFacts {
             spec: group.spec,
             status: group.status.unwrap_or_default(),
         })
+    }
+
+    /// What makes an object the group's own: it is deleted with it.
+    pub fn owner_reference(&self) -> OwnerReference {
+        OwnerReference {
+            api_version: HandoffGroup::api_version(&()).into_owned(),
+            kind: HandoffGroup::kind(&()).into_owned(),
+            name: self.key.name.clone(),
+            uid: self.uid.clone(),
+            controller: Some(true),
+            block_owner_deletion: None,
+        }
     }
 
     /// By age, the oldest first; the UID decides between groups of one second.

@@ -5,9 +5,8 @@
 
 use baton_crds::Membership;
 use baton_crds::membership::MembershipSpec;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
-use kube::{Api, Resource};
 use serde_json::json;
 
 use super::Draft;
@@ -34,7 +33,7 @@ pub(super) async fn write(
         "metadata": {
             "uid": current.uid,
             "resourceVersion": current.resource_version,
-            "ownerReferences": [owner(group)],
+            "ownerReferences": [group.owner_reference()],
         },
         "spec": { "number": draft.number, "first": draft.first, "members": draft.members },
     });
@@ -52,17 +51,6 @@ fn object(group: &GroupFacts, draft: &Draft) -> Membership {
     let spec = MembershipSpec { number: draft.number, first: draft.first, members: draft.members.clone() };
     let mut object = Membership::new(&group.key.name, spec);
     object.metadata.namespace = Some(group.key.namespace.clone());
-    object.metadata.owner_references = Some(vec![owner(group)]);
+    object.metadata.owner_references = Some(vec![group.owner_reference()]);
     object
-}
-
-fn owner(group: &GroupFacts) -> OwnerReference {
-    OwnerReference {
-        api_version: baton_crds::HandoffGroup::api_version(&()).into_owned(),
-        kind: baton_crds::HandoffGroup::kind(&()).into_owned(),
-        name: group.key.name.clone(),
-        uid: group.uid.clone(),
-        controller: Some(true),
-        block_owner_deletion: None,
-    }
 }

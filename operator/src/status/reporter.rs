@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use baton_crds::membership::MemberRow;
 use baton_crds::status::LastHandoff;
 use baton_crds::{HandoffGroup, HandoffGroupStatus};
 use baton_telemetry::Repeat;
@@ -21,7 +22,7 @@ use super::derive::{Observation, derive, unprotected};
 use crate::api::{ApiError, ApiServer};
 use crate::directory::Attendance;
 use crate::event::{self, Announcer, Event};
-use crate::handoff::{Former, Happening, Ledger, Receipt};
+use crate::handoff::{Archive, Former, Happening, Ledger, Receipt, departure_reason, record};
 use crate::index::{Agent, GroupView, OptIn};
 use crate::membership::StartedEmpty;
 use crate::metrics::Metrics;
@@ -60,6 +61,7 @@ pub struct Reporter {
 struct Memory {
     ledger: Ledger,
     former: Former,
+    archive: Archive,
     status: HandoffGroupStatus,
     last_handoff: Option<LastHandoff>,
     started_empty: Option<StartedEmpty>,
@@ -101,8 +103,9 @@ impl Reporter {
     /// Announces what happened and writes what changed; answers when to look again at the latest.
     async fn look(&self, view: &GroupView, memory: &mut Memory) -> Duration {
         let now = Instant::now();
-        for happening in self.happenings(view, memory, now) {
-            self.tell(view, memory, happening).await;
+        let rows = memory.former.look(view.listing.as_deref(), now);
+        for happening in self.happenings(view, memory, &rows, now) {
+            self.tell(view, memory, &rows, happening).await;
         }
         let key = &view.group.key;
         let attendees = self.attendance.attendees(key);
@@ -123,12 +126,17 @@ impl Reporter {
             self.announcer.publish(&view.group, &event).await;
         }
         let write = self.write_if_due(view, memory, status).await;
-        [write, memory.ledger.again_in(Instant::now())].into_iter().flatten().min().unwrap_or(IDLE)
+        let kept = memory.archive.keep(&self.api, &view.group, Instant::now(), now_in_seconds()).await;
+        [write, memory.ledger.again_in(Instant::now()), Some(kept)]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(IDLE)
+            .min(IDLE)
     }
 
-    fn happenings(&self, view: &GroupView, memory: &mut Memory, now: Instant) -> Vec<Happening> {
-        let rows = memory.former.look(view.listing.as_deref(), now);
-        let mut happenings = memory.ledger.look(&rows, now);
+    fn happenings(&self, view: &GroupView, memory: &mut Memory, rows: &[MemberRow], now: Instant) -> Vec<Happening> {
+        let mut happenings = memory.ledger.look(rows, now);
         let ended = view.terminations.iter().filter_map(|(uid, how)| {
             // The pod's newest agent is the one whose container ended last.
             let row = rows.iter().rev().find(|row| row.pod_uid == *uid)?;
@@ -141,11 +149,11 @@ impl Reporter {
                 happenings.extend(memory.ledger.note(receipt, now));
             }
         }
-        happenings.extend(memory.ledger.overdue(&rows, now));
+        happenings.extend(memory.ledger.overdue(rows, now));
         happenings
     }
 
-    async fn tell(&self, view: &GroupView, memory: &mut Memory, happening: Happening) {
+    async fn tell(&self, view: &GroupView, memory: &mut Memory, rows: &[MemberRow], happening: Happening) {
         let event = match happening {
             Happening::Started { pod_name, pod_uid } => Event::started(&pod_name, &pod_uid),
             Happening::Concluded(receipt) => {
@@ -162,6 +170,9 @@ impl Reporter {
                 );
                 self.metrics.handoff(&view.group.key, receipt.outcome);
                 memory.last_handoff = Some(last_handoff(&receipt, message));
+                let row = rows.iter().find(|row| row.replica == receipt.replica);
+                let reason = departure_reason(view, row, &receipt);
+                memory.archive.add(record(&view.group, row, &receipt, reason, now_in_seconds()));
                 Event::concluded(&receipt)
             }
         };
