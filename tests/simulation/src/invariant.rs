@@ -10,6 +10,7 @@ pub(crate) mod join;
 pub(crate) mod liveness;
 pub(crate) mod ownership;
 pub(crate) mod resurrection;
+pub(crate) mod transfer;
 
 use std::collections::BTreeSet;
 use std::fmt;

@@ -82,6 +82,7 @@ pub(crate) struct Weights {
     pub(crate) push: u64,
     pub(crate) replay: u64,
     pub(crate) garbage: u64,
+    pub(crate) corrupt: u64,
 }
 
 // === impl Profile ===
@@ -171,6 +172,7 @@ impl Weights {
         push: 0,
         replay: 0,
         garbage: 0,
+        corrupt: 0,
     };
 
     fn draw(rng: &mut Rng, held: bool) -> Self {
@@ -202,6 +204,7 @@ impl Weights {
             push: some(&[0, 2, 6]),
             replay: some(&[0, 0, 4]),
             garbage: some(&[0, 0, 0, 3]),
+            corrupt: 0,
         }
     }
 }

@@ -52,6 +52,8 @@ pub(crate) enum Action {
     Push { at: u64, age: u64 },
     /// A range arrives broken, and the connection ends.
     Break { at: u64, way: u64 },
+    /// A range that is on its way loses an entry.
+    Corrupt { at: u64 },
     /// A range is delivered again, perhaps to somebody else.
     Replay { at: u64, to: u64 },
 }
@@ -120,7 +122,7 @@ pub(crate) fn draw(rng: &mut Rng, profile: &Profile) -> Vec<Planned> {
 fn action(rng: &mut Rng, profile: &Profile) -> Action {
     let weights = profile.weights;
     // Nothing but these: writing is what all others are about.
-    let choices: [(u64, Draw); 25] = [
+    let choices: [(u64, Draw); 26] = [
         (weights.put, |rng, profile| write(rng, profile, WriteKind::Put)),
         (weights.delete, |rng, profile| write(rng, profile, WriteKind::Delete)),
         (weights.count, |rng, profile| {
@@ -157,6 +159,7 @@ fn action(rng: &mut Rng, profile: &Profile) -> Action {
         (weights.operator, |rng, _| Action::LoseOperator { millis: rng.pick(&[50, 1_000, 20_000]) }),
         (weights.push, |rng, _| Action::Push { at: rng.next(), age: rng.pick(&[0, 0, 0, 1, 3]) }),
         (weights.garbage, |rng, _| Action::Break { at: rng.next(), way: rng.next() }),
+        (weights.corrupt, |rng, _| Action::Corrupt { at: rng.next() }),
         (weights.replay, |rng, _| Action::Replay { at: rng.next(), to: rng.next() }),
     ];
     let mut at = rng.below(choices.iter().map(|(weight, _)| weight).sum());

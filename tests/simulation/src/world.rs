@@ -3,6 +3,7 @@
 mod action;
 mod chore;
 mod client;
+mod corruption;
 mod ending;
 mod exchange;
 mod kubelet;
@@ -98,6 +99,17 @@ pub(crate) enum Event {
     OperatorBack,
 }
 
+/// What has become of entries that were lost on their way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Corruption {
+    /// There were none.
+    None,
+    /// Somebody lacks what it has seen.
+    Present,
+    /// Everybody had time to compare what it holds with all others.
+    Repaired,
+}
+
 /// A group under test.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -132,6 +144,9 @@ pub(crate) struct World {
     /// Ranges that were delivered, to be delivered again: from, to, shard.
     delivered: VecDeque<(ReplicaId, ReplicaId, usize, Range)>,
     history: invariant::resurrection::History,
+    past: invariant::transfer::Past,
+    /// Whether entries were lost on their way, and not found again yet, or found.
+    pub(crate) corruption: Corruption,
 }
 
 // === impl World ===
@@ -171,6 +186,8 @@ impl World {
             flowing: Vec::new(),
             delivered: VecDeque::new(),
             history: invariant::resurrection::History::default(),
+            past: invariant::transfer::Past::default(),
+            corruption: Corruption::None,
         };
         let warm = if world.rng.chance(800) { WARM_UP } else { 0 };
         world.add(0, Event::Reconcile);
@@ -213,6 +230,9 @@ impl World {
         Invariant::Convergence.of(invariant::convergence::check(self))?;
         Invariant::Bound.of(invariant::bound::check(self))?;
         Invariant::Counter.of(invariant::counter::check(self))?;
+        let mut past = std::mem::take(&mut self.past);
+        past.look(self);
+        self.past = past;
         let mut history = std::mem::take(&mut self.history);
         let outcome = invariant::resurrection::check(self, &mut history);
         self.history = history;

@@ -10,12 +10,15 @@ use std::collections::BTreeSet;
 use baton_replica::Dot;
 
 use crate::invariant::{has_exceptions, live_dots};
-use crate::world::World;
+use crate::world::{Corruption, World};
 
 pub(crate) fn check(world: &World) -> Result<(), String> {
+    if world.corruption == Corruption::Present {
+        return Ok(());
+    }
     for (id, agent) in &world.agents {
         for (index, shard) in agent.shards.iter().enumerate() {
-            if shard.digest_mismatches() > 0 {
+            if shard.digest_mismatches() > 0 && world.corruption == Corruption::None {
                 return Err(format!("shard {index} of {id} has found that a peer holds something else"));
             }
             if shard.is_joining() || shard.is_rejoining() || has_exceptions(shard) {

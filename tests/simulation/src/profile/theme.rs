@@ -9,11 +9,13 @@ use crate::rng::Rng;
 
 /// Turns some profiles to a theme.
 pub(super) fn apply(profile: &mut Profile, rng: &mut Rng) {
-    match rng.below(10) {
+    match rng.below(12) {
         0 | 1 => exodus(profile, rng),
         2 => newcomers(profile, rng),
         3 => departures(profile, rng),
         4 => deadlines(profile, rng),
+        5 => losses(profile, rng),
+        6 => corruption(profile, rng),
         _ => {}
     }
 }
@@ -43,7 +45,8 @@ fn exodus(profile: &mut Profile, rng: &mut Rng) {
 fn newcomers(profile: &mut Profile, rng: &mut Rng) {
     dense(profile, rng);
     profile.pods = 2;
-    profile.keys = 4;
+    // With more of them, a transfer is not all on its way at once.
+    profile.keys = rng.pick(&[4, 8]);
     profile.push_delay = 5_000;
     for limits in &mut profile.limits {
         limits.batch_bytes = 1;
@@ -76,6 +79,34 @@ fn departures(profile: &mut Profile, rng: &mut Rng) {
         cut: 2,
         ..w
     };
+}
+
+/// Several are lost at once, and the others have different parts of what they wrote.
+fn losses(profile: &mut Profile, rng: &mut Rng) {
+    dense(profile, rng);
+    profile.pods = rng.within(4, 5);
+    profile.keys = rng.within(1, 3);
+    profile.push_delay = rng.pick(&[0, 5, 50]);
+    for limits in &mut profile.limits {
+        limits.max_slots = 64;
+    }
+    let w = Weights::NONE;
+    let (put, delete, exchange, deliver) = (15, rng.pick(&[0, 3]), rng.pick(&[20, 40]), rng.pick(&[20, 40]));
+    let (cut, partition, push, replay) = (rng.pick(&[0, 4]), rng.pick(&[0, 4]), 3, rng.pick(&[0, 3]));
+    let (lose, crash) = (rng.pick(&[2, 5]), rng.pick(&[0, 2]));
+    profile.weights = Weights { put, delete, exchange, deliver, cut, partition, push, replay, lose, crash, ..w };
+}
+
+/// Entries are lost on their way. Nobody ends, who might be the only one that has them.
+fn corruption(profile: &mut Profile, rng: &mut Rng) {
+    dense(profile, rng);
+    profile.pods = rng.within(2, 3);
+    for limits in &mut profile.limits {
+        limits.max_slots = 10_000;
+    }
+    let w = Weights::NONE;
+    let (put, delete, exchange, deliver, corrupt) = (20, 5, 30, 30, 5);
+    profile.weights = Weights { put, delete, exchange, deliver, corrupt, ..w };
 }
 
 /// Versions expire while those who still hold them cannot be reached.

@@ -95,6 +95,7 @@ impl World {
                     self.happen(Event::Push { to, list: Some(list) })?;
                 }
             }
+            Action::Corrupt { at } => self.corrupt(at),
             Action::Replay { at, to } => self.replay(at, to)?,
             Action::Break { at, way } => self.broken(at, way)?,
         }

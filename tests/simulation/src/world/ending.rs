@@ -39,15 +39,17 @@ impl World {
             self.news(News::Release);
             self.rest()?;
         }
+        self.compare()?;
         self.check()?;
         Invariant::Liveness.of(invariant::liveness::check(self))?;
         Invariant::Bound.of(invariant::bound::check_end(self))?;
         Invariant::Ownership.of(invariant::ownership::check_end(self))?;
+        Invariant::Join.of(invariant::transfer::check(self, &self.past))?;
         Invariant::Acknowledgement.of(invariant::acknowledgement::check_end(self))
     }
 
     /// Everything that is under way happens.
-    fn rest(&mut self) -> Result<(), Violation> {
+    pub(super) fn rest(&mut self) -> Result<(), Violation> {
         let (until, most) = (self.now + PATIENCE, self.events() + TALKATIVE);
         while let Some((now, event)) = self.queue.pop() {
             self.now = now;
