@@ -146,6 +146,13 @@ impl Replica {
         let _ = self.shard.set_roster(self.roster.clone());
     }
 
+    /// Time has passed: what has expired is dropped, step by step, and that ends.
+    pub(crate) fn expire(&mut self, now: u64) {
+        let steps = self.shard.remembered_keys() + 1;
+        let ends = (0..steps).any(|_| !self.shard.expire(now, 1));
+        assert!(ends, "what has expired is dropped for ever");
+    }
+
     pub(crate) fn seal(&mut self) {
         let _ = self.shard.seal();
     }

@@ -39,6 +39,7 @@ enum Event {
     List { phases: [Stage; PEERS as usize] },
     Leave,
     Seal,
+    Expire { now: u64 },
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -104,6 +105,7 @@ fn happen(replica: &mut Replica, event: &Event) {
         Event::List { phases } => replica.list(phases.map(Stage::phase)),
         Event::Leave => replica.leave(),
         Event::Seal => replica.seal(),
+        Event::Expire { now } => replica.expire(*now),
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use crate::Entry;
 use crate::store::RecordId;
+use crate::{Entry, Version};
 
-/// The deadlines of all versions that have one.
+/// By record, when the first of its versions can be dropped.
 #[derive(Debug, Default)]
 pub(super) struct Deadlines(BTreeSet<(u64, RecordId)>);
 
@@ -14,8 +14,7 @@ pub(super) struct Deadlines(BTreeSet<(u64, RecordId)>);
 
 impl Deadlines {
     pub(super) fn replace(&mut self, id: RecordId, before: &Entry, after: &Entry) {
-        let of = |entry: &Entry| entry.versions().iter().filter_map(|version| version.expires_at).min();
-        let (before, after) = (of(before), of(after));
+        let (before, after) = (first(before), first(after));
         if before == after {
             return;
         }
@@ -35,4 +34,17 @@ impl Deadlines {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         self.0.range((start, Bound::Unbounded)).next().copied().filter(|(deadline, _)| *deadline <= now)
     }
+}
+
+/// A version waits for earlier ones of its replica, which its dot would cover: without that, one that waits for ever would
+/// be due for ever.
+fn first(entry: &Entry) -> Option<u64> {
+    let versions = entry.versions();
+    let end = |version: &Version| {
+        let before =
+            |other: &&Version| other.dot.replica == version.dot.replica && other.dot.counter < version.dot.counter;
+        let own = version.expires_at?;
+        versions.iter().filter(before).try_fold(own, |end, other| Some(end.max(other.expires_at?)))
+    };
+    versions.iter().filter_map(end).min()
 }

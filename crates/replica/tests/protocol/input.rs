@@ -291,6 +291,35 @@ fn a_batch_finds_out_before_it_is_made_that_tokens_have_ended() {
     assert!(claim(&mut shard, "k0").is_ok_and(|token| token < 1 << 62), "of other keys it says nothing");
 }
 
+/// A replica may have several versions of a key, which it issued again for others. One that has expired and whose dot would
+/// cover a living one was due for ever, and whoever drops what is due never came to an end.
+#[test]
+fn a_version_that_cannot_be_dropped_yet_is_not_due() {
+    let version = |counter, expires_at| Version { expires_at, ..put(Dot { replica: id(PEER), counter }) };
+    let entries = [
+        vec![version(1, None), version(2, Some(10))],
+        vec![version(3, Some(5_000)), version(4, Some(10))],
+        vec![version(5, Some(20)), version(6, Some(10))],
+    ];
+    let item = |(at, versions): (u64, _)| RangeItem {
+        key: key(&format!("e{at}")),
+        slots: vec![2 * at + 1, 2 * at + 2],
+        entry: Entry::new(versions, VersionVector::new()),
+    };
+    let range = range_of(id(PEER), 0, 6, (0..).zip(entries).map(item).collect());
+    let mut shard = replica(true, false);
+    shard.handle(id(PEER), LinkId(1), ShardMessage::Range(range), 1).expect("a sound range");
+    let versions =
+        |shard: &Shard, name| shard.get(&key(name), 0).expect("live").map_or(0, |read| read.versions().len());
+    assert_eq!(shard.next_deadline(), Some(20));
+    assert!(!shard.expire(1_000, 1), "nothing else is due");
+    assert_eq!(["e0", "e1", "e2"].map(|name| versions(&shard, name)), [2, 2, 0]);
+    assert_eq!(shard.next_deadline(), Some(5_000));
+    assert!(!shard.expire(5_000, 1));
+    assert_eq!(["e0", "e1"].map(|name| versions(&shard, name)), [2, 0]);
+    assert_eq!(shard.next_deadline(), None);
+}
+
 /// Founders are kept for ever, and said in every chunk.
 #[test]
 fn a_state_of_more_founders_than_there_can_be_is_refused() {
