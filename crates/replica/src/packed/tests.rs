@@ -106,6 +106,10 @@ fn few_bytes_do_not_become_many() {
     assert!(bytes.len() < 400_000 && unpack(&bytes).is_err(), "forty megabytes of keys");
     // Three bytes an item, a hundred in memory.
     assert!(unpack(&[&[0, 0, 10][..], key(b"name").as_bytes(), &[0, 14, 0].repeat(1 << 18)].concat()).is_err());
+    // Versions that are joined each with each.
+    let siblings = |count| Entry::new((1..=count).map(|at| version(1, at, b"")).collect(), VersionVector::new());
+    let one = |entry| packed(&[(key(b"k"), Vec::new(), entry)]);
+    assert!(unpack(&one(siblings(16_384))).is_ok() && unpack(&one(siblings(16_385))).is_err());
     // A head that announces more versions than there are bytes.
     assert!(unpack(&[0x0f, 0xff, 0xff, 0xff, 0xff, 0x0f, 0]).is_err());
 }

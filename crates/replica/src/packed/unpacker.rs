@@ -24,6 +24,10 @@ const MAX_PACKED_BYTES: usize = 1 << 30;
 /// Most replicas in one context: far above any group's size, far below what could hurt.
 const MAX_REPLICAS: usize = 65_536;
 
+/// Most versions of one entry: to join two entries, each version of one is looked for in the other. Siblings are as many
+/// as replicas that wrote unseen by each other, and what ended replicas have added to a counter goes with its next addition.
+const MAX_VERSIONS: usize = 16_384;
+
 /// Sound items. Keys and slots are copied together; values lie where they were received.
 #[derive(Default)]
 pub(crate) struct Unpacked<'a> {
@@ -144,6 +148,9 @@ impl<'a> Unpacker<'a> {
             VERSIONS => self.count()?,
             few => usize::from(few),
         };
+        if count > MAX_VERSIONS {
+            return Err(Malformed);
+        }
         self.add_parts(1 + count)?;
         let key = self.key()?;
         let slots = if head & HAS_SLOTS != 0 { self.slots()? } else { [0, 0] };
