@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::header::{ETAG, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use baton_replica::{KeyError, MAX_KEY_BYTES, MapNameError, Tag, WriteError};
+use baton_replica::{KeyError, MAX_KEY_BYTES, MapNameError, Refusal, Tag, WriteError};
 use serde::Serialize;
 
 use crate::engine::{LimitError, WriteFailure};
@@ -127,6 +127,10 @@ impl From<WriteError> for ApiError {
                 Self::unavailable("sealed", error.to_string(), hint)
             }
             WriteError::Condition { current } => Self::condition_failed(current),
+            WriteError::Refused(Refusal::Full) => {
+                let hint = "delete keys, or start the group with more shards";
+                Self::new(StatusCode::INSUFFICIENT_STORAGE, "shard_full", error.to_string(), hint)
+            }
             WriteError::Refused(refusal) => {
                 Self::bad("refused", refusal.to_string(), "read the key, and ask for what can be done to it")
             }

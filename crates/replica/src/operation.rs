@@ -116,6 +116,9 @@ pub enum Refusal {
     /// delete ends it.
     #[error("there is no greater fencing token for this key; delete it first")]
     NoToken,
+    /// The shard is as large as it may be: see [`crate::Limits::max_bytes`].
+    #[error("the shard is full: delete keys, or use more shards")]
+    Full,
     /// More than [`crate::MAX_BATCH`] requests, or than [`crate::MAX_BATCH_BYTES`].
     #[error("the batch is too large")]
     TooLarge,
@@ -165,6 +168,11 @@ impl Operation {
             Self::Put { value, .. } | Self::Init { value, .. } => value.size(),
             _ => 0,
         }
+    }
+
+    /// Whether it may make anything larger: all but what ends something.
+    pub(crate) const fn needs_room(&self) -> bool {
+        !matches!(self, Self::Delete | Self::Take | Self::Release)
     }
 
     /// Whether it can be done to an entry in which nothing has expired, and whether that is a write.

@@ -50,6 +50,10 @@ pub struct Limits {
     /// Log slots of all origins together; at least one. At 4 bytes a slot, 16 shards of 16,384 take 1 MiB, and hold more
     /// than two seconds of 100,000 writes a second.
     pub max_slots: usize,
+    /// What keys and values may take, but for values above 1 KiB, which are elsewhere: above this, nothing is written here
+    /// that needs room. Peers' writes are taken up to a sixteenth more, among them their deletes. At most 14 GiB, the
+    /// default: what one message brings must stay below 16, where positions in a shard's memory end.
+    pub max_bytes: u64,
     /// Payload of a range or chunk, which may be passed by one entry: large enough that a frame's overhead is small,
     /// small enough that a heartbeat behind it is not late.
     pub batch_bytes: usize,
@@ -105,6 +109,9 @@ pub enum ProtocolError {
     /// A message of a replica that the member list has removed, or never named.
     #[error("{0} is no member")]
     NoMember(ReplicaId),
+    /// The shard is as large as it may be and takes nothing before some of it is deleted.
+    #[error("shard {0} is full: delete keys, or use more shards")]
+    Full(usize),
     /// A range that closes writes of a replica that is still there.
     #[error("a range closes writes of {0}, who is not gone")]
     ClosedAlive(ReplicaId),
@@ -173,7 +180,7 @@ pub struct Shard {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_slots: 16_384, batch_bytes: 256 * 1024 }
+        Self { max_slots: 16_384, max_bytes: 14 << 30, batch_bytes: 256 * 1024 }
     }
 }
 

@@ -76,6 +76,11 @@ impl Store {
         self.records.memory()
     }
 
+    /// What records and their index take, without what is beside them: odd entries, and the order.
+    pub(crate) const fn bytes(&self) -> u64 {
+        self.records.bytes()
+    }
+
     pub(crate) fn find(&self, key: &Key) -> Option<RecordId> {
         self.records.find(key.borrow())
     }

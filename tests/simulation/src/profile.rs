@@ -99,7 +99,7 @@ impl Profile {
         let batch = [1, 1, 200, 65_536];
         let slots = [2, 3, 5, 8, 64, 64];
         let limits = (0..rng.within(1, 2))
-            .map(|_| Limits { max_slots: rng.pick(&slots), batch_bytes: rng.pick(&batch) })
+            .map(|_| Limits { max_slots: rng.pick(&slots), batch_bytes: rng.pick(&batch), ..Limits::default() })
             .collect();
         let settings = Settings {
             handoff_acks: rng.pick(&[1, 1, 1, 2]),

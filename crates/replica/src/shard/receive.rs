@@ -6,6 +6,9 @@ use crate::shard::link::{Flight, Link, Owed};
 use crate::shard::{Effects, LinkId, ProtocolError, Shard, Stage, Wake};
 use crate::{Applied, Entry, MemberPhase, Range, ReplicaId, ShardMessage};
 
+/// By this part more than local writes, peers may fill a shard: what they delete must come through when it is full.
+const PEERS_PART: u64 = 16;
+
 // === impl Shard ===
 
 impl Shard {
@@ -25,6 +28,10 @@ impl Shard {
         let member = self.roster.peer(from).is_some_and(|peer| peer.phase != MemberPhase::Gone);
         if self.roster.version().is_some() && !member {
             return Err(ProtocolError::NoMember(from));
+        }
+        let brings = matches!(message, ShardMessage::Range(_) | ShardMessage::Chunk(_));
+        if brings && self.store.bytes() > self.limits.max_bytes + self.limits.max_bytes / PEERS_PART {
+            return Err(ProtocolError::Full(self.index));
         }
         let effects = self.receive(from, message, now)?;
         if self.unpurged.is_due() {

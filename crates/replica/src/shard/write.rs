@@ -93,7 +93,7 @@ impl Shard {
         operation: Operation,
         now: u64,
     ) -> Result<Done, WriteError> {
-        self.writable()?;
+        self.writable(operation.needs_room())?;
         if self.drop_expired(key, now) {
             self.forget_stable();
         }
@@ -120,7 +120,8 @@ impl Shard {
     ///
     /// All conditions are those of the state before the batch; the operations see what the ones before them did.
     pub fn write(&mut self, requests: Vec<Request>, now: u64) -> Result<Vec<Done>, Rejected> {
-        self.writable().map_err(|error| Rejected { at: 0, error })?;
+        let at = requests.iter().position(|request| request.operation.needs_room());
+        self.writable(at.is_some()).map_err(|error| Rejected { at: at.unwrap_or(0), error })?;
         let bytes: usize = requests.iter().map(|request| request.key.as_bytes().len() + request.operation.size()).sum();
         if requests.len() > MAX_BATCH || bytes > MAX_BATCH_BYTES {
             return Err(Rejected { at: 0, error: Refusal::TooLarge.into() });
@@ -296,10 +297,11 @@ impl Shard {
         Ok(())
     }
 
-    fn writable(&self) -> Result<(), WriteError> {
+    fn writable(&self, needs_room: bool) -> Result<(), WriteError> {
         match self.stage {
             Stage::Joining => Err(WriteError::Joining),
             Stage::Sealed { .. } => Err(WriteError::Sealed),
+            Stage::Live if needs_room && self.store.bytes() > self.limits.max_bytes => Err(Refusal::Full.into()),
             Stage::Live => Ok(()),
         }
     }

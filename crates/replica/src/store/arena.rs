@@ -10,7 +10,7 @@
 use crate::store::RecordId;
 use crate::store::region::{Region, SPAN_BYTES};
 
-/// Blocks begin at multiples of this; 32 bits of units are 16 GiB a shard.
+/// Blocks begin at multiples of this; 32 bits of units are 16 GiB a shard. [`crate::Limits::max_bytes`] ends before.
 pub(super) const UNIT_BYTES: usize = 4;
 
 /// What the arena keeps at the beginning of a block.
@@ -103,6 +103,11 @@ impl Arena {
         block[..4].copy_from_slice(&DEAD.to_le_bytes());
         self.spans[position.offset() / SPAN_BYTES].dead += size;
         self.dead += size;
+    }
+
+    /// Of all spans in which something is.
+    pub(super) const fn bytes(&self) -> u64 {
+        (self.in_use * SPAN_BYTES) as u64
     }
 
     /// Whether a span should be emptied.

@@ -70,6 +70,11 @@ impl Index {
         Self { directory, depth: 0, pages, spans: vec![region.add_span()], crowd: BTreeSet::new() }
     }
 
+    /// Of all pages, and of what is kept for the next.
+    pub(super) const fn bytes(&self) -> u64 {
+        (self.spans.len() * SPAN_BYTES) as u64
+    }
+
     /// The number with this hash that is meant.
     pub(super) fn find(&self, region: &Region, hash: u64, mut meant: impl FnMut(u32) -> bool) -> Option<u32> {
         let page = self.page(hash);

@@ -150,6 +150,11 @@ impl Records {
         self.region.bytes()
     }
 
+    /// Bytes of all spans in which something is.
+    pub(super) const fn bytes(&self) -> u64 {
+        self.arena.bytes() + self.index.bytes()
+    }
+
     /// All records, in no order that means anything.
     pub(super) fn ids(&self) -> impl Iterator<Item = RecordId> + '_ {
         self.places.ids()

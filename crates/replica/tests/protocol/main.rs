@@ -24,5 +24,6 @@ mod ownership;
 mod reissue;
 mod repair;
 mod restart;
+mod room;
 mod seeds;
 mod subscription;

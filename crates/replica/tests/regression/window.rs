@@ -178,7 +178,7 @@ fn a_subscriber_exactly_at_the_start_of_the_window_is_served_by_a_range() {
 /// asked of nobody any more.
 #[test]
 fn a_pull_that_a_transfer_has_overtaken_is_put_to_the_next_peer() {
-    let (mut world, [origin, some, more, late]) = World::group(Limits { max_slots: 2, batch_bytes: 1_000_000 });
+    let (mut world, [origin, some, more, late]) = World::group(Limits { max_slots: 2, ..Limits::default() });
     for peer in [origin, some, more] {
         world.part(late, peer);
     }

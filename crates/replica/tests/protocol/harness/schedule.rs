@@ -138,7 +138,7 @@ pub(crate) fn schedules(chances: Chances, steps: usize) -> impl Strategy<Value =
         prop_oneof![Just(2_usize), 3..8_usize, Just(64)],
         prop_oneof![3 => Just(1_usize), 1 => Just(200), 1 => Just(65_536)],
     );
-    let limits = limits.prop_map(|(max_slots, batch_bytes)| Limits { max_slots, batch_bytes });
+    let limits = limits.prop_map(|(max_slots, batch_bytes)| Limits { max_slots, batch_bytes, ..Limits::default() });
     let need = (1..=2_u32, 0..=2_u32).prop_map(|(acks, level)| Need { acks, level });
     let whole = (1..=4_u8, prop::collection::vec(limits, 1..3), need, prop::collection::vec(step(chances), 20..steps));
     whole.prop_map(|(nodes, limits, need, steps)| Schedule { nodes, limits, need, steps })

@@ -68,7 +68,7 @@ pub(super) fn live(me: ReplicaId, batch_bytes: usize) -> Shard {
     // A member that never comes up keeps the window open.
     let mut roster = Roster::new(me);
     roster.take(&members());
-    let mut shard = Shard::new(0, roster, Limits { max_slots: SLOTS, batch_bytes });
+    let mut shard = Shard::new(0, roster, Limits { max_slots: SLOTS, batch_bytes, ..Limits::default() });
     let _ = shard.start_empty();
     for peer in (1..=3).chain([RECEIVER]).map(id).filter(|peer| *peer != me) {
         let _ = shard.link_up(peer, LinkId(1));
@@ -85,7 +85,7 @@ fn members() -> Membership {
 pub(super) fn joiner() -> Shard {
     let mut roster = Roster::new(id(RECEIVER));
     roster.take(&members());
-    let mut shard = Shard::new(0, roster, Limits { max_slots: SLOTS, batch_bytes: 1 });
+    let mut shard = Shard::new(0, roster, Limits { max_slots: SLOTS, batch_bytes: 1, ..Limits::default() });
     let _ = shard.link_up(id(1), LinkId(1));
     shard
 }
