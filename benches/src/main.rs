@@ -43,6 +43,9 @@ struct Cli {
     /// A thousandth of the keys: shows that the rows work, and nothing else
     #[arg(long)]
     smoke: bool,
+    /// Fill shards with so many keys and print what they take: the memory row runs it
+    #[arg(long, value_name = "KEYS", hide = true)]
+    shards: Option<u64>,
 }
 
 fn main() -> ExitCode {
@@ -57,6 +60,10 @@ fn main() -> ExitCode {
 
 /// A row that cannot be measured is an error, after all others; a target that is missed is a figure like any other.
 fn run(cli: &Cli) -> Result<()> {
+    if let Some(keys) = cli.shards {
+        println!("{}", row::fill_shards(keys)?);
+        return Ok(());
+    }
     let scale = match (cli.quick, cli.smoke) {
         (false, false) => Scale::Full,
         (true, _) => Scale::Quick,

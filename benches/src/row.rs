@@ -10,6 +10,8 @@ mod put;
 mod restart;
 mod wire;
 
+pub(crate) use memory::fill_shards;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
