@@ -266,6 +266,19 @@ impl<'a> KeyRef<'a> {
         self.map.iter().chain(END_OF_MAP).chain(name).chain(end).chain(field).copied()
     }
 
+    /// The two bytes of the ordinal that follow so many, zeros where it has ended.
+    pub(crate) fn ordinal_at(self, skip: usize) -> u16 {
+        // Without a zero before them they are where they are in the name.
+        let in_name = skip.checked_sub(self.map.len() + END_OF_MAP.len());
+        let plain = in_name.and_then(|at| self.name.get(..at + 2)).filter(|name| !name.contains(&0));
+        if let Some(bytes) = plain.and_then(<[u8]>::last_chunk) {
+            return u16::from_be_bytes(*bytes);
+        }
+        let mut rest = self.ordinal().skip(skip);
+        let mut next = || rest.next().unwrap_or_default();
+        u16::from_be_bytes([next(), next()])
+    }
+
     const fn parts(self) -> (&'a [u8], &'a [u8], Option<&'a [u8]>) {
         (self.map, self.name, self.field)
     }

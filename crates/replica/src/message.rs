@@ -1,6 +1,6 @@
 //! What two replicas of one shard say to each other.
 
-use crate::packed::Unpacked;
+use crate::packed::UnpackedItem;
 use crate::{Entry, Key, MembershipVersion, Packed, ReplicaId, Sum, VersionVector};
 
 /// A message about one shard. Between two replicas messages travel in order.
@@ -112,6 +112,8 @@ pub struct Chunk {
     pub after: Option<Key>,
     /// The interval's last key; `None` in the last chunk only.
     pub through: Option<Key>,
+    /// How many keys the sender has in all, tombstones included: a hint.
+    pub keys: u32,
     /// Entries in key order.
     pub items: Packed,
 }
@@ -177,11 +179,10 @@ impl Chunk {
     }
 
     /// Whether the items are in order and inside the interval.
-    pub(crate) fn is_whole(&self, items: &Unpacked<'_>) -> bool {
-        let keys = || items.items().map(|item| item.key);
-        let (first, last) = (keys().next(), keys().next_back());
-        keys().is_sorted_by(|a, b| a < b)
-            && self.after.as_ref().zip(first).is_none_or(|(after, first)| first > after.borrow())
-            && self.through.as_ref().zip(last).is_none_or(|(end, last)| last <= end.borrow())
+    pub(crate) fn is_whole(&self, items: &[UnpackedItem<'_>]) -> bool {
+        let (first, last) = (items.first(), items.last());
+        items.is_sorted_by(|a, b| a.key < b.key)
+            && self.after.as_ref().zip(first).is_none_or(|(after, first)| first.key > after.borrow())
+            && self.through.as_ref().zip(last).is_none_or(|(end, last)| last.key <= end.borrow())
     }
 }

@@ -145,6 +145,7 @@ fn what_a_range_or_chunk_leaves_out_claims_nothing() {
         founders: Vec::new(),
         token: 0,
         level: 0,
+        keys: 0,
         after: None,
         through: None,
         items: Packed::default(),

@@ -92,13 +92,7 @@ impl<'a> Unpacked<'a> {
         Ok(unpacker.items)
     }
 
-    /// Whether there is an item of a key; they are in order.
-    pub(crate) fn contains(&self, key: KeyRef<'_>) -> bool {
-        let key_of = |place: &Place<'_>| KeyRef::composed(part(&self.keys, place.key));
-        self.places.binary_search_by(|place| key_of(place).cmp(&key)).is_ok()
-    }
-
-    pub(crate) fn items(&self) -> impl DoubleEndedIterator<Item = UnpackedItem<'_>> + ExactSizeIterator + Clone {
+    pub(crate) fn items(&self) -> impl Iterator<Item = UnpackedItem<'_>> {
         self.places.iter().map(|place| {
             let key_bytes = part(&self.keys, place.key);
             let slots = part(&self.slots, place.slots);

@@ -4,7 +4,7 @@
 //! the clock with the last chunk only: a transfer that stops in the middle leaves joined entries and no claim.
 
 use crate::mutant::{Mutant, active};
-use crate::packed::{Unpacked, UnpackedItem};
+use crate::packed::UnpackedItem;
 use crate::shard::descent::{Founders, includes};
 use crate::shard::{Effects, ProtocolError, Shard, Stage, Wake};
 use crate::{Chunk, Dot, Entry, Key, ReplicaId, ShardMessage, VersionVector};
@@ -144,6 +144,7 @@ impl Shard {
         outgoing.next += 1;
         let (transfer, clock, founders) = (outgoing.transfer, outgoing.clock.clone(), outgoing.founders.clone());
         let (listed, token, level) = (self.roster.listed(), self.tokens, self.level);
+        let keys = u32::try_from(self.store.len()).unwrap_or(u32::MAX);
         Some(ShardMessage::Chunk(Chunk {
             transfer,
             index,
@@ -154,6 +155,7 @@ impl Shard {
             level,
             after,
             through,
+            keys,
             items,
         }))
     }
@@ -162,12 +164,14 @@ impl Shard {
     pub(super) fn apply_chunk(&mut self, from: ReplicaId, chunk: Chunk, now: u64) -> Result<Effects, ProtocolError> {
         let Chunk { transfer, index, .. } = chunk;
         let torn = ProtocolError::TornChunk { transfer, index };
-        let Some(items) = chunk.items.unpack().ok().filter(|items| chunk.is_whole(items)) else {
+        let Ok(unpacked) = chunk.items.unpack() else { return Err(torn) };
+        let items: Vec<UnpackedItem<'_>> = unpacked.items().collect();
+        if !chunk.is_whole(&items) {
             return Err(torn);
-        };
+        }
         self.refuse_founders(from, &chunk.founders)?;
         let me = self.me();
-        self.refuse_future(items.items().map(|item| item.last_of(me)).max().unwrap_or_default())?;
+        self.refuse_future(items.iter().map(|item| item.last_of(me)).max().unwrap_or_default())?;
         let Some(incoming) = &mut self.incoming else {
             return Ok(Effects::default());
         };
@@ -192,7 +196,7 @@ impl Shard {
         match purpose {
             Purpose::Join => self.join_chunk(&chunk, &items, now),
             Purpose::Repair if active(Mutant::RepairByAbsence) => self.join_chunk(&chunk, &items, now),
-            Purpose::Repair => items.items().for_each(|item| self.repair_entry(&item.key.to_key(), item.to_entry())),
+            Purpose::Repair => items.iter().for_each(|item| self.repair_entry(&item.key.to_key(), item.to_entry())),
         }
         if active(Mutant::ClockWithFirstChunk) {
             self.claim(&clock);
@@ -215,7 +219,7 @@ impl Shard {
         }
     }
 
-    fn join_chunk(&mut self, chunk: &Chunk, items: &Unpacked<'_>, now: u64) {
+    fn join_chunk(&mut self, chunk: &Chunk, items: &[UnpackedItem<'_>], now: u64) {
         let here = self.store.keys_in(chunk.after.as_ref(), chunk.through.as_ref());
         let clock = if active(Mutant::AbsentIsDeleted) { self.clock.clone() } else { chunk.clock.clone() };
         // Who is listed here and not there is a newcomer, of whom the sender has not heard yet.
@@ -231,35 +235,34 @@ impl Shard {
             // Nobody asks a joining replica what it holds above its clock. When the transfer ends, it is this.
             next.join(&chunk.clock);
         }
-        if !here.is_empty() {
-            self.store.expect_keys(items.items().map(|item| item.key));
+        match here.is_empty() {
+            true => self.store.expect_in_all(chunk.keys, items.len()),
+            false => self.store.expect_keys(items.iter().map(|item| item.key)),
         }
-        let mut rest = items.items();
+        let mut rest = items;
         loop {
-            let added = if here.is_empty() { self.join_new(rest.clone(), &next, now) } else { 0 };
-            let Some(item) = rest.nth(added) else { break };
+            let added = if here.is_empty() { self.join_new(rest, &next, now) } else { 0 };
+            let Some((item, more)) = rest[added..].split_first() else { break };
             self.join_entry(&item.key.to_key(), item.to_entry(), 0, seen_there, &next, now);
+            rest = more;
         }
-        for key in here.iter().filter(|key| !items.contains(key.borrow())) {
+        let sent = |key: &Key| items.binary_search_by(|item| item.key.cmp(&key.borrow())).is_ok();
+        for key in here.iter().filter(|key| !sent(key)) {
             self.join_entry(key, Entry::default(), 0, seen_there, &next, now);
         }
     }
 
     /// Joins entries of keys of which nothing is here, as far as each is one plain version that was not seen: there is
     /// nothing to join them with. Says how many.
-    fn join_new<'a>(
-        &mut self,
-        items: impl Iterator<Item = UnpackedItem<'a>> + Clone,
-        next: &VersionVector,
-        now: u64,
-    ) -> usize {
+    fn join_new(&mut self, items: &[UnpackedItem<'_>], next: &VersionVector, now: u64) -> usize {
         let knows_retired = self.knows_retired();
         let Self { clock, roster, store, .. } = self;
         let seen = |dot: Dot| clock.covers(dot) || (knows_retired && !roster.lists(dot.replica));
         let is_new = |item: &UnpackedItem<'_>| item.plain().is_some_and(|version| !seen(version.dot));
         let seen_then = |dot: Dot| next.covers(dot) || !roster.lists(dot.replica);
-        let added = store.add_plain(items.clone().take_while(is_new), seen_then);
-        let latest = items.take(added).filter_map(|item| item.plain()).map(|version| version.hlc).max();
+        let new = items.iter().take_while(|item| is_new(item)).count();
+        let added = store.add_plain(&items[..new], seen_then);
+        let latest = items[..added].iter().filter_map(|item| item.plain()).map(|version| version.hlc).max();
         if let Some(latest) = latest {
             self.hlc.observe(latest, now);
         }

@@ -9,6 +9,9 @@ use crate::{Dot, Key, Packed, Packer};
 /// The room that a packer gets beyond what it is asked for: most entries, one of which passes the limit, fit into it.
 const SLACK_BYTES: usize = 2 * 1024;
 
+/// A sender's word for how many keys there are counts up to so many times those that have come.
+const MAX_HINTED: usize = 16;
+
 // === impl Store ===
 
 impl Store {
@@ -36,21 +39,23 @@ impl Store {
         }
     }
 
+    /// So many keys will be there in all, it is said; so many are there next.
+    pub(crate) fn expect_in_all(&mut self, keys: u32, next: usize) {
+        let bound = MAX_HINTED * (self.len() + next);
+        self.records.reserve(usize::try_from(keys).unwrap_or(bound).min(bound));
+    }
+
     /// Adds entries of one plain version each, of keys that are not there, in key order. Says how many: it ends with one
     /// that is something else, or too large, and adds none if somebody has to know what changes.
-    pub(crate) fn add_plain<'a>(
-        &mut self,
-        items: impl Iterator<Item = UnpackedItem<'a>> + Clone,
-        seen: impl Fn(Dot) -> bool,
-    ) -> usize {
+    pub(crate) fn add_plain(&mut self, items: &[UnpackedItem<'_>], seen: impl Fn(Dot) -> bool) -> usize {
         if self.feed.is_watched() {
             return 0;
         }
-        let hashes: Vec<u64> = items.clone().map(|item| self.records.hash(item.key)).collect();
+        let hashes: Vec<u64> = items.iter().map(|item| self.records.hash(item.key)).collect();
         self.records.warm_index(&hashes);
         let mut ids = Vec::with_capacity(hashes.len());
         let mut added = (String::new(), Usage::default());
-        for (item, hash) in items.zip(hashes) {
+        for (item, hash) in items.iter().zip(hashes) {
             let Some(version) = item.plain() else { break };
             let Some(id) = self.records.insert_plain(item.key, hash, &version) else { break };
             ids.push(id);

@@ -26,6 +26,9 @@ const PAGES_PER_SPAN: usize = SPAN_BYTES / PAGE_BYTES;
 /// A page with more is split. At six sevenths, few numbers are beyond their own line.
 const FULL: u16 = (LINES * SLOTS * 6 / 7) as u16;
 
+/// What pages can have on average without one of them being full.
+const USUAL: usize = FULL as usize * 9 / 10;
+
 /// As many directory entries to a page, at most: equal pages need one, random hashes fewer than four.
 const MAX_SPREAD: usize = 8;
 
@@ -106,6 +109,25 @@ impl Index {
             self.crowd.insert((hash, number));
         } else {
             self.put(region, page, hash, number);
+        }
+    }
+
+    /// Makes pages for so many numbers at once: it is cheap while there are few.
+    pub(super) fn reserve(&mut self, region: &mut Region, numbers: usize, hash_of: impl Fn(&Region, u32) -> u64) {
+        let depth = (numbers / USUAL).next_power_of_two().trailing_zeros();
+        let mut at = 0;
+        while at < self.directory.len() {
+            // The entry's own bits are the first of a hash that belongs to its page.
+            let hash = (at as u64) << 1 << (63 - self.depth);
+            let before = self.depth;
+            let page = self.directory[at] as usize;
+            if self.pages[page].depth >= depth {
+                at += 1;
+            } else if !self.split(region, hash, &hash_of) {
+                return;
+            } else {
+                at <<= self.depth - before;
+            }
         }
     }
 
@@ -296,6 +318,24 @@ mod tests {
     #[test]
     fn colliding_hashes_cost_time_and_no_number() {
         keeps_what_is_in_it(|number| u64::from(number % 7) << 60 | u64::from(number % 5));
+    }
+
+    #[test]
+    fn pages_that_were_made_at_once_are_those_that_would_have_come() {
+        let hash_of = |number: u32| xxhash_rust::xxh3::xxh3_64(&number.to_le_bytes());
+        let mut region = Region::default();
+        let [mut grown, mut made] = [Index::new(&mut region), Index::new(&mut region)];
+        for number in 0..60_000_u32 {
+            if number.is_power_of_two() {
+                made.reserve(&mut region, 60_000.min(16 * number as usize), |_, number| hash_of(number));
+            }
+            grown.insert(&mut region, hash_of(number), number, |_, number| hash_of(number));
+            made.insert(&mut region, hash_of(number), number, |_, number| hash_of(number));
+        }
+        assert_eq!((grown.depth, grown.pages.len()), (made.depth, made.pages.len()));
+        for number in 0..60_000 {
+            assert_eq!(made.find(&region, hash_of(number), |it| it == number), Some(number));
+        }
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl Leaf {
                 Ordering::Greater => return Err(self.ids.len()),
             }
         }
-        let tag = tag(rest);
+        let tag = key.ordinal_at(self.prefix.len());
         let first = self.tags.partition_point(|other| *other < tag);
         let same = self.tags[first..].partition_point(|other| *other == tag);
         let found = self.ids[first..first + same].binary_search_by(|id| key_of(*id).cmp(&key));
@@ -178,7 +178,7 @@ impl Leaf {
         make_room(&mut self.ids);
         make_room(&mut self.tags);
         self.ids.insert(at, id);
-        self.tags.insert(at, tag(key_of(id).ordinal().skip(shared)));
+        self.tags.insert(at, key_of(id).ordinal_at(shared));
     }
 
     fn remove(&mut self, at: usize) {
@@ -193,7 +193,7 @@ impl Leaf {
     }
 
     fn tags_of<'a>(&self, ids: &[RecordId], key_of: &impl Fn(RecordId) -> KeyRef<'a>) -> Vec<u16> {
-        ids.iter().map(|id| tag(key_of(*id).ordinal().skip(self.prefix.len()))).collect()
+        ids.iter().map(|id| key_of(*id).ordinal_at(self.prefix.len())).collect()
     }
 }
 
@@ -202,9 +202,4 @@ fn make_room<T>(of: &mut Vec<T>) {
     if of.len() == of.capacity() {
         of.reserve_exact((of.len() + 1).next_multiple_of(GROWTH) - of.len());
     }
-}
-
-fn tag(mut rest: impl Iterator<Item = u8>) -> u16 {
-    let mut next = || rest.next().unwrap_or_default();
-    u16::from_be_bytes([next(), next()])
 }

@@ -274,6 +274,11 @@ impl Records {
         hashes.iter().for_each(|hash| self.index.warm(&self.region, *hash));
     }
 
+    /// So many records will be found.
+    pub(super) fn reserve(&mut self, records: usize) {
+        self.index.reserve(&mut self.region, records, hash_in(self.seed, &self.maps));
+    }
+
     /// Packs a record's key and entry.
     pub(super) fn pack(&self, id: RecordId, packer: &mut Packer) {
         let block = self.block(id);
@@ -287,12 +292,7 @@ impl Records {
     /// Makes a new record one that is found.
     fn list(&mut self, id: RecordId, position: Position, hash: u64) {
         self.places.set(id, position);
-        let (seed, maps) = (self.seed, &self.maps);
-        let hash_of = |region: &Region, position| {
-            let block = Block::of(region.at(Position::from_bits(position).offset()));
-            block.key(maps).seeded_hash(seed)
-        };
-        self.index.insert(&mut self.region, hash, position.bits(), hash_of);
+        self.index.insert(&mut self.region, hash, position.bits(), hash_in(self.seed, &self.maps));
     }
 
     /// Puts another entry in the place of a record's.
@@ -497,4 +497,9 @@ impl<'a> Cursor<'a> {
     fn short(&mut self) -> u16 {
         self.slice(2).first_chunk().map_or(0, |bytes| u16::from_le_bytes(*bytes))
     }
+}
+
+/// The hash of the key at a position.
+fn hash_in(seed: u64, maps: &Names<Vec<u8>>) -> impl Fn(&Region, u32) -> u64 {
+    move |region, position| Block::of(region.at(Position::from_bits(position).offset())).key(maps).seeded_hash(seed)
 }

@@ -20,6 +20,18 @@ const SPANS_PER_HUGE_PAGE: usize = 2 * 1024 * 1024 / SPAN_BYTES;
 /// A shard with more may have a part of a huge page unused: by then that is little.
 const SMALL_CHUNKS: usize = 2;
 
+/// A shard with more takes whole spans at a time: one wait for the system, where each page would be one.
+const SMALL_SPANS: usize = 16;
+
+/// What the system is asked for.
+#[derive(Clone, Copy, Debug)]
+enum Advice {
+    /// Pages of 2 MiB.
+    HugePages,
+    /// All pages at once, because they will be filled next.
+    Populate,
+}
+
 /// Memory by offset. Spans are never given back: what is freed in them is used again by their owners.
 #[derive(Debug, Default)]
 pub(super) struct Region {
@@ -43,13 +55,16 @@ impl Region {
         if self.spans == self.chunks.len() * SPANS_PER_CHUNK {
             self.chunks.push(Chunk::new());
             if self.chunks.len() > SMALL_CHUNKS {
-                self.prefer_huge_pages(self.spans, SPANS_PER_CHUNK);
+                self.advise(self.spans, SPANS_PER_CHUNK, Advice::HugePages);
             }
         }
         let offset = self.spans * SPAN_BYTES;
         self.spans += 1;
+        if self.spans > SMALL_SPANS {
+            self.advise(self.spans - 1, 1, Advice::Populate);
+        }
         if self.chunks.len() <= SMALL_CHUNKS && self.spans.is_multiple_of(SPANS_PER_HUGE_PAGE) {
-            self.prefer_huge_pages(self.spans - SPANS_PER_HUGE_PAGE, SPANS_PER_HUGE_PAGE);
+            self.advise(self.spans - SPANS_PER_HUGE_PAGE, SPANS_PER_HUGE_PAGE, Advice::HugePages);
         }
         offset
     }
@@ -70,11 +85,16 @@ impl Region {
     }
 
     /// A request for some spans: where it is refused, all works as well, only slower.
-    fn prefer_huge_pages(&self, first: usize, spans: usize) {
+    #[cfg_attr(not(target_os = "linux"), expect(unused_variables, reason = "only Linux takes requests"))]
+    fn advise(&self, first: usize, spans: usize, advice: Advice) {
         #[cfg(target_os = "linux")]
         if let Chunk::Mapped(map) = &self.chunks[first / SPANS_PER_CHUNK] {
             let start = first % SPANS_PER_CHUNK * SPAN_BYTES;
-            drop(map.advise_range(memmap2::Advice::HugePage, start, spans * SPAN_BYTES));
+            let advice = match advice {
+                Advice::HugePages => memmap2::Advice::HugePage,
+                Advice::Populate => memmap2::Advice::PopulateWrite,
+            };
+            drop(map.advise_range(advice, start, spans * SPAN_BYTES));
         }
     }
 }

@@ -176,6 +176,7 @@ fn chunk_from_wire(chunk: wire::Chunk) -> Result<Chunk, WireError> {
         level: chunk.level,
         after: bound(chunk.after)?,
         through,
+        keys: chunk.keys,
         items: Packed::from_bytes(chunk.items),
     })
 }
@@ -188,6 +189,7 @@ fn chunk_to_wire(chunk: Chunk) -> wire::Chunk {
         clock: Some(clock_to_wire(&chunk.clock)),
         after: chunk.after.map(|key| key.as_bytes().clone()),
         through: chunk.through.map(|key| key.as_bytes().clone()),
+        keys: chunk.keys,
         items: chunk.items.into_bytes(),
         listed: ids_to_wire(chunk.listed),
         founders: ids_to_wire(chunk.founders),

@@ -86,7 +86,8 @@ fn feed(
     let transfer = asked.ok_or_else(|| format!("nobody asks {} for its state", source.me()))?;
     let (listed, founders) = (source.roster().listed(), source.founders().to_vec());
     let items: Packed = items.into_iter().collect();
-    let chunk = Chunk { transfer, index: 0, clock, listed, founders, token: 0, level: 0, after: None, through, items };
+    let chunk =
+        Chunk { transfer, index: 0, clock, listed, founders, token: 0, level: 0, keys: 0, after: None, through, items };
     let outcome = taker.handle(source.me(), link, ShardMessage::Chunk(chunk), 0);
     outcome.map(drop).map_err(|error| format!("what {} holds is refused: {error}", source.me()))
 }

@@ -83,6 +83,7 @@ fn a_chunk_arrives_as_it_was_sent() {
             founders: vec![id(ORIGIN)],
             token: 3,
             level: 1,
+            keys: 4,
             after: Some(key("a")),
             through: None,
             items,
