@@ -349,6 +349,18 @@ mod tests {
     }
 
     #[test]
+    fn two_bytes_of_an_ordinal_are_those_of_the_whole() {
+        let field = key(b"ab").with_field(b"\0f").expect("short");
+        for key in [key(b"abcdef"), key(b"a"), key(b"ab\0cd\0"), key(b"\0\0"), field] {
+            for skip in 0..20 {
+                let mut rest = key.borrow().ordinal().skip(skip);
+                let two = [rest.next().unwrap_or_default(), rest.next().unwrap_or_default()];
+                assert_eq!(key.borrow().ordinal_at(skip), u16::from_be_bytes(two), "{key:?} from {skip}");
+            }
+        }
+    }
+
+    #[test]
     fn the_fields_of_a_key_are_in_its_shard() {
         assert_eq!(key(b"a").with_field(b"x").expect("short").hash(), key(b"a").hash());
         assert_ne!(key(b"a").hash(), key(b"b").hash());

@@ -182,8 +182,8 @@ impl Model {
         add(&mut self.usage, store.take_usage_changes());
         self.usage.retain(|_, usage| *usage != Usage::default());
         assert_eq!(self.usage, usage);
-        let deadlines = self.records.values().flat_map(|(entry, _)| entry.versions());
-        assert_eq!(store.next_deadline(), deadlines.filter_map(|version| version.expires_at).min());
+        let droppable = self.records.values().filter_map(|(entry, _)| droppable(entry.versions())).min();
+        assert_eq!(store.next_deadline(), droppable);
         let exceptions = !self.all_seen && self.records.values().any(|(entry, _)| entry.dots().next().is_some());
         assert_eq!(store.has_exceptions(), exceptions);
         let seen = |dot: Dot| dot.counter < 100;
@@ -201,6 +201,17 @@ impl Model {
         let inside = |other: &&Key| other.map() == key.map() && other.name().starts_with(prefix);
         assert!(listed.iter().eq(self.records.keys().filter(inside)));
     }
+}
+
+/// When the first version can be dropped: not before those of its replica that its dot would cover.
+fn droppable(versions: &[Version]) -> Option<u64> {
+    let covers = |one: Dot, other: Dot| one.replica == other.replica && one.counter > other.counter;
+    let end = |version: &Version| {
+        let with = versions.iter().filter(|other| std::ptr::eq(*other, version) || covers(version.dot, other.dot));
+        let ends: Option<Vec<u64>> = with.map(|other| other.expires_at).collect();
+        ends?.into_iter().max()
+    };
+    versions.iter().filter_map(end).min()
 }
 
 fn add(usage: &mut BTreeMap<String, Usage>, changes: BTreeMap<String, Usage>) {
