@@ -2,6 +2,7 @@
 //! change instead of being looked for.
 
 mod arena;
+mod block;
 mod bulk;
 mod change;
 mod codec;

@@ -1,43 +1,24 @@
 //! Records: where each key and its entry are.
 //!
-//! ```text
-//! block: [id: 4][size: 2][log slots: 1][shape of the entry: 1][key][entry]
-//! key:   [number of the map: 1 or 3][length of the name: 1][name]
-//!        [number of the map: 1 or 3][255 or 254][length of the name: 2]([length of the field: 2])?[name][field]
-//! ```
-//!
-//! A map that has no number is 255, with its length and name.
-//!
 //! What is too large for a block, or has too many parts, is an odd entry: it stays as it is, and the block has its number.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use crate::key::KeyRef;
-use crate::store::arena::{Arena, HEAD_BYTES, Position};
+use crate::store::arena::{Arena, Position};
+use crate::store::block::{Block, KEY_AT, SHAPE_AT, SLOTS_AT, write_key};
 use crate::store::codec::{self, ODD, Replicas, VOID};
 use crate::store::index::Index;
-use crate::store::name::{Names, UNNAMED};
+use crate::store::name::Names;
 use crate::store::place::{Places, RecordId};
 use crate::store::region::Region;
 use crate::store::slab::Slab;
 use crate::version::Plain;
 use crate::{Dot, Entry, Key, Packer, ReplicaId, VersionVector};
 
-const SLOTS_AT: usize = HEAD_BYTES;
-const SHAPE_AT: usize = SLOTS_AT + 1;
-const KEY_AT: usize = SHAPE_AT + 1;
-
 /// More log slots than a byte can say.
 const MANY: u8 = u8::MAX;
-
-/// A map's number that takes two bytes more, and one that is none.
-const HIGH: u8 = 254;
-const RAW: u8 = 255;
-
-/// A name's length that takes two bytes more, and one of a key with a field.
-const LONG: u8 = 254;
-const WITH_FIELD: u8 = 255;
 
 /// From here on, memory that is read in order comes by itself.
 const WARM_BYTES: usize = 128;
@@ -64,25 +45,6 @@ pub(super) struct Records {
 pub(crate) enum Found<'a> {
     Plain(Plain<'a>),
     Entry(Entry),
-}
-
-/// A block taken apart.
-#[derive(Clone, Copy, Debug)]
-struct Block<'a> {
-    size: usize,
-    slots: u8,
-    shape: u8,
-    map: u16,
-    /// Of a map without a number.
-    map_name: &'a [u8],
-    name: &'a [u8],
-    field: Option<&'a [u8]>,
-    entry: &'a [u8],
-}
-
-/// Reads a block from its beginning.
-struct Cursor<'a> {
-    bytes: &'a [u8],
 }
 
 // === impl Records ===
@@ -234,7 +196,7 @@ impl Records {
         let id = self.places.add();
         let (shape, bytes) = self.encode(entry);
         let mut prefix = Vec::new();
-        self.encode_key(key.borrow(), &mut prefix);
+        write_key(key.borrow(), &mut self.maps, &mut prefix);
         let position = self.add_block(id, &prefix, codec::room(shape, bytes.len()));
         self.fill(position, 0, shape, &bytes);
         self.scratch = bytes;
@@ -250,7 +212,7 @@ impl Records {
         let id = self.places.add();
         let mut bytes = std::mem::take(&mut self.scratch);
         bytes.clear();
-        self.encode_key(key, &mut bytes);
+        write_key(key, &mut self.maps, &mut bytes);
         codec::encode_plain(version, &mut self.names, &mut bytes);
         let head = KEY_AT + bytes.len();
         let position = self.arena.add(&mut self.region, id, codec::room(codec::ONE, head + version.body.len()));
@@ -361,38 +323,6 @@ impl Records {
         (shape, bytes)
     }
 
-    /// Appends a key's bytes in its block.
-    fn encode_key(&mut self, key: KeyRef<'_>, bytes: &mut Vec<u8>) {
-        let (map, name) = (key.map(), key.name());
-        let number = self.maps.acquire(map);
-        match (number, u8::try_from(number)) {
-            (UNNAMED, _) => {
-                bytes.extend_from_slice(&[RAW, map.len() as u8]);
-                bytes.extend_from_slice(map);
-            }
-            (_, Ok(number)) if number < HIGH => bytes.push(number),
-            (number, _) => {
-                bytes.push(HIGH);
-                bytes.extend_from_slice(&number.to_le_bytes());
-            }
-        }
-        let len = (name.len() as u16).to_le_bytes();
-        match (key.field(), u8::try_from(name.len())) {
-            (Some(field), _) => {
-                bytes.push(WITH_FIELD);
-                bytes.extend_from_slice(&len);
-                bytes.extend_from_slice(&(field.len() as u16).to_le_bytes());
-            }
-            (None, Ok(len)) if len < LONG => bytes.push(len),
-            (None, _) => {
-                bytes.push(LONG);
-                bytes.extend_from_slice(&len);
-            }
-        }
-        bytes.extend_from_slice(name);
-        bytes.extend_from_slice(key.field().unwrap_or_default());
-    }
-
     /// A block that begins with a key, and has room for an entry.
     fn add_block(&mut self, id: RecordId, key: &[u8], entry: usize) -> Position {
         let position = self.arena.add(&mut self.region, id, KEY_AT + key.len() + entry);
@@ -443,59 +373,6 @@ impl Records {
 
     fn block_at(&self, position: Position) -> Block<'_> {
         Block::of(self.region.at(position.offset()))
-    }
-}
-
-// === impl Block ===
-
-impl<'a> Block<'a> {
-    fn of(bytes: &'a [u8]) -> Self {
-        let (_, size) = Arena::head(bytes);
-        let mut rest = Cursor { bytes: &bytes[KEY_AT..size] };
-        let (map, map_name) = match rest.byte() {
-            RAW => {
-                let len = rest.byte();
-                (UNNAMED, rest.slice(usize::from(len)))
-            }
-            HIGH => (rest.short(), [].as_slice()),
-            number => (u16::from(number), [].as_slice()),
-        };
-        let (name, field) = match rest.byte() {
-            WITH_FIELD => (rest.short(), Some(rest.short())),
-            LONG => (rest.short(), None),
-            len => (u16::from(len), None),
-        };
-        let name = rest.slice(usize::from(name));
-        let field = field.map(|len| rest.slice(usize::from(len)));
-        Self { size, slots: bytes[SLOTS_AT], shape: bytes[SHAPE_AT], map, map_name, name, field, entry: rest.bytes }
-    }
-
-    fn key(self, maps: &'a Names<Vec<u8>>) -> KeyRef<'a> {
-        let map = maps.get(self.map).map_or(self.map_name, Vec::as_slice);
-        KeyRef::stored(map, self.name, self.field)
-    }
-
-    /// The number of an odd entry.
-    fn number(self) -> u32 {
-        self.entry.first_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes))
-    }
-}
-
-// === impl Cursor ===
-
-impl<'a> Cursor<'a> {
-    fn slice(&mut self, len: usize) -> &'a [u8] {
-        let (slice, rest) = self.bytes.split_at(len);
-        self.bytes = rest;
-        slice
-    }
-
-    fn byte(&mut self) -> u8 {
-        self.slice(1)[0]
-    }
-
-    fn short(&mut self) -> u16 {
-        self.slice(2).first_chunk().map_or(0, |bytes| u16::from_le_bytes(*bytes))
     }
 }
 
