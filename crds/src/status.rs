@@ -31,10 +31,28 @@ pub struct HandoffGroupStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "LastHandoff")]
     pub last_handoff: Option<LastHandoff>,
-    /// `Ready`, `InSync`, `Drained` and `Degraded`.
+    /// What makes the group's pods, and which of its generations is really over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind", "name"]))]
+    pub workloads: Vec<WorkloadStatus>,
+    /// `Ready`, `InSync`, `HandoffSafe`, `Drained` and `Degraded`.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
+}
+
+/// How far a workload's rollouts are.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkloadStatus {
+    /// `Deployment` or `StatefulSet`.
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// The newest generation whose rollout is really over: all pods are of it, and the last pod of an older one has ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "i64")]
+    pub drained_generation: Option<i64>,
 }
 
 /// How the handoff of one pod ended.

@@ -9,15 +9,42 @@ use kube::runtime::events::{self, EventType, Recorder};
 use crate::api::{ApiError, ApiServer};
 use crate::handoff::Receipt;
 use crate::index::GroupFacts;
+use crate::word::words;
 
 /// The most bytes that Kubernetes takes of an event's note.
 const NOTE: usize = 1_024;
+
+words! {
+    /// Why an event is published.
+    pub enum Reason {
+        /// A member began to leave.
+        HandoffStarted,
+        /// Survivors have all that it held.
+        HandoffAcknowledged,
+        /// They do not, or not all that the group waits for has happened.
+        HandoffFailed,
+        /// It ended without a word.
+        HandoffUnknown,
+        /// A selected pod has no working agent.
+        AgentNotInjected,
+        /// A selected pod belongs to another group.
+        GroupConflict,
+        /// The selector matches no pod.
+        NoPodsSelected,
+        /// The selector can match no pod.
+        InvalidSelector,
+        /// A replica was let start empty although members with state have not ended.
+        StartedEmpty,
+        /// A member was removed although its pod has not ended.
+        MemberForgotten,
+    }
+}
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     /// Its reason, one of a documented list.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// What was done.
     pub action: &'static str,
     /// Whether someone should look.
@@ -41,22 +68,22 @@ impl Event {
     /// A pod began to leave.
     pub fn started(pod_name: &str, pod_uid: &str) -> Self {
         let note = format!("Pod {pod_name} is leaving; its state is being handed off.");
-        Self::about("HandoffStarted", "HandOff", false, note, pod_name, pod_uid)
+        Self::about(Reason::HandoffStarted, "HandOff", false, note, pod_name, pod_uid)
     }
 
     /// A handoff has ended.
     pub fn concluded(receipt: &Receipt) -> Self {
         let (reason, warning) = match receipt.outcome {
-            HandoffOutcome::Acknowledged | HandoffOutcome::NothingToHandOff => ("HandoffAcknowledged", false),
-            HandoffOutcome::Failed => ("HandoffFailed", true),
-            HandoffOutcome::Unknown => ("HandoffUnknown", true),
+            HandoffOutcome::Acknowledged | HandoffOutcome::NothingToHandOff => (Reason::HandoffAcknowledged, false),
+            HandoffOutcome::Failed => (Reason::HandoffFailed, true),
+            HandoffOutcome::Unknown => (Reason::HandoffUnknown, true),
         };
         Self::about(reason, "HandOff", warning, conclusion(receipt), &receipt.pod_name, &receipt.pod_uid)
     }
 
     /// Something about one pod.
     pub fn about(
-        reason: &'static str,
+        reason: Reason,
         action: &'static str,
         warning: bool,
         note: String,
@@ -67,7 +94,7 @@ impl Event {
     }
 
     /// Something about the group.
-    pub fn of_group(reason: &'static str, action: &'static str, warning: bool, note: String) -> Self {
+    pub fn of_group(reason: Reason, action: &'static str, warning: bool, note: String) -> Self {
         Self { reason, action, warning, note, pod: None }
     }
 }
@@ -86,7 +113,7 @@ impl Announcer {
     pub async fn publish(&self, group: &GroupFacts, event: &Event) {
         let published = events::Event {
             type_: if event.warning { EventType::Warning } else { EventType::Normal },
-            reason: event.reason.into(),
+            reason: event.reason.as_str().into(),
             note: Some(cut(&event.note)),
             action: event.action.into(),
             secondary: None,
@@ -95,7 +122,7 @@ impl Announcer {
         for reference in std::iter::once(group_reference(group)).chain(pod) {
             let result = self.api.call(self.recorder.publish(&published, &reference)).await;
             if let Some(error) = result.err().filter(ApiError::is_news) {
-                tracing::warn!(group = %group.key, reason = event.reason, note = event.note, error = %error, "An event could not be published");
+                tracing::warn!(group = %group.key, reason = event.reason.as_str(), note = event.note, error = %error, "An event could not be published");
             }
         }
     }

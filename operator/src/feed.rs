@@ -11,7 +11,7 @@ use backon::ExponentialBuilder;
 use baton_crds::{HandoffGroup, Membership};
 use baton_telemetry::Repeat;
 use futures_util::StreamExt;
-use k8s_openapi::api::apps::v1::ReplicaSet;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
@@ -22,7 +22,9 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::api::ApiServer;
-use crate::index::{GroupFacts, GroupKey, Index, Listing, OptIn, PodFacts, ReplicaSetFacts, SharedIndex};
+use crate::index::{
+    GroupFacts, GroupKey, Index, Listing, OptIn, PodFacts, REVISION, ReplicaSetFacts, SharedIndex, WorkloadFacts,
+};
 
 /// How long one watch call lasts. A connection that died silently is noticed 5 s after that.
 const WATCH_SECONDS: u32 = 30;
@@ -33,11 +35,8 @@ const WATCH_SECONDS: u32 = 30;
 const FIRST_PAUSE: Duration = Duration::from_millis(800);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
-/// The annotation of a ReplicaSet with the revision of its Deployment.
-const REVISION: &str = "deployment.kubernetes.io/revision";
-
 /// The kinds that are watched.
-const KINDS: usize = 5;
+const KINDS: usize = 7;
 
 /// Watches everything that the index is about.
 pub struct Feed {
@@ -96,6 +95,8 @@ impl Feed {
         watches.spawn(self.watch(Api::<Pod>::all(client.clone()), pods()));
         watches.spawn(self.watch(Api::<Membership>::all(client.clone()), memberships()));
         watches.spawn(self.watch(Api::<PartialObjectMeta<ReplicaSet>>::all(client.clone()), replica_sets()));
+        watches.spawn(self.watch(Api::<Deployment>::all(client.clone()), deployments()));
+        watches.spawn(self.watch(Api::<StatefulSet>::all(client.clone()), stateful_sets()));
         watches.spawn(self.watch(Api::<PartialObjectMeta<Namespace>>::all(client), namespaces()));
         while watches.join_next().await.is_some() {}
     }
@@ -238,6 +239,26 @@ fn replica_sets() -> Kind<PartialObjectMeta<ReplicaSet>, (String, ReplicaSetFact
         apply: |index, (namespace, set)| index.apply_replica_set(&namespace, set),
         delete: |index, (namespace, set)| index.delete_replica_set(&namespace, &set.name),
         reset: Index::reset_replica_sets,
+    }
+}
+
+fn deployments() -> Kind<Deployment, (String, WorkloadFacts)> {
+    Kind {
+        name: "Deployment",
+        facts: WorkloadFacts::of_deployment,
+        apply: |index, (namespace, workload)| index.apply_workload(&namespace, workload),
+        delete: |index, (namespace, workload)| index.delete_workload(&namespace, &workload),
+        reset: |index, workloads| index.reset_workloads("Deployment", workloads),
+    }
+}
+
+fn stateful_sets() -> Kind<StatefulSet, (String, WorkloadFacts)> {
+    Kind {
+        name: "StatefulSet",
+        facts: WorkloadFacts::of_stateful_set,
+        apply: |index, (namespace, workload)| index.apply_workload(&namespace, workload),
+        delete: |index, (namespace, workload)| index.delete_workload(&namespace, &workload),
+        reset: |index, workloads| index.reset_workloads("StatefulSet", workloads),
     }
 }
 

@@ -53,6 +53,7 @@ pub(crate) fn view(pods: &[PodFacts]) -> GroupView {
     GroupView {
         group: Arc::new(group("web", 0)),
         pods: pods.iter().map(|pod| (pod.name.clone(), placed(pod))).collect(),
+        workloads: BTreeMap::new(),
         listing: None,
         remembered: None,
         conflicts: BTreeMap::new(),

@@ -13,4 +13,6 @@ pub use archive::Archive;
 pub use former::Former;
 pub use ledger::{Happening, Ledger};
 pub use receipt::{Receipt, Stage};
+#[cfg(test)]
+pub(crate) use record::Verdict;
 pub use record::{departure_reason, record};

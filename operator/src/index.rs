@@ -8,6 +8,7 @@ mod listing;
 mod namespace;
 mod pod;
 mod view;
+mod workload;
 
 #[cfg(test)]
 mod tests;
@@ -22,6 +23,8 @@ pub use listing::Listing;
 pub use namespace::ReplicaSetFacts;
 pub use pod::{Agent, Life, OptIn, Owner, PodFacts, Termination};
 pub use view::{GroupView, PodView, Standing};
+pub(crate) use workload::REVISION;
+pub use workload::{Revision, WorkloadFacts};
 
 use namespace::Namespace;
 
@@ -138,6 +141,28 @@ impl Index {
         self.reset(|namespace| namespace.replica_sets.clear());
         for (namespace, set) in sets {
             self.namespace(&namespace).apply_replica_set(set);
+        }
+        self.publish_all();
+    }
+
+    /// Takes a workload that was made or changed.
+    pub fn apply_workload(&mut self, namespace: &str, workload: WorkloadFacts) {
+        if self.namespace(namespace).apply_workload(workload) {
+            self.publish(namespace);
+        }
+    }
+
+    /// Forgets a workload.
+    pub fn delete_workload(&mut self, namespace: &str, workload: &WorkloadFacts) {
+        self.namespace(namespace).workloads.remove(&workload.key());
+        self.publish(namespace);
+    }
+
+    /// Replaces all workloads of a kind by those of a new list.
+    pub fn reset_workloads(&mut self, kind: &'static str, workloads: Vec<(String, WorkloadFacts)>) {
+        self.reset(|namespace| namespace.workloads.retain(|_, workload| workload.kind != kind));
+        for (namespace, workload) in workloads {
+            self.namespace(&namespace).apply_workload(workload);
         }
         self.publish_all();
     }

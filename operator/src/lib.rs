@@ -24,3 +24,4 @@ pub mod metrics;
 pub mod run;
 pub mod status;
 pub mod tls;
+mod word;

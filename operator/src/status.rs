@@ -3,10 +3,14 @@
 mod condition;
 mod derive;
 mod reporter;
+mod safety;
 mod trouble;
+mod workload;
 
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use condition::{Kind, Reason};
 pub use derive::{Observation, derive};
 pub use reporter::Reporter;

@@ -10,6 +10,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::{Receipt, Stage};
 use crate::event;
 use crate::index::{GroupFacts, GroupView, Life, PodView, Standing};
+use crate::word::words;
 
 /// The condition of a Handoff.
 pub(super) const ACKNOWLEDGED: &str = "Acknowledged";
@@ -20,31 +21,21 @@ const NAME: usize = 200;
 /// How many survivors a record names.
 const SURVIVORS: usize = 16;
 
-/// Why a handoff counts as acknowledged, or not, or nobody knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    Covered,
-    NothingToHandOff,
-    CoveredNotHandedOver,
-    NotCovered,
-    NotHandedOver,
-    NoReceipt,
+words! {
+    /// Why a handoff counts as acknowledged, or not, or nobody knows.
+    pub(crate) enum Verdict {
+        Covered,
+        NothingToHandOff,
+        CoveredNotHandedOver,
+        NotCovered,
+        NotHandedOver,
+        NoReceipt,
+    }
 }
 
 // === impl Verdict ===
 
 impl Verdict {
-    /// All of them, as documented.
-    #[cfg(test)]
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Covered,
-        Self::NothingToHandOff,
-        Self::CoveredNotHandedOver,
-        Self::NotCovered,
-        Self::NotHandedOver,
-        Self::NoReceipt,
-    ];
-
     fn of(receipt: &Receipt) -> Self {
         match receipt.outcome {
             HandoffOutcome::Acknowledged if receipt.is_kept_waiting() => Self::CoveredNotHandedOver,
@@ -62,18 +53,6 @@ impl Verdict {
             Self::Covered | Self::NothingToHandOff | Self::CoveredNotHandedOver => "True",
             Self::NotCovered | Self::NotHandedOver => "False",
             Self::NoReceipt => "Unknown",
-        }
-    }
-
-    /// The condition's reason.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Covered => "Covered",
-            Self::NothingToHandOff => "NothingToHandOff",
-            Self::CoveredNotHandedOver => "CoveredNotHandedOver",
-            Self::NotCovered => "NotCovered",
-            Self::NotHandedOver => "NotHandedOver",
-            Self::NoReceipt => "NoReceipt",
         }
     }
 }
@@ -177,12 +156,6 @@ mod tests {
         ] {
             assert_eq!(condition(&receipt), (status.into(), reason.into()), "{receipt:?}");
         }
-    }
-
-    #[test]
-    fn every_reason_has_a_name_of_its_own() {
-        let names: std::collections::BTreeSet<_> = Verdict::ALL.map(Verdict::as_str).into();
-        assert_eq!(names.len(), Verdict::ALL.len());
     }
 
     #[test]

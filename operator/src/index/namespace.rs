@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::{GroupFacts, GroupView, Listing, OptIn, PodFacts, PodView, Standing, Termination};
+use super::{GroupFacts, GroupView, Listing, OptIn, PodFacts, PodView, Standing, Termination, WorkloadFacts};
 
 /// How many terminations are kept for pods that are gone: more than can end between two looks at a view.
 const TERMINATIONS: usize = 1_024;
@@ -14,6 +14,8 @@ pub(super) struct Namespace {
     pub(super) groups: BTreeMap<String, Arc<GroupFacts>>,
     pub(super) pods: BTreeMap<String, Arc<PodFacts>>,
     pub(super) replica_sets: BTreeMap<String, ReplicaSetFacts>,
+    /// By `Kind/name`.
+    pub(super) workloads: BTreeMap<String, Arc<WorkloadFacts>>,
     pub(super) listings: BTreeMap<String, Arc<Listing>>,
     pub(super) remembered: BTreeMap<String, Arc<Listing>>,
     pub(super) opt_in: Option<OptIn>,
@@ -43,6 +45,7 @@ impl Namespace {
         self.groups.is_empty()
             && self.pods.is_empty()
             && self.replica_sets.is_empty()
+            && self.workloads.is_empty()
             && self.listings.is_empty()
             && self.opt_in.is_none()
     }
@@ -70,6 +73,15 @@ impl Namespace {
             return false;
         }
         self.replica_sets.insert(set.name.clone(), set);
+        true
+    }
+
+    pub(super) fn apply_workload(&mut self, workload: WorkloadFacts) -> bool {
+        let key = workload.key();
+        if self.workloads.get(&key).is_some_and(|known| **known == workload) {
+            return false;
+        }
+        self.workloads.insert(key, Arc::new(workload));
         true
     }
 
@@ -122,9 +134,12 @@ impl Namespace {
 
     fn bare_view(&self, name: &str, group: &Arc<GroupFacts>) -> GroupView {
         let terminations = self.terminations.iter().filter(|(owner, ..)| owner == name);
+        let ours = |workload: &WorkloadFacts| self.group_for(&workload.labels).is_some_and(|one| one.key.name == name);
+        let workloads = self.workloads.iter().filter(|(_, workload)| ours(workload));
         GroupView {
             group: Arc::clone(group),
             pods: BTreeMap::new(),
+            workloads: workloads.map(|(key, workload)| (key.clone(), Arc::clone(workload))).collect(),
             listing: self.listings.get(name).cloned(),
             remembered: self.remembered.get(name).cloned(),
             conflicts: BTreeMap::new(),

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use baton_crds::label;
 use baton_crds::membership::MemberPhase;
 
-use super::{Agent, GroupKey, GroupView, Index, Life, OptIn, PodFacts, ReplicaSetFacts, Standing, Termination};
+use super::{
+    Agent, GroupKey, GroupView, Index, Life, OptIn, PodFacts, ReplicaSetFacts, Revision, Standing, Termination,
+    WorkloadFacts,
+};
 use crate::fixture::{group, listing, pod, row};
 
 fn index() -> Index {
@@ -238,4 +241,29 @@ fn an_agent_without_its_restart_policy_is_broken() {
     }))
     .expect("a pod");
     assert_eq!(PodFacts::of(&object).map(|facts| facts.agent), Some(Agent::Broken));
+}
+
+#[test]
+fn a_workload_belongs_to_the_group_that_selects_its_pods() {
+    let workload = |name: &str, app: &str| WorkloadFacts {
+        kind: "Deployment",
+        name: name.into(),
+        labels: BTreeMap::from([("app".to_owned(), app.to_owned())]),
+        generation: 1,
+        replicas: 1,
+        revision: Revision::Number(1),
+        is_rolled_out: true,
+        overlaps: true,
+    };
+    let mut index = index();
+    index.apply_workload("shop", workload("web", "web"));
+    index.apply_workload("shop", workload("db", "db"));
+    let seen = |index: &Index| view(index).workloads.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(seen(&index), ["Deployment/web"]);
+    index.reset_workloads("StatefulSet", vec![]);
+    assert_eq!(seen(&index), ["Deployment/web"]);
+    index.reset_workloads("Deployment", vec![("shop".into(), workload("shop", "web"))]);
+    assert_eq!(seen(&index), ["Deployment/shop"]);
+    index.delete_workload("shop", &workload("shop", "web"));
+    assert!(seen(&index).is_empty());
 }

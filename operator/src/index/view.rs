@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{GroupFacts, Listing, OptIn, PodFacts, Termination};
+use super::{GroupFacts, Listing, OptIn, PodFacts, Termination, WorkloadFacts};
 
 /// All that the API server has told of one group.
 #[derive(Clone, Debug, PartialEq)]
@@ -12,6 +12,8 @@ pub struct GroupView {
     pub group: Arc<GroupFacts>,
     /// Its pods, and those that its Membership names, by name.
     pub pods: BTreeMap<String, PodView>,
+    /// What makes its pods, by `Kind/name`.
+    pub workloads: BTreeMap<String, Arc<WorkloadFacts>>,
     /// Its Membership, if there is one.
     pub listing: Option<Arc<Listing>>,
     /// The last Membership before that one, if it was another object: what was known is not forgotten

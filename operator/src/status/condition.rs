@@ -3,6 +3,8 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
+use crate::word::words;
+
 /// One condition before it is dated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
@@ -12,17 +14,20 @@ pub(super) struct Verdict {
     pub(super) message: String,
 }
 
-/// Which condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// The group protects the pods that it selects.
-    Ready,
-    /// All Active members have applied what their peers have.
-    InSync,
-    /// Nobody is leaving: the last rollout or scale-down is really over.
-    Drained,
-    /// State was or may have been lost, or may be soon.
-    Degraded,
+words! {
+    /// Which condition.
+    pub(crate) enum Kind {
+        /// The group protects the pods that it selects.
+        Ready,
+        /// All Active members have applied what their peers have.
+        InSync,
+        /// A member that leaves now finds enough others to hand off to.
+        HandoffSafe,
+        /// Nobody is leaving, and every rollout is over: no pod of an older revision is left.
+        Drained,
+        /// State was or may have been lost, or may be soon.
+        Degraded,
+    }
 }
 
 /// A condition's status.
@@ -33,25 +38,31 @@ pub(super) enum State {
     Unknown,
 }
 
-/// A condition's reason.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
-    MembersReady,
-    NoPodsSelected,
-    InvalidSelector,
-    GroupConflict,
-    AgentNotInjected,
-    MembersStarting,
-    AllInSync,
-    MembersCatchingUp,
-    MembersUnheard,
-    NoMembers,
-    NobodyLeaving,
-    MembersLeaving,
-    AsExpected,
-    HandoffFailed,
-    HandoffUnknown,
-    StateUnreachable,
+words! {
+    /// A condition's reason.
+    pub(crate) enum Reason {
+        MembersReady,
+        NoPodsSelected,
+        InvalidSelector,
+        GroupConflict,
+        AgentNotInjected,
+        MembersStarting,
+        AllInSync,
+        MembersCatchingUp,
+        MembersUnheard,
+        NoMembers,
+        SurvivorsAvailable,
+        TooFewMembers,
+        NoOverlap,
+        NobodyLeaving,
+        MembersLeaving,
+        RolloutUnderWay,
+        AsExpected,
+        HandoffFailed,
+        HandoffUnknown,
+        MemberForgotten,
+        StateUnreachable,
+    }
 }
 
 // === impl Verdict ===
@@ -75,15 +86,6 @@ impl Verdict {
 // === impl Kind ===
 
 impl Kind {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "Ready",
-            Self::InSync => "InSync",
-            Self::Drained => "Drained",
-            Self::Degraded => "Degraded",
-        }
-    }
-
     /// The condition of this kind.
     pub(super) fn of(self, conditions: &[Condition]) -> Option<&Condition> {
         conditions.iter().find(|one| one.type_ == self.as_str())
@@ -98,31 +100,6 @@ impl State {
             Self::True => "True",
             Self::False => "False",
             Self::Unknown => "Unknown",
-        }
-    }
-}
-
-// === impl Reason ===
-
-impl Reason {
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::MembersReady => "MembersReady",
-            Self::NoPodsSelected => "NoPodsSelected",
-            Self::InvalidSelector => "InvalidSelector",
-            Self::GroupConflict => "GroupConflict",
-            Self::AgentNotInjected => "AgentNotInjected",
-            Self::MembersStarting => "MembersStarting",
-            Self::AllInSync => "AllInSync",
-            Self::MembersCatchingUp => "MembersCatchingUp",
-            Self::MembersUnheard => "MembersUnheard",
-            Self::NoMembers => "NoMembers",
-            Self::NobodyLeaving => "NobodyLeaving",
-            Self::MembersLeaving => "MembersLeaving",
-            Self::AsExpected => "AsExpected",
-            Self::HandoffFailed => "HandoffFailed",
-            Self::HandoffUnknown => "HandoffUnknown",
-            Self::StateUnreachable => "StateUnreachable",
         }
     }
 }

@@ -8,7 +8,7 @@ use baton_crds::status::LastHandoff;
 use k8s_openapi::jiff::Timestamp;
 
 use super::condition::{Kind, Reason, State, Verdict};
-use super::trouble;
+use super::{safety, trouble, workload};
 use crate::directory::Attendee;
 use crate::index::{Agent, GroupView, Life, OptIn, PodView, Standing};
 use crate::membership::StartedEmpty;
@@ -39,8 +39,14 @@ pub fn derive(observation: Observation<'_>) -> HandoffGroupStatus {
     let present = present(view);
     let active = of_phase(&present, MemberPhase::Active);
     let synced = active.iter().filter(|row| attendees.get(&row.replica).is_some_and(|one| one.in_sync));
-    let conditions =
-        [ready(view, &active), in_sync(&active, attendees), drained(&present), trouble::degraded(observation)];
+    let workloads = workload::workloads(view, &present, &before.workloads);
+    let conditions = [
+        ready(view, &active),
+        in_sync(&active, attendees),
+        safety::handoff_safe(view, &active),
+        drained(&present, &workload::under_way(view, &workloads)),
+        trouble::degraded(observation),
+    ];
     let generation = view.group.generation;
     HandoffGroupStatus {
         observed_generation: Some(generation),
@@ -50,6 +56,7 @@ pub fn derive(observation: Observation<'_>) -> HandoffGroupStatus {
         keys: largest(attendees.values().map(|one| one.keys)),
         bytes: largest(attendees.values().map(|one| one.bytes)),
         last_handoff: last_handoff.cloned(),
+        workloads,
         conditions: conditions.into_iter().map(|one| one.dated(&before.conditions, generation, now)).collect(),
     }
 }
@@ -139,15 +146,20 @@ fn in_sync(active: &[&MemberRow], attendees: &BTreeMap<ReplicaId, Attendee>) -> 
     verdict(State::True, Reason::AllInSync, format!("{} in sync.", members(active.len())))
 }
 
-fn drained(present: &[&MemberRow]) -> Verdict {
+fn drained(present: &[&MemberRow], under_way: &[String]) -> Verdict {
+    let verdict = |state, reason, message| Verdict { kind: Kind::Drained, state, reason, message };
     let leaving = of_phase(present, MemberPhase::Leaving);
-    if leaving.is_empty() {
-        let message = "No member is leaving.".into();
-        return Verdict { kind: Kind::Drained, state: State::True, reason: Reason::NobodyLeaving, message };
+    if !leaving.is_empty() {
+        let pods = names(leaving.iter().map(|row| row.pod_name.as_str()));
+        let message = format!("Pods are handing off or have not ended yet: {pods}.");
+        return verdict(State::False, Reason::MembersLeaving, message);
     }
-    let pods = names(leaving.iter().map(|row| row.pod_name.as_str()));
-    let message = format!("Pods are handing off or have not ended yet: {pods}.");
-    Verdict { kind: Kind::Drained, state: State::False, reason: Reason::MembersLeaving, message }
+    if !under_way.is_empty() {
+        let workloads = names(under_way.iter().map(String::as_str));
+        let message = format!("Not all pods are there, or some are of an older revision: {workloads}.");
+        return verdict(State::False, Reason::RolloutUnderWay, message);
+    }
+    verdict(State::True, Reason::NobodyLeaving, "No member is leaving, and every rollout is over.".into())
 }
 
 fn of_phase<'a>(rows: &[&'a MemberRow], phase: MemberPhase) -> Vec<&'a MemberRow> {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baton_crds::membership::MemberRow;
+use baton_crds::membership::{MemberRow, ReplicaId};
 use baton_crds::status::LastHandoff;
 use baton_crds::{HandoffGroup, HandoffGroupStatus};
 use baton_telemetry::Repeat;
@@ -19,6 +19,7 @@ use tokio::sync::watch;
 
 use super::condition::{Kind, Reason};
 use super::derive::{Observation, derive, unprotected};
+use super::trouble;
 use crate::api::{ApiError, ApiServer};
 use crate::directory::Attendance;
 use crate::event::{self, Announcer, Event};
@@ -67,6 +68,8 @@ struct Memory {
     started_empty: Option<StartedEmpty>,
     /// UIDs of pods without an agent that were announced.
     unprotected: BTreeSet<String>,
+    /// Members whose removal was announced.
+    forgotten: BTreeSet<ReplicaId>,
     /// Names of pods whose other group was announced.
     conflicts: BTreeMap<String, String>,
     written: Option<Instant>,
@@ -193,6 +196,7 @@ impl Reporter {
         let urgent = memory.written.is_none()
             || !alike(&status.conditions, &memory.status.conditions)
             || status.last_handoff != memory.status.last_handoff
+            || status.workloads != memory.status.workloads
             || status.observed_generation != memory.status.observed_generation;
         let age = memory.written.map_or(COUNTS, |at| at.elapsed());
         let pause = if memory.failed { RETRY } else { COUNTS };
@@ -253,7 +257,14 @@ fn news(view: &GroupView, memory: &mut Memory, status: &HandoffGroupStatus) -> V
                 "Pod {} is selected and has no working agent, so its state is not protected: {note}.",
                 pod.facts.name
             );
-            events.push(Event::about("AgentNotInjected", "Inject", true, note, &pod.facts.name, &pod.facts.uid));
+            events.push(Event::about(
+                event::Reason::AgentNotInjected,
+                "Inject",
+                true,
+                note,
+                &pod.facts.name,
+                &pod.facts.uid,
+            ));
         }
     }
     memory.unprotected.retain(|uid| unprotected.iter().any(|pod| pod.facts.uid == *uid));
@@ -263,16 +274,29 @@ fn news(view: &GroupView, memory: &mut Memory, status: &HandoffGroupStatus) -> V
             let note = format!(
                 "Pod {pod} is selected by this group and belongs to the HandoffGroup {winner}, which is older or already has it as a member."
             );
-            events.push(Event::of_group("GroupConflict", "Select", true, note));
+            events.push(Event::of_group(event::Reason::GroupConflict, "Select", true, note));
         }
     }
     memory.conflicts.clone_from(&view.conflicts);
 
-    for (kind, reason) in [(Kind::Ready, Reason::NoPodsSelected), (Kind::Ready, Reason::InvalidSelector)] {
+    let forgotten: BTreeSet<ReplicaId> = trouble::forgotten(view).map(|row| row.replica).collect();
+    for row in trouble::forgotten(view).filter(|row| !memory.forgotten.contains(&row.replica)) {
+        let note = format!(
+            "Pod {} was removed from the group: nobody has reached its agent for as long as membership.forgetAfter says. What it alone holds is missing until it comes back.",
+            row.pod_name
+        );
+        events.push(Event::about(event::Reason::MemberForgotten, "Remove", true, note, &row.pod_name, &row.pod_uid));
+    }
+    memory.forgotten = forgotten;
+
+    let (none, never) = (event::Reason::NoPodsSelected, event::Reason::InvalidSelector);
+    for (kind, reason, event) in
+        [(Kind::Ready, Reason::NoPodsSelected, none), (Kind::Ready, Reason::InvalidSelector, never)]
+    {
         let has = |conditions: &[Condition]| kind.of(conditions).is_some_and(|one| one.reason == reason.as_str());
         if has(&status.conditions) && !has(&memory.status.conditions) {
             let note = kind.of(&status.conditions).map(|one| one.message.clone()).unwrap_or_default();
-            events.push(Event::of_group(reason.as_str(), "Select", reason == Reason::InvalidSelector, note));
+            events.push(Event::of_group(event, "Select", event == never, note));
         }
     }
     events
@@ -284,7 +308,7 @@ fn started_empty(what: &StartedEmpty) -> Event {
         what.unreachable.join(", "),
         what.pod
     );
-    Event::of_group("StartedEmpty", "Grant", true, note)
+    Event::of_group(event::Reason::StartedEmpty, "Grant", true, note)
 }
 
 fn last_handoff(receipt: &Receipt, message: String) -> LastHandoff {

@@ -88,6 +88,16 @@ fn a_group_in_order_says_so() {
     assert_eq!(world.condition("Ready"), says("True", "MembersReady"));
     assert_eq!(world.condition("InSync"), says("True", "AllInSync"));
     assert_eq!(world.condition("Drained"), says("True", "NobodyLeaving"));
+    assert_eq!(world.condition("HandoffSafe"), says("True", "SurvivorsAvailable"));
+    assert_eq!(world.condition("Degraded"), says("False", "AsExpected"));
+}
+
+#[test]
+fn a_member_that_was_removed_is_shown_while_its_pod_is_there() {
+    let forgotten = MemberRow { forgotten: true, ..row(2, "b", Gone) };
+    let world = World::new(&["a", "b"], vec![row(1, "a", Active), forgotten.clone()], &[1]);
+    assert_eq!(world.condition("Degraded"), says("True", "MemberForgotten"));
+    let world = World::new(&["a"], vec![row(1, "a", Active), forgotten], &[1]);
     assert_eq!(world.condition("Degraded"), says("False", "AsExpected"));
 }
 

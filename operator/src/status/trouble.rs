@@ -1,6 +1,6 @@
 //! The condition `Degraded`: what went wrong, and for how long that is said.
 
-use baton_crds::membership::ReplicaId;
+use baton_crds::membership::{MemberRow, ReplicaId};
 use baton_crds::status::HandoffOutcome;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
@@ -8,6 +8,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use super::Observation;
 use super::condition::{Kind, Reason, State, Verdict};
 use super::derive::{names, present};
+use crate::index::GroupView;
 
 /// How long a handoff without success is shown at least, even if later ones succeed: a rollout would
 /// otherwise hide it within seconds.
@@ -21,11 +22,22 @@ pub(super) fn degraded(observation: Observation<'_>) -> Verdict {
     if let Some(message) = unreachable(observation, before) {
         return verdict(Reason::StateUnreachable, message);
     }
+    let removed = names(forgotten(observation.view).map(|row| row.pod_name.as_str()));
+    if !removed.is_empty() {
+        let message = format!("Members were removed because nobody reached them, and have not come back: {removed}.");
+        return verdict(Reason::MemberForgotten, message);
+    }
     if let Some((reason, message)) = handoff(observation, before) {
         return verdict(reason, message);
     }
     let message = "Every handoff so far ended well, and all state can be reached.".into();
     Verdict { kind: Kind::Degraded, state: State::False, reason: Reason::AsExpected, message }
+}
+
+/// The members that were removed although their pods are there.
+pub(super) fn forgotten(view: &GroupView) -> impl Iterator<Item = &MemberRow> {
+    let rows = view.listing.iter().flat_map(|listing| &listing.spec.members);
+    rows.filter(|row| row.forgotten && view.pod(&row.pod_name, &row.pod_uid).is_some())
 }
 
 /// Holds from the moment when a replica was let start empty until every other member that may hold state
