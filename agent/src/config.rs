@@ -12,6 +12,7 @@ use std::time::Duration;
 use baton_telemetry::LogFormat;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::credential::CredentialFiles;
 use crate::engine::{DefaultLimits, MAX_VALUE_BYTES};
 
 /// The greatest `--shards`: each shard has a clock and a log of its own on every replica.
@@ -96,6 +97,13 @@ pub(crate) struct RunArgs {
     /// Address of probes and metrics.
     #[arg(long, env = "BATON_ADMIN", value_name = "ADDRESS", default_value = "0.0.0.0:7073")]
     admin: SocketAddr,
+
+    /// With --operator: directory with the pod's token for the operator (token) and the CAs to trust (roots.pem).
+    #[arg(long, env = "BATON_IDENTITY", value_name = "DIR", default_value = "/var/run/secrets/baton.dev")]
+    identity: PathBuf,
+
+    #[command(flatten)]
+    tls: TlsArgs,
 
     #[command(flatten)]
     run_dir: RunDir,
@@ -211,6 +219,23 @@ struct SourceArgs {
     operator: Option<String>,
 }
 
+/// With --members: the certificate by which peers know this agent. All of them or none.
+#[derive(Debug, Args)]
+struct TlsArgs {
+    /// With --members: certificate of this agent, PEM, with the one URI
+    /// spiffe://DOMAIN/ns/NAMESPACE/group/GROUP/pod/POD-NAME; without it, peer links are plain text.
+    #[arg(long, env = "BATON_TLS_CERTIFICATE", value_name = "FILE", requires_all = ["tls_key", "tls_roots"])]
+    tls_certificate: Option<PathBuf>,
+
+    /// Key of --tls-certificate, PEM.
+    #[arg(long, env = "BATON_TLS_KEY", value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+
+    /// CAs whose certificates are trusted, PEM; all three files are read again when they change.
+    #[arg(long, env = "BATON_TLS_ROOTS", value_name = "FILE", requires = "tls_certificate")]
+    tls_roots: Option<PathBuf>,
+}
+
 /// Everything that `run` was told, checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
@@ -253,6 +278,8 @@ pub(crate) enum SourceConfig {
         path: PathBuf,
         /// How long a silent member can keep the group from starting empty.
         start_empty_after: Duration,
+        /// The certificate by which peers know this agent; without one, links are plain text.
+        credential: Option<CredentialFiles>,
     },
     /// The operator.
     Operator {
@@ -260,6 +287,8 @@ pub(crate) enum SourceConfig {
         url: String,
         /// `host:port` where peers reach this agent.
         advertised: SocketAddr,
+        /// Where the token and the roots are.
+        identity: PathBuf,
     },
 }
 

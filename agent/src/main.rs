@@ -3,6 +3,7 @@
 mod admin;
 mod config;
 mod control;
+mod credential;
 mod departure;
 mod engine;
 mod http;
@@ -10,7 +11,9 @@ mod link;
 mod membership;
 mod metric;
 mod open_file;
+mod refusal;
 mod run;
+mod transport;
 
 use std::process::ExitCode;
 

@@ -17,6 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::engine::{Engine, WriteFailure};
+use crate::refusal::Refusals;
 use label::{HandoffLabels, RequestLabels, WriteLabels};
 use snapshot::Snapshot;
 
@@ -38,7 +39,7 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     /// The metrics of one process.
-    pub(crate) fn new(engine: Arc<Engine>) -> Arc<Self> {
+    pub(crate) fn new(engine: Arc<Engine>, refusals: &Refusals) -> Arc<Self> {
         let mut registry = baton_telemetry::new_registry();
         let own = registry.sub_registry_with_prefix("baton_agent");
         let requests = Family::default();
@@ -50,6 +51,7 @@ impl Metrics {
         own.register("write_seconds", help, write_seconds.clone());
         let handoffs = Family::default();
         own.register("handoffs", "Holds of the preStop hook and ends of the process, by outcome", handoffs.clone());
+        refusals.register(own);
         own.register_collector(Box::new(Snapshot::new(engine)));
         Arc::new(Self { registry: Arc::new(registry), requests, writes, write_seconds, handoffs })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use baton_identity::{Member, Wallet};
 use baton_replica::{Budget, ReplicaId, Settings};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -19,6 +20,8 @@ use crate::engine::{self, Engine, Identity};
 use crate::http::StatusReport;
 use crate::metric::Metrics;
 use crate::open_file;
+use crate::refusal::Refusals;
+use crate::transport::Transport;
 use crate::{admin, http, link, membership};
 
 /// Wrong usage or configuration.
@@ -121,23 +124,49 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     let socket = config.run_dir.control_socket();
     let control = ControlServer::bind(&socket)
         .with_context(|| format!("cannot bind the control socket {}; set --run-dir", socket.display()))?;
-    let metrics = Metrics::new(engine.clone());
+    let refusals = Refusals::default();
+    let metrics = Metrics::new(engine.clone(), &refusals);
+    let transport = transport(&config, refusals)?;
     let (departure_handle, departure) =
         Departure::new(engine.clone(), metrics.clone(), budget(&config), config.termination_log.clone());
     info!(%replica, group = engine.identity().group, pod = config.pod.name, "Starting");
 
-    tokio::spawn(link::serve(engine.clone(), peer_listener));
-    tokio::spawn(link::dial(engine.clone()));
+    tokio::spawn(serve_peers(engine.clone(), peer_listener, transport.clone()));
+    tokio::spawn(link::dial(engine.clone(), transport.clone()));
     tokio::spawn(http::serve(engine.clone(), http_listener, metrics.clone()));
     tokio::spawn(admin::serve(engine.clone(), admin_listener, metrics));
     tokio::spawn(control.serve(Arc::new(Controls { engine: engine.clone(), departure: departure_handle.clone() })));
-    tokio::spawn(membership::run(engine.clone(), config.clone()));
+    tokio::spawn(membership::run(engine.clone(), transport, config.clone()));
     tokio::spawn(engine::expire(engine.clone()));
     tokio::spawn(engine::adopt(engine.clone()));
     tokio::spawn(engine::reissue(engine.clone()));
     tokio::spawn(settle(engine));
     tokio::spawn(stop_on_signal(departure_handle)?);
     Ok(departure.run().await)
+}
+
+/// How peers and the operator are talked to.
+fn transport(config: &Config, refusals: Refusals) -> anyhow::Result<Transport> {
+    match &config.source {
+        SourceConfig::File { credential: Some(files), .. } => {
+            let wallet = Arc::new(Wallet::default());
+            let texts = files.load(&wallet)?;
+            let own = wallet.identity().and_then(|identity| identity.member().cloned());
+            let wanted = Member::new(&config.namespace, &config.group, &config.pod.name)?;
+            anyhow::ensure!(own.as_ref() == Some(&wanted), "the certificate is not that of {wanted:?}, but of {own:?}");
+            tokio::spawn(files.clone().follow(wallet.clone(), texts));
+            Ok(Transport::mutual(wallet, refusals))
+        }
+        SourceConfig::File { credential: None, .. } => Ok(Transport::plain(refusals)),
+        // The operator fills the wallet.
+        SourceConfig::Operator { .. } => Ok(Transport::mutual(Arc::default(), refusals)),
+    }
+}
+
+async fn serve_peers(engine: Arc<Engine>, listener: TcpListener, transport: Transport) {
+    if let Err(error) = link::serve(engine, listener, transport).await {
+        error!(error = format!("{error:#}"), "Peer links are not accepted any more");
+    }
 }
 
 /// An id that no process has had.

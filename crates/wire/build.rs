@@ -5,7 +5,7 @@ use std::path::Path;
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
     println!("cargo::rerun-if-changed={}", root.display());
-    let files = ["baton/directory/v1/directory.proto", "baton/peer/v1/peer.proto"];
+    let files = ["baton/directory/v1/directory.proto", "baton/identity/v1/identity.proto", "baton/peer/v1/peer.proto"];
     let descriptors = protox::compile(files, [&root])?;
     tonic_prost_build::configure().bytes(".").include_file("baton.rs").compile_fds(descriptors)?;
     Ok(())

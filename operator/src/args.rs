@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use baton_identity::TrustDomain;
 use baton_telemetry::{LogFormat, log_filter};
 use clap::Parser;
 
@@ -49,6 +50,14 @@ pub struct Args {
     #[arg(long, env = "BATON_WEBHOOK_CONFIGURATION", default_value = "baton-injector")]
     pub webhook_configuration: String,
 
+    /// The Secret that holds the CAs of agents.
+    #[arg(long, env = "BATON_IDENTITY_SECRET", default_value = "baton-operator-identity")]
+    pub identity_secret: String,
+
+    /// The first part of every identity, fixed for the life of the installation.
+    #[arg(long, env = "BATON_TRUST_DOMAIN", default_value = "cluster.local", value_parser = trust_domain)]
+    pub trust_domain: TrustDomain,
+
     /// A kubeconfig file; by default the one in KUBECONFIG, or the pod's service account.
     #[arg(long)]
     pub kubeconfig: Option<std::path::PathBuf>,
@@ -67,7 +76,11 @@ pub struct Args {
 impl Args {
     /// Where injected agents reach the directory.
     pub fn directory_url(&self) -> String {
-        let url = || format!("http://{}.{}.svc:{}", self.service, self.namespace, self.directory.port());
+        let url = || format!("https://{}.{}.svc:{}", self.service, self.namespace, self.directory.port());
         self.operator_url.clone().unwrap_or_else(url)
     }
+}
+
+fn trust_domain(text: &str) -> Result<TrustDomain, String> {
+    text.parse().map_err(|_| "a trust domain has 1 to 255 of a-z, 0-9, '.', '-' and '_'".to_owned())
 }

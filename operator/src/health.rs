@@ -6,6 +6,7 @@ use baton_telemetry::{Health, Verdict};
 
 use crate::certificate::Resolver;
 use crate::feed::Listed;
+use crate::identity::Issuer;
 
 /// Whether the operator is in service.
 pub struct InService {
@@ -13,6 +14,8 @@ pub struct InService {
     pub listed: Listed,
     /// Whether the webhook has a certificate.
     pub resolver: Arc<Resolver>,
+    /// What gives agents their certificates.
+    pub issuer: Arc<Issuer>,
 }
 
 // === impl InService ===
@@ -30,6 +33,9 @@ impl Health for InService {
         }
         if !self.resolver.is_serving() {
             return Verdict::No("the webhook has no certificate yet".into());
+        }
+        if !self.issuer.is_in_office() {
+            return Verdict::No("there is no CA of agents yet".into());
         }
         Verdict::Yes
     }

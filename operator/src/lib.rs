@@ -8,6 +8,7 @@
 
 pub mod api;
 pub mod args;
+mod belonging;
 pub mod certificate;
 pub mod directory;
 pub mod event;
@@ -17,11 +18,13 @@ mod fixture;
 pub mod groups;
 pub mod handoff;
 pub mod health;
+pub mod identity;
 pub mod index;
 pub mod injector;
 pub mod membership;
 pub mod metrics;
 pub mod run;
+mod secret;
 pub mod status;
 pub mod tls;
 mod word;

@@ -25,6 +25,8 @@ struct Inner {
     streams: Gauge,
     pushes: Counter,
     refusals: Family<RefusalLabels, Counter>,
+    refused_connections: Family<ReasonLabels, Counter>,
+    certificates: Family<ResultLabels, Counter>,
     writes: Family<ResultLabels, Counter>,
     admissions: Family<ResultLabels, Counter>,
     api_server_up: Gauge,
@@ -51,6 +53,26 @@ struct RefusalLabels {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ResultLabels {
     result: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
+/// What came of an agent's request for a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Certification {
+    /// It was given one.
+    Issued,
+    /// It was told to ask again.
+    Retry,
+    /// Its token is not accepted.
+    TokenRefused,
+    /// Its pod does not belong to the group, or has ended.
+    PodRefused,
+    /// The request made no sense.
+    Garbage,
 }
 
 /// What the injector did with a pod.
@@ -87,6 +109,16 @@ impl Metrics {
             "refusals",
             "Agents that were refused, by whether they may ask again",
             inner.refusals.clone(),
+        );
+        registry.register(
+            "refused_connections",
+            "Connections to the directory that proved to be nobody who may use it, by reason",
+            inner.refused_connections.clone(),
+        );
+        registry.register(
+            "certificates",
+            "Requests of agents for a certificate, by result",
+            inner.certificates.clone(),
         );
         registry.register("membership_writes", "Writes of Membership objects, by result", inner.writes.clone());
         registry.register("admissions", "Pods seen by the webhook, by result", inner.admissions.clone());
@@ -139,6 +171,28 @@ impl Metrics {
     pub fn refused(&self, retry: bool) {
         let retry = if retry { "true" } else { "false" };
         self.0.refusals.get_or_create(&RefusalLabels { retry }).inc();
+    }
+
+    /// Counts a connection of nobody who may use the directory; the reason is one of a fixed set.
+    pub fn refused_connection(&self, reason: &'static str) {
+        self.0.refused_connections.get_or_create(&ReasonLabels { reason }).inc();
+    }
+
+    #[cfg(test)]
+    pub(crate) fn refused_connections(&self, reason: &'static str) -> u64 {
+        self.0.refused_connections.get_or_create(&ReasonLabels { reason }).get()
+    }
+
+    /// Counts a request for a certificate.
+    pub fn certified(&self, certification: Certification) {
+        let result = match certification {
+            Certification::Issued => "issued",
+            Certification::Retry => "retry",
+            Certification::TokenRefused => "token_refused",
+            Certification::PodRefused => "pod_refused",
+            Certification::Garbage => "garbage",
+        };
+        self.0.certificates.get_or_create(&ResultLabels { result }).inc();
     }
 
     /// Counts a write of a Membership.

@@ -1,17 +1,18 @@
 //! Sets the operator up and runs it until a signal.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use baton_telemetry::{ServerLimits, admin_router, new_registry, serve_http};
+use baton_identity::{Expected, incoming};
+use baton_telemetry::{Repeat, ServerLimits, admin_router, new_registry, serve_http};
 use baton_wire::directory::directory_server::DirectoryServer;
+use baton_wire::identity::identity_server::IdentityServer;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_rustls::TlsAcceptor;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
@@ -23,6 +24,7 @@ use crate::event::Announcer;
 use crate::feed::{Feed, Listed};
 use crate::groups::Groups;
 use crate::health::InService;
+use crate::identity::{self, Herald, IdentityService, Issuer};
 use crate::index::SharedIndex;
 use crate::injector::{self, Injector};
 use crate::metrics::Metrics;
@@ -50,12 +52,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let attendance = Arc::new(Attendance::default());
     let metrics = Metrics::default();
     let resolver = Arc::new(Resolver::default());
+    let issuer = Issuer::new(args.trust_domain.clone());
 
     let feed = Feed::new(index.clone(), api.clone());
     let listed = feed.listed();
     let mut registry = new_registry();
     metrics.register(&mut registry);
-    let health = Arc::new(InService { listed: listed.clone(), resolver: resolver.clone() });
+    let health = Arc::new(InService { listed: listed.clone(), resolver: resolver.clone(), issuer: issuer.clone() });
     let admin = listen(args.admin).await?;
     tokio::spawn(serve_http(admin, admin_router(health, Arc::new(registry)), ADMIN));
     tokio::spawn(feed.run());
@@ -79,6 +82,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         resolver,
     );
     tokio::spawn(custodian.run());
+    let custodian = identity::Custodian::new(api.clone(), &args.namespace, &args.identity_secret, issuer.clone());
+    tokio::spawn(custodian.run());
+    tokio::spawn(Herald::new(api.clone(), &index, &issuer).run());
     tokio::spawn(gauges(metrics.clone(), api.clone(), attendance.clone()));
 
     let directory = listen(args.directory).await?;
@@ -90,8 +96,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         announcer,
         metrics: metrics.clone(),
     };
+    let certificates = IdentityService::new(index.clone(), api.clone(), issuer, metrics.clone());
     let service = DirectoryService { index, attendance, api, metrics, refusals: Arc::default(), stop: stop.clone() };
-    let served = tokio::spawn(serve_directory(directory, service, groups, listed, stop.clone()));
+    let served = tokio::spawn(serve_directory(directory, service, certificates, groups, listed, stop.clone()));
 
     signalled().await?;
     tracing::info!("The operator stops; running agents keep their lists");
@@ -104,21 +111,38 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
 async fn serve_directory(
     listener: TcpListener,
     service: DirectoryService,
+    certificates: IdentityService,
     groups: Groups,
     mut listed: Listed,
     stop: CancellationToken,
 ) {
-    if stop.run_until_cancelled(listed.complete()).await.is_none() {
+    let mut roots = certificates.issuer.roots();
+    let ready = async { (listed.complete().await, roots.wait_for(|roots| !roots.is_empty()).await.is_ok()) };
+    if stop.run_until_cancelled(ready).await.is_none() {
         return;
     }
     tracing::info!("The operator is in service");
     tokio::spawn(stop.clone().run_until_cancelled_owned(groups.run()));
+    let config = match certificates.issuer.wallet().server_config(Expected::Anybody) {
+        Ok(config) => config,
+        Err(error) => return tracing::error!(%error, "The directory cannot speak TLS"),
+    };
+    let (metrics, said) = (service.metrics.clone(), parking_lot::Mutex::new(Repeat::new()));
+    let connections = incoming(listener, config, move |from, refusal| {
+        metrics.refused_connection(refusal.code());
+        // Whoever scans ports must not fill the log, so all reasons are one failure.
+        if let Some(count) = said.lock().failed("stranger", Instant::now()) {
+            tracing::warn!(%from, %refusal, count, "A connection to the directory was refused");
+        }
+    });
+    let certificates = IdentityServer::new(certificates).max_decoding_message_size(IdentityService::MESSAGE_BYTES);
     let served = Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE.0))
         .http2_keepalive_timeout(Some(KEEPALIVE.1))
         .tcp_nodelay(true)
+        .add_service(certificates)
         .add_service(DirectoryServer::new(service))
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stop.cancelled())
+        .serve_with_incoming_shutdown(connections, stop.cancelled())
         .await;
     if let Err(error) = served {
         tracing::error!(%error, "The directory ended");

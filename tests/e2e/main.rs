@@ -11,6 +11,7 @@ mod deletion;
 mod deployment_first;
 mod failed_handoff;
 mod force_deletion;
+mod identity;
 mod in_place_restart;
 mod injection;
 mod lone_pod;
@@ -37,11 +38,12 @@ use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 const BESIDE: usize = 4;
 
 /// The longest first, and those that run alone last.
-const SCENARIOS: [Scenario; 20] = [
+const SCENARIOS: [Scenario; 21] = [
     failed_handoff::SCALE_TO_ZERO,
     rollout::SCENARIO,
     lone_pod::SCENARIO,
     in_place_restart::SCENARIO,
+    identity::SCENARIO,
     failed_handoff::BARE_POD,
     scaling::SCENARIO,
     deployment_first::SCENARIO,

@@ -12,6 +12,7 @@ mod garbage;
 mod half_open_peer;
 mod hook;
 mod hook_again;
+mod identity;
 mod members_file;
 mod no_survivor;
 mod partition;

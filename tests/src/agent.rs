@@ -191,6 +191,18 @@ impl Agent {
         &mut self.process
     }
 
+    /// All of its log so far.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// What it would have scraped.
+    pub fn metrics(&self) -> Result<String> {
+        let reply = self.http.get(&format!("http://127.0.0.1:{}/metrics", self.ports.admin))?;
+        ensure!(reply.status == 200, "{reply}");
+        Ok(String::from_utf8(reply.body)?)
+    }
+
     /// Its directory with the control socket.
     pub fn run_dir(&self) -> &Path {
         self.run_dir.path()

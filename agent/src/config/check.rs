@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::config::{Config, PodConfig, RunArgs, SourceConfig};
+use crate::config::{Config, PodConfig, RunArgs, SourceConfig, TlsArgs};
+use crate::credential::CredentialFiles;
 use crate::engine::DefaultLimits;
 
 /// Flags that do not go together; nothing was started.
@@ -15,6 +16,8 @@ pub(crate) enum ConfigError {
     PodIp,
     #[error("--peer needs a fixed port with --operator, since other agents are told it: use 0.0.0.0:7072")]
     PeerPort,
+    #[error("--tls-certificate goes with --members only: the operator issues the certificates of its agents")]
+    OperatorCertificate,
     #[error("--http {0} is not a loopback address: the API asks nobody who they are, so use 127.0.0.1 or [::1]")]
     NotLoopback(SocketAddr),
     #[error("--max-value-bytes {value} is more than --max-bytes {map}: no value of that size would fit into a map")]
@@ -59,8 +62,12 @@ impl RunArgs {
         let Some(url) = self.source.operator.clone() else {
             // Clap has seen to it that one of the two is there.
             let path = self.source.members.clone().unwrap_or_default();
-            return Ok(SourceConfig::File { path, start_empty_after: Duration::from_secs(self.start_empty_after) });
+            let start_empty_after = Duration::from_secs(self.start_empty_after);
+            return Ok(SourceConfig::File { path, start_empty_after, credential: self.tls.files() });
         };
+        if self.tls.tls_certificate.is_some() {
+            return Err(ConfigError::OperatorCertificate);
+        }
         if self.pod_uid.as_ref().is_none_or(String::is_empty) {
             return Err(ConfigError::PodUid);
         }
@@ -68,7 +75,18 @@ impl RunArgs {
             return Err(ConfigError::PeerPort);
         }
         let ip = self.pod_ip.ok_or(ConfigError::PodIp)?;
-        Ok(SourceConfig::Operator { url, advertised: SocketAddr::new(ip, self.peer.port()) })
+        let advertised = SocketAddr::new(ip, self.peer.port());
+        Ok(SourceConfig::Operator { url, advertised, identity: self.identity.clone() })
+    }
+}
+
+// === impl TlsArgs ===
+
+impl TlsArgs {
+    /// Clap has seen to it that all of them are there or none.
+    fn files(&self) -> Option<CredentialFiles> {
+        let (certificate, key, roots) = (self.tls_certificate.clone()?, self.tls_key.clone()?, self.tls_roots.clone()?);
+        Some(CredentialFiles { certificate, key, roots })
     }
 }
 
@@ -90,12 +108,12 @@ pub(super) fn dns_name(text: &str) -> Result<String, String> {
 
 /// The URL of a directory.
 pub(super) fn operator_url(text: &str) -> Result<String, String> {
-    let example = "write it like http://baton-operator.baton-system.svc:7080";
+    let example = "write it like https://baton-operator.baton-system.svc:7080";
     let url: axum::http::Uri = text.parse().map_err(|_| format!("not a URL: {example}"))?;
-    match (url.scheme_str(), url.host()) {
-        (Some("http"), Some(host)) if !host.is_empty() => Ok(text.to_owned()),
-        (Some("https"), _) => Err(format!("this release speaks plain http to the operator: {example}")),
-        _ => Err(format!("not an http URL: {example}")),
+    match (url.scheme_str(), url.host(), url.port_u16(), url.path()) {
+        (Some("https"), Some(host), Some(_), "/") if !host.is_empty() => Ok(text.to_owned()),
+        (Some("http"), ..) => Err(format!("an operator is spoken to by TLS only: {example}")),
+        _ => Err(format!("not an https URL with a host and a port: {example}")),
     }
 }
 
@@ -114,7 +132,7 @@ mod tests {
     use crate::config::{Cli, Command};
 
     const FILE: [&str; 6] = ["--members", "/tmp/m.json", "--group", "web", "--pod-name", "web-1"];
-    const OPERATOR: [&str; 6] = ["--operator", "http://op.svc:7080", "--group", "web", "--pod-name", "web-1"];
+    const OPERATOR: [&str; 6] = ["--operator", "https://op.svc:7080", "--group", "web", "--pod-name", "web-1"];
 
     fn parse(base: &[&str], more: &[&str]) -> Result<Config, String> {
         let words = ["baton-agent", "run"].iter().chain(base).chain(more);
@@ -152,18 +170,21 @@ mod tests {
             assert!(error.contains(says), "{error}");
         };
         refused(&FILE[2..], &[], "--members <FILE>|--operator <URL>");
-        refused(&FILE, &["--operator", "http://op.svc:7080"], "cannot be used with");
+        refused(&FILE, &["--operator", "https://op.svc:7080"], "cannot be used with");
         refused(&FILE[..4], &[], "--pod-name");
         refused(&OPERATOR, &["--pod-ip", "10.0.0.1"], "--pod-uid is needed");
         refused(&OPERATOR, &["--pod-uid", "u"], "--pod-ip is needed");
         refused(&OPERATOR, &["--pod-uid", "u", "--pod-ip", "1.2.3.4", "--peer", "0.0.0.0:0"], "fixed port");
-        refused(&["--operator", "https://op.svc", "--group", "web", "--pod-name", "a"], &[], "plain http");
-        refused(&["--operator", "op.svc", "--group", "web", "--pod-name", "a"], &[], "not an http URL");
+        refused(&["--operator", "http://op.svc:7080", "--group", "web", "--pod-name", "a"], &[], "by TLS only");
+        refused(&["--operator", "https://op.svc", "--group", "web", "--pod-name", "a"], &[], "a host and a port");
+        refused(&["--operator", "op.svc", "--group", "web", "--pod-name", "a"], &[], "not an https URL");
         refused(&FILE, &["--shards", "0"], "1..=1024");
         refused(&FILE, &["--shards", "1025"], "1..=1024");
         refused(&FILE, &["--max-value-bytes", "4194305"], "1..=4194304");
         refused(&FILE, &["--max-value-bytes", "2000", "--max-bytes", "1000"], "more than --max-bytes");
         refused(&FILE, &["--http", "0.0.0.0:7070"], "loopback");
+        refused(&FILE, &["--tls-certificate", "a.crt"], "--tls-key");
+        refused(&FILE, &["--tls-roots", "roots.crt"], "--tls-certificate");
         refused(&FILE, &["--log", "a=b=c"], "--log");
         refused(&FILE, &["--log-format", "xml"], "json");
         refused(&["--members", "m", "--group", "Web_", "--pod-name", "a"], &[], "a name has");

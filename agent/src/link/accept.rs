@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use baton_identity::Identity as Proven;
 use baton_replica::ReplicaId;
 use baton_wire::convert::{membership_from_wire, phase_to_wire};
 use baton_wire::peer::frame::Body;
@@ -13,7 +14,7 @@ use futures_util::{Stream, StreamExt};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 use tracing::debug;
 
@@ -21,6 +22,7 @@ use crate::engine::Engine;
 use crate::link::hello::{self, Greeted, Refusal};
 use crate::link::session::Session;
 use crate::link::{HELLO_TIMEOUT, MAX_FRAME_BYTES, OUTBOX_FRAMES, SILENCE, STREAM_WINDOW};
+use crate::transport::Transport;
 
 /// Handshakes under way at once: more than a group has members, few enough that strangers cannot fill the memory.
 const MAX_HANDSHAKES: usize = 256;
@@ -30,27 +32,22 @@ const LIST_TIMEOUT: Duration = Duration::from_secs(2);
 
 struct PeerService {
     engine: Arc<Engine>,
+    transport: Transport,
     handshakes: Arc<Semaphore>,
 }
 
 /// Serves peers until the process ends.
-pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener) -> anyhow::Result<()> {
-    let service = PeerService { engine, handshakes: Arc::new(Semaphore::new(MAX_HANDSHAKES)) };
+pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener, transport: Transport) -> anyhow::Result<()> {
+    let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
+    let service = PeerService { engine, transport: transport.clone(), handshakes };
     let service = PeerServer::new(service).max_decoding_message_size(MAX_FRAME_BYTES);
-    let incoming = TcpListenerStream::new(listener).inspect(|connection| {
-        if let Ok(connection) = connection {
-            let _ = connection.set_nodelay(true);
-        }
-    });
-    tonic::transport::Server::builder()
+    let router = tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(STREAM_WINDOW)
         .http2_keepalive_interval(Some(SILENCE))
         .http2_keepalive_timeout(Some(SILENCE))
-        .add_service(service)
-        .serve_with_incoming(incoming)
-        .await?;
-    Ok(())
+        .add_service(service);
+    transport.serve(router, listener).await
 }
 
 // === impl PeerService ===
@@ -65,10 +62,14 @@ impl Peer for PeerService {
         let permit = self.handshakes.clone().try_acquire_owned();
         let permit = permit.map_err(|_| Status::resource_exhausted("too many handshakes are under way; try again"))?;
         let (outbox, frames) = mpsc::channel(OUTBOX_FRAMES);
+        let certificate = request.peer_certs().and_then(|chain| chain.first().cloned());
+        let proven = certificate.and_then(|certificate| Proven::of(&certificate).ok());
+        let refusals = self.transport.refusals().clone();
         let (engine, incoming) = (self.engine.clone(), request.into_inner());
         tokio::spawn(async move {
-            if let Err(refusal) = accept(engine, incoming, outbox.clone(), permit).await {
+            if let Err(refusal) = accept(engine, incoming, outbox.clone(), permit, proven).await {
                 debug!(%refusal, "Refused a peer");
+                refusals.count(refusal.code());
                 let _ = outbox.send(refusal.frame()).await;
             }
         });
@@ -92,10 +93,11 @@ async fn accept(
     mut incoming: Streaming<Frame>,
     outbox: mpsc::Sender<Frame>,
     permit: tokio::sync::OwnedSemaphorePermit,
+    proven: Option<Proven>,
 ) -> Result<(), Refusal> {
     let first = timeout(HELLO_TIMEOUT, incoming.message()).await;
     let Ok(Ok(Some(first))) = first else { return Err(Refusal::NoHello) };
-    let mut greeted = hello::check(&engine, first.body)?;
+    let mut greeted = hello::check(&engine, first.body)?.proved(proven.as_ref());
     let me = engine.replica();
     let _ = outbox.send(hello::hello(&engine, me)).await;
     exchange_lists(&engine, me, &mut greeted, &mut incoming, &outbox).await;
@@ -122,7 +124,8 @@ async fn exchange_lists(
         greeted.membership = number;
         let _ = outbox.send(frame).await;
     }
-    if hello::listed(engine, me, greeted).is_ok() || !theirs_is_newer {
+    // A certificate is valid for hours after its pod has ended: whoever has one does not say who is a member.
+    if hello::listed(engine, me, greeted).is_ok() || !theirs_is_newer || greeted.proven.is_some() {
         return;
     }
     if let Ok(Ok(Some(frame))) = timeout(LIST_TIMEOUT, incoming.message()).await

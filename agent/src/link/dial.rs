@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use baton_identity::Expected;
 use baton_replica::{LinkId, Member, MemberPhase, ReplicaId};
 use baton_wire::peer::peer_client::PeerClient;
 use rand::RngExt;
@@ -18,6 +19,7 @@ use crate::engine::Engine;
 use crate::link::hello;
 use crate::link::session::Session;
 use crate::link::{HELLO_TIMEOUT, MAX_FRAME_BYTES, OUTBOX_FRAMES, SILENCE, STREAM_WINDOW, shortened};
+use crate::transport::Transport;
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
 
@@ -31,7 +33,7 @@ const COURTESY: Duration = Duration::from_millis(500);
 const WATCH: Duration = Duration::from_millis(200);
 
 /// Keeps dialling every listed member that is not Gone, until the process ends.
-pub(crate) async fn run(engine: Arc<Engine>) {
+pub(crate) async fn run(engine: Arc<Engine>, transport: Transport) {
     let mut lists = engine.membership();
     let mut diallers: BTreeMap<ReplicaId, (String, AbortHandle)> = BTreeMap::new();
     loop {
@@ -46,7 +48,7 @@ pub(crate) async fn run(engine: Arc<Engine>) {
         });
         for (peer, address) in wanted {
             diallers.entry(peer).or_insert_with(|| {
-                let task = tokio::spawn(keep_dialling(engine.clone(), peer, address.clone()));
+                let task = tokio::spawn(keep_dialling(engine.clone(), transport.clone(), peer, address.clone()));
                 (address, task.abort_handle())
             });
         }
@@ -74,7 +76,7 @@ fn close_if_gone(engine: &Engine, peer: ReplicaId) {
     }
 }
 
-async fn keep_dialling(engine: Arc<Engine>, peer: ReplicaId, address: String) {
+async fn keep_dialling(engine: Arc<Engine>, transport: Transport, peer: ReplicaId, address: String) {
     let mut backoff = FIRST_BACKOFF;
     let mut failing = false;
     let mut up: Option<(LinkId, Instant)> = None;
@@ -95,7 +97,7 @@ async fn keep_dialling(engine: Arc<Engine>, peer: ReplicaId, address: String) {
             continue;
         }
         let began = Instant::now();
-        match dial(&engine, peer, &address).await {
+        match dial(&engine, &transport, peer, &address).await {
             // A link that ends at once was refused, and would be again.
             Ok(()) if began.elapsed() >= SILENCE => backoff = FIRST_BACKOFF,
             Ok(()) => {}
@@ -111,7 +113,7 @@ async fn keep_dialling(engine: Arc<Engine>, peer: ReplicaId, address: String) {
 }
 
 /// Dials once and runs the link to its end.
-async fn dial(engine: &Arc<Engine>, peer: ReplicaId, address: &str) -> anyhow::Result<()> {
+async fn dial(engine: &Arc<Engine>, transport: &Transport, peer: ReplicaId, address: &str) -> anyhow::Result<()> {
     let endpoint = Endpoint::from_shared(format!("http://{address}"))?
         .connect_timeout(HELLO_TIMEOUT)
         .tcp_nodelay(true)
@@ -119,7 +121,7 @@ async fn dial(engine: &Arc<Engine>, peer: ReplicaId, address: &str) -> anyhow::R
         .initial_connection_window_size(STREAM_WINDOW)
         .http2_keep_alive_interval(SILENCE)
         .keep_alive_timeout(SILENCE);
-    let channel = endpoint.connect().await?;
+    let (channel, proven) = transport.connect(endpoint, address, Expected::OwnGroup, HELLO_TIMEOUT).await?;
     let mut client = PeerClient::new(channel).max_decoding_message_size(MAX_FRAME_BYTES);
     let (outbox, frames) = mpsc::channel(OUTBOX_FRAMES);
     let me = engine.replica();
@@ -130,7 +132,7 @@ async fn dial(engine: &Arc<Engine>, peer: ReplicaId, address: &str) -> anyhow::R
     if let Some(baton_wire::peer::frame::Body::Refused(refused)) = first.body {
         anyhow::bail!("the peer refused: {}", shortened(&refused.message));
     }
-    let mut greeted = hello::check(engine, first.body)?;
+    let mut greeted = hello::check(engine, first.body)?.proved(proven.as_ref());
     anyhow::ensure!(greeted.replica == peer, "another replica answers at this address: {}", greeted.replica);
     if greeted.membership < engine.membership_number()
         && let Some((number, frame)) = hello::newer_membership(engine)

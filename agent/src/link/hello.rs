@@ -1,5 +1,6 @@
 //! The handshake: who speaks, and whether it belongs here.
 
+use baton_identity::Identity as Proven;
 use baton_replica::{MemberPhase, Phase, ReplicaId};
 use baton_wire::convert::{membership_to_wire, phase_to_wire};
 use baton_wire::directory::Version;
@@ -28,6 +29,8 @@ pub(super) enum Refusal {
     Gone,
     #[error("its id belongs to pod {0}")]
     OtherPod(String),
+    #[error("its certificate is that of another pod than the member that it says it is")]
+    OtherCertificate,
     #[error("this agent has just taken a new id")]
     Renamed,
     #[error("a link that is preferred is up already")]
@@ -42,14 +45,16 @@ pub(super) struct Greeted {
     pub(super) phase: Option<MemberPhase>,
     /// The number of its membership, if it is of the same source as this one's.
     pub(super) membership: u64,
+    /// The pod that its certificate names, if it has one.
+    pub(super) proven: Option<String>,
 }
 
 // === impl Refusal ===
 
 impl Refusal {
-    /// The frame that says so.
-    pub(super) fn frame(&self) -> Frame {
-        let code = match self {
+    /// A short name of the reason: for counting, and for the other side.
+    pub(super) const fn code(&self) -> &'static str {
+        match self {
             Self::NoHello => "no_hello",
             Self::Protocol(_) => "protocol",
             Self::OtherGroup { .. } => "other_group",
@@ -58,11 +63,26 @@ impl Refusal {
             Self::NotListed => "not_listed",
             Self::Gone => "gone",
             Self::OtherPod(_) => "other_pod",
+            Self::OtherCertificate => "other_certificate",
             Self::Renamed => "renamed",
             Self::AlreadyLinked => "already_linked",
-        };
-        let refused = Refused { code: code.to_owned(), message: self.to_string() };
+        }
+    }
+
+    /// The frame that says so.
+    pub(super) fn frame(&self) -> Frame {
+        let refused = Refused { code: self.code().to_owned(), message: self.to_string() };
         Frame { membership: 0, body: Some(Body::Refused(refused)) }
+    }
+}
+
+// === impl Greeted ===
+
+impl Greeted {
+    /// With what its certificate says of it.
+    pub(super) fn proved(mut self, identity: Option<&Proven>) -> Self {
+        self.proven = identity.and_then(Proven::member).map(|member| member.pod.clone());
+        self
     }
 }
 
@@ -125,7 +145,8 @@ pub(super) fn check(engine: &Engine, body: Option<Body>) -> Result<Greeted, Refu
     let same_source = hello.membership.filter(|version| Some(&version.uid) == uid.as_ref());
     let membership = same_source.map_or(0, |version| version.number);
     let pod_name = hello.pod_name;
-    Ok(Greeted { replica, pod_name, phase: baton_wire::convert::phase_from_wire(hello.phase), membership })
+    let phase = baton_wire::convert::phase_from_wire(hello.phase);
+    Ok(Greeted { replica, pod_name, phase, membership, proven: None })
 }
 
 /// Whether a peer is a member, and this agent still the one that has said hello to it.
@@ -139,9 +160,13 @@ pub(super) fn listed(engine: &Engine, me: ReplicaId, greeted: &Greeted) -> Resul
         Some(MemberPhase::Gone) => return Err(Refusal::Gone),
         Some(_) => {}
     }
+    let row = roster.row(greeted.replica);
     // Two processes with one id would each take the other's writes for its own.
-    match roster.row(greeted.replica).filter(|row| row.pod_name != greeted.pod_name) {
-        Some(row) => Err(Refusal::OtherPod(row.pod_name.clone())),
-        None => Ok(()),
+    if let Some(row) = row.filter(|row| row.pod_name != greeted.pod_name) {
+        return Err(Refusal::OtherPod(row.pod_name.clone()));
     }
+    let Some(proven) = &greeted.proven else { return Ok(()) };
+    // Without Kubernetes a pod has no UID, and its certificate its name.
+    let pod = row.map(|row| if row.pod_uid.is_empty() { &row.pod_name } else { &row.pod_uid });
+    if pod == Some(proven) { Ok(()) } else { Err(Refusal::OtherCertificate) }
 }

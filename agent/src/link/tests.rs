@@ -3,6 +3,7 @@
 mod adoption;
 mod expiry;
 mod fence;
+mod identity;
 mod membership;
 mod stranger;
 mod summary;
@@ -19,6 +20,8 @@ use tokio::task::JoinSet;
 
 use crate::engine::{DefaultLimits, Engine, Identity};
 use crate::link;
+use crate::refusal::Refusals;
+use crate::transport::Transport;
 
 const SHARDS: usize = 2;
 const LIMITS: DefaultLimits = DefaultLimits { max_value_bytes: 1024, max_bytes: 1 << 20, max_entries: 10_000 };
@@ -36,6 +39,7 @@ struct Agent {
     engine: Arc<Engine>,
     address: String,
     phase: MemberPhase,
+    transport: Transport,
     /// Its tasks; dropping them is its crash.
     tasks: JoinSet<()>,
 }
@@ -105,14 +109,19 @@ impl Agent {
     }
 
     async fn start_in(bits: u64, pod: &str) -> Self {
+        Self::start_with(bits, pod, Transport::plain(Refusals::default())).await
+    }
+
+    async fn start_with(bits: u64, pod: &str, transport: Transport) -> Self {
         let identity = Identity { group: "shop/web".to_owned(), pod_name: pod.to_owned(), pod_uid: String::new() };
         let engine = Engine::new(id(bits), identity, SHARDS, LIMITS);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound").to_string();
         let mut tasks = JoinSet::new();
         let (serving, settling) = (engine.clone(), engine.clone());
-        tasks.spawn(async move { link::serve(serving, listener).await.expect("it serves") });
-        tasks.spawn(link::dial(engine.clone()));
+        let accepting = transport.clone();
+        tasks.spawn(async move { link::serve(serving, listener, accepting).await.expect("it serves") });
+        tasks.spawn(link::dial(engine.clone(), transport.clone()));
         tasks.spawn(crate::engine::expire(engine.clone()));
         tasks.spawn(crate::engine::reissue(engine.clone()));
         tasks.spawn(crate::engine::adopt(engine.clone()));
@@ -122,7 +131,7 @@ impl Agent {
                 settling.settle();
             }
         });
-        Self { engine, address, phase: MemberPhase::Active, tasks }
+        Self { engine, address, phase: MemberPhase::Active, transport, tasks }
     }
 
     fn row(&self) -> Member {

@@ -22,6 +22,7 @@ use tracing::{info, warn};
 
 use crate::engine::Engine;
 use crate::link::member_phase;
+use crate::transport::Transport;
 use list::{FileError, List};
 use probe::Prober;
 use table::Table;
@@ -40,11 +41,11 @@ struct Source {
 }
 
 /// Follows the file until the process ends.
-pub(super) async fn run(engine: Arc<Engine>, path: PathBuf, start_empty_after: Duration) {
+pub(super) async fn run(engine: Arc<Engine>, transport: Transport, path: PathBuf, start_empty_after: Duration) {
     let identity = engine.identity();
     let mut source = Source { path, text: Vec::new(), failure: Repeat::new() };
     let mut table = Table::new(engine.replica(), &identity.pod_name, start_empty_after);
-    let mut prober = Prober::new(&identity.group);
+    let mut prober = Prober::new(&identity.group, transport);
     let mut phase = engine.phase();
     let mut poll = interval(POLL);
     poll.set_missed_tick_behavior(MissedTickBehavior::Delay);

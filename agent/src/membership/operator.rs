@@ -3,17 +3,18 @@
 //! While there is no operator, the last list stays and everything else goes on.
 
 mod backoff;
+mod caller;
+mod certificate;
 mod session;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use baton_telemetry::Repeat;
 use baton_wire::convert::{membership_to_wire, phase_to_wire};
 use baton_wire::directory::{Hello, Version};
 use tokio::time::sleep;
-use tonic::transport::{Channel, Endpoint};
 use tracing::{info, warn};
 
 use crate::config::Config;
@@ -22,15 +23,12 @@ use crate::link::member_phase;
 use backoff::Backoff;
 use session::Session;
 
-/// How long connecting may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How soon a dead connection is noticed: a ping after this much silence, answered within as much again.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
+pub(super) use caller::Caller;
+pub(super) use certificate::Certificate;
 
 /// What does not change from one stream to the next.
 pub(super) struct Attendance {
-    url: String,
+    caller: Caller,
     namespace: String,
     group: String,
     pod_name: String,
@@ -58,8 +56,14 @@ enum StreamEnd {
     Refused(String),
 }
 
-/// Follows the operator until the process ends.
-pub(super) async fn run(engine: Arc<Engine>, attendance: Attendance) {
+/// Gets this agent its certificate and follows the operator until the process ends.
+pub(super) async fn run(engine: Arc<Engine>, mut certificate: Certificate, attendance: Attendance) {
+    let renewal = certificate.first().await;
+    tokio::spawn(certificate.keep(renewal));
+    attend(engine, attendance).await;
+}
+
+async fn attend(engine: Arc<Engine>, attendance: Attendance) {
     let mut backoff = Backoff::new();
     let mut failure = Repeat::new();
     loop {
@@ -69,12 +73,12 @@ pub(super) async fn run(engine: Arc<Engine>, attendance: Attendance) {
             backoff.reset();
             failure.worked();
         }
-        let url = &attendance.url;
+        let operator = &attendance.caller.address;
         match failure.failed(&end.to_string(), Instant::now()) {
             Some(count) if count > 1 || matches!(end, StreamEnd::Refused(_)) => {
-                warn!(%end, count, url, "No member list from the operator; the last one stays");
+                warn!(%end, count, operator, "No member list from the operator; the last one stays");
             }
-            Some(_) => info!(%end, url, "The operator's stream ended; opening it again"),
+            Some(_) => info!(%end, operator, "The operator's stream ended; opening it again"),
             None => {}
         }
         sleep(backoff.next(&end, rand::random())).await;
@@ -85,9 +89,9 @@ pub(super) async fn run(engine: Arc<Engine>, attendance: Attendance) {
 
 impl Attendance {
     /// What the operator is told about this pod.
-    pub(super) fn new(config: &Config, url: &str, address: SocketAddr) -> Self {
+    pub(super) fn new(config: &Config, caller: Caller, address: SocketAddr) -> Self {
         Self {
-            url: url.to_owned(),
+            caller,
             namespace: config.namespace.clone(),
             group: config.group.clone(),
             pod_name: config.pod.name.clone(),
@@ -99,25 +103,14 @@ impl Attendance {
 
     /// Runs one stream to its end. `served` is set once a list has arrived by it.
     async fn attend(&self, engine: &Arc<Engine>, served: &mut bool) -> StreamEnd {
-        let channel = match self.connect().await {
+        let channel = match self.caller.connect().await {
             Ok(channel) => channel,
-            Err(error) => return StreamEnd::Connect(causes(&error)),
+            Err(end) => return end,
         };
         match Session::open(engine.clone(), channel, self.hello(engine)).await {
             Ok(session) => session.run(served).await,
             Err(end) => end,
         }
-    }
-
-    async fn connect(&self) -> Result<Channel, tonic::transport::Error> {
-        Endpoint::from_shared(self.url.clone())?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(KEEP_ALIVE)
-            .keep_alive_while_idle(true)
-            .connect()
-            .await
     }
 
     fn hello(&self, engine: &Engine) -> Hello {

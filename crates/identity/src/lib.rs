@@ -28,6 +28,7 @@ pub use expected::Expected;
 pub use keyring::{Keyring, LEAF_LIFE, Seat};
 pub use name::{Identity, Member, NameError, TrustDomain};
 pub use refusal::Refusal;
+pub use rustls::ClientConfig;
 pub use rustls::pki_types::CertificateDer;
 pub use tokio_rustls::{client, server};
 pub use wallet::Wallet;

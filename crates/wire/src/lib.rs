@@ -5,7 +5,7 @@
 
 pub mod convert;
 
-pub use generated::baton::{directory::v1 as directory, peer::v1 as peer};
+pub use generated::baton::{directory::v1 as directory, identity::v1 as identity, peer::v1 as peer};
 
 #[allow(missing_docs, clippy::all, unreachable_pub)]
 mod generated {

@@ -54,7 +54,7 @@ impl Custodian {
         resolver: Arc<Resolver>,
     ) -> Self {
         let names = ["", ".cluster.local"].map(|suffix| format!("{service}.{namespace}.svc{suffix}"));
-        let store = Store { namespace: namespace.into(), secret: secret.into(), webhook: webhook.into() };
+        let store = Store::new(namespace, secret, webhook);
         Self { api, store, names: names.to_vec(), resolver, served: None }
     }
 

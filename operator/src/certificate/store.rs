@@ -1,17 +1,15 @@
 //! The bundle in its Secret, and the CA in the webhook's configuration.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
-use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{Patch, PatchParams};
 use kube::{Api, Resource};
 use serde_json::json;
 
 use super::Bundle;
 use crate::api::{ApiError, ApiServer};
+use crate::secret::{Fields, Found, SharedSecret};
 
 /// The manager of the `caBundle`.
 const FIELD_MANAGER: &str = "baton-operator-certificate";
@@ -19,15 +17,14 @@ const FIELD_MANAGER: &str = "baton-operator-certificate";
 /// Where the bundle and its trust are kept.
 #[derive(Clone, Debug)]
 pub(super) struct Store {
-    pub(super) namespace: String,
-    pub(super) secret: String,
-    pub(super) webhook: String,
+    secret: SharedSecret,
+    webhook: String,
 }
 
 /// A bundle as it was read, with what a write over it must name.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    pub(super) resource_version: Option<String>,
+    found: Found,
     /// The bundle; none if the Secret holds something else.
     pub(super) bundle: Option<Bundle>,
 }
@@ -35,25 +32,21 @@ pub(super) struct Kept {
 // === impl Store ===
 
 impl Store {
-    /// Reads the Secret; none if there is none.
-    pub(super) async fn read(&self, api: &ApiServer) -> Result<Option<Kept>, ApiError> {
-        let secret = api.call(self.secrets(api).get_opt(&self.secret)).await?;
-        Ok(secret.map(|secret| Kept { bundle: parse(&secret), resource_version: secret.metadata.resource_version }))
+    /// Keeps the bundle in this Secret of this namespace, and its CA in this webhook's configuration.
+    pub(super) fn new(namespace: &str, secret: &str, webhook: &str) -> Self {
+        let secret = SharedSecret { namespace: namespace.into(), name: secret.into(), manager: FIELD_MANAGER };
+        Self { secret, webhook: webhook.into() }
     }
 
-    /// Writes the Secret: as a new one, or over the one that was read. A conflict means that another operator
-    /// was first; its bundle is as good.
+    /// Reads the Secret; none if there is none.
+    pub(super) async fn read(&self, api: &ApiServer) -> Result<Option<Kept>, ApiError> {
+        let found = self.secret.read(api).await?;
+        Ok(found.map(|found| Kept { bundle: parse(&found.fields), found }))
+    }
+
+    /// Writes the Secret: as a new one, or over the one that was read.
     pub(super) async fn write(&self, api: &ApiServer, over: Option<&Kept>, bundle: &Bundle) -> Result<(), ApiError> {
-        let mut secret = compose(&self.secret, bundle);
-        let secrets = self.secrets(api);
-        let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
-        match over {
-            None => api.call(secrets.create(&params, &secret)).await.map(drop),
-            Some(kept) => {
-                secret.metadata.resource_version.clone_from(&kept.resource_version);
-                api.call(secrets.replace(&self.secret, &params, &secret)).await.map(drop)
-            }
-        }
+        self.secret.write(api, over.map(|kept| &kept.found), compose(bundle)).await
     }
 
     /// Makes the API server trust these CAs; answers whether it did not before.
@@ -78,13 +71,9 @@ impl Store {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         api.call(configurations.patch(&self.webhook, &params, &Patch::Apply(patch))).await.map(|_| true)
     }
-
-    fn secrets(&self, api: &ApiServer) -> Api<Secret> {
-        Api::namespaced(api.client(), &self.namespace)
-    }
 }
 
-fn compose(name: &str, bundle: &Bundle) -> Secret {
+fn compose(bundle: &Bundle) -> Fields {
     let Bundle { ca, ca_key, ca_ends, ca_before, leaf, leaf_key, leaf_ends, names } = bundle;
     let fields = [
         ("ca.crt", ca.clone()),
@@ -96,14 +85,10 @@ fn compose(name: &str, bundle: &Bundle) -> Secret {
         ("tls.ends", leaf_ends.to_string()),
         ("tls.names", names.join(",")),
     ];
-    let data = fields.map(|(field, value)| (field.to_owned(), ByteString(value.into_bytes())));
-    let mut secret = Secret { type_: Some("Opaque".into()), data: Some(BTreeMap::from(data)), ..Secret::default() };
-    secret.metadata.name = Some(name.to_owned());
-    secret
+    fields.map(|(field, value)| (field.to_owned(), ByteString(value.into_bytes()))).into()
 }
 
-fn parse(secret: &Secret) -> Option<Bundle> {
-    let data = secret.data.as_ref()?;
+fn parse(data: &Fields) -> Option<Bundle> {
     let field = |name: &str| String::from_utf8(data.get(name)?.0.clone()).ok();
     let time = |name: &str| field(name)?.parse::<Timestamp>().ok();
     Some(Bundle {
@@ -125,15 +110,15 @@ mod tests {
     #[test]
     fn a_bundle_survives_its_secret() {
         let bundle = Bundle::new(&["a.svc".into(), "b.svc".into()], Timestamp::now()).expect("a bundle");
-        assert_eq!(parse(&compose("webhook", &bundle)), Some(bundle));
+        assert_eq!(parse(&compose(&bundle)), Some(bundle));
     }
 
     #[test]
     fn a_secret_with_something_else_holds_no_bundle() {
         let bundle = Bundle::new(&["a.svc".into()], Timestamp::now()).expect("a bundle");
-        let mut secret = compose("webhook", &bundle);
-        secret.data.as_mut().and_then(|data| data.remove("ca.key"));
-        assert_eq!(parse(&secret), None);
-        assert_eq!(parse(&Secret::default()), None);
+        let mut fields = compose(&bundle);
+        fields.remove("ca.key");
+        assert_eq!(parse(&fields), None);
+        assert_eq!(parse(&Fields::new()), None);
     }
 }

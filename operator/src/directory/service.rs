@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use baton_identity::{Identity, Refusal};
 use baton_telemetry::Repeat;
 use baton_wire::directory as wire;
 use baton_wire::directory::directory_server::Directory;
@@ -45,8 +46,15 @@ impl Directory for DirectoryService {
     type AttendStream = ReceiverStream<Result<wire::Notice, Status>>;
 
     async fn attend(&self, request: Request<Streaming<wire::Report>>) -> Result<Response<Self::AttendStream>, Status> {
+        let certificate = request.peer_certs().and_then(|chain| chain.first().cloned());
+        let identity = certificate.and_then(|certificate| Identity::of(&certificate).ok());
+        // Whoever has no certificate may ask for one, and for nothing else.
+        let Some(member) = identity.as_ref().and_then(Identity::member).cloned() else {
+            self.metrics.refused_connection(Refusal::NoCertificate.code());
+            return Err(Status::unauthenticated("the directory is for agents that show their certificate"));
+        };
         let (notices, stream) = mpsc::channel(NOTICES);
-        let session = Session::new(self.clone(), request.remote_addr(), notices);
+        let session = Session::new(self.clone(), request.remote_addr(), member, notices);
         let stop = self.stop.clone();
         tokio::spawn(async move { stop.run_until_cancelled(session.run(request.into_inner())).await });
         Ok(Response::new(ReceiverStream::new(stream)))

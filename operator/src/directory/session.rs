@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use baton_crds::membership::ReplicaId;
+use baton_identity::Member;
 use baton_wire::directory as wire;
 use baton_wire::directory::notice::Body as NoticeBody;
 use baton_wire::directory::report::Body as ReportBody;
@@ -30,6 +31,8 @@ pub(super) type Notices = mpsc::Sender<Result<wire::Notice, Status>>;
 pub(super) struct Session {
     service: DirectoryService,
     remote: Option<SocketAddr>,
+    /// Who its certificate says that it is.
+    proven: Member,
     notices: Notices,
 }
 
@@ -40,8 +43,8 @@ struct Told(Option<(String, u64, wire::Settings)>);
 // === impl Session ===
 
 impl Session {
-    pub(super) fn new(service: DirectoryService, remote: Option<SocketAddr>, notices: Notices) -> Self {
-        Self { service, remote, notices }
+    pub(super) fn new(service: DirectoryService, remote: Option<SocketAddr>, proven: Member, notices: Notices) -> Self {
+        Self { service, remote, proven, notices }
     }
 
     /// Runs until the stream ends.
@@ -72,7 +75,15 @@ impl Session {
     async fn attend(self, introduction: Introduction, reports: Streaming<wire::Report>) {
         let Introduction { key, replica, release, attendee } = introduction;
         let service = &self.service;
-        if let Err(rejection) = hello::check(&service.index, &service.api, &key, replica, &attendee).await {
+        let proven = hello::check_proof(&self.proven, &key, &attendee);
+        if proven.is_err() {
+            service.metrics.refused_connection("other_certificate");
+        }
+        let checked = match proven {
+            Ok(()) => hello::check(&service.index, &service.api, &key, replica, &attendee).await,
+            Err(rejection) => Err(rejection),
+        };
+        if let Err(rejection) = checked {
             let count = service.refusals.lock().failed(&rejection.message, Instant::now());
             if let Some(count) = count {
                 tracing::info!(reason = rejection.message, retry = rejection.retry, count, "An agent was refused");

@@ -1,24 +1,28 @@
 //! The directory over a real connection, with an API server that cannot be reached.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use baton_crds::membership::MemberPhase::{Active, Joining, Leaving};
 use baton_crds::membership::ReplicaId;
+use baton_identity::{Authority, Credential, Expected, LEAF_LIFE, Wallet, connect, incoming};
 use baton_wire::directory as wire;
 use baton_wire::directory::directory_client::DirectoryClient;
 use baton_wire::directory::directory_server::DirectoryServer;
 use baton_wire::directory::notice::Body as NoticeBody;
 use baton_wire::directory::report::Body as ReportBody;
+use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
-use tonic::{Code, Streaming};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::transport::{Endpoint, Uri};
+use tonic::{Code, Status, Streaming};
 
 use super::{Attendance, DirectoryService};
 use crate::api::ApiServer;
 use crate::fixture::{group, listing, pod, row};
 use crate::index::{GroupKey, Life, SharedIndex};
+use crate::metrics::Metrics;
 
 const SOON: Duration = Duration::from_secs(5);
 
@@ -26,6 +30,8 @@ const SOON: Duration = Duration::from_secs(5);
 struct Directory {
     index: SharedIndex,
     attendance: Arc<Attendance>,
+    metrics: Metrics,
+    authority: Authority,
     address: String,
 }
 
@@ -49,24 +55,41 @@ impl Directory {
             refusals: Arc::default(),
             stop: Default::default(),
         };
-        let (index, attendance) = (service.index.clone(), service.attendance.clone());
+        let (index, attendance, metrics) = (service.index.clone(), service.attendance.clone(), service.metrics.clone());
         index.write().apply_group(group("web", 100));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let address = listener.local_addr().expect("an address").to_string();
+        let authority = Authority::new("test CA", SystemTime::now(), 2 * LEAF_LIFE).expect("a CA");
+        let config = wallet(&authority, Some("spiffe://td/operator")).server_config(Expected::Anybody);
+        let connections = incoming(listener, config.expect("a configuration"), |_, _| {});
         let server = tonic::transport::Server::builder().add_service(DirectoryServer::new(service));
-        tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
-        Self { index, attendance, address }
+        tokio::spawn(server.serve_with_incoming(connections));
+        Self { index, attendance, metrics, authority, address }
     }
 
-    async fn open(&self) -> Agent {
+    /// A stream by a connection that shows the certificate of this identity, if any.
+    async fn open_as(&self, identity: Option<&str>) -> Result<Agent, Status> {
         let (reports, stream) = mpsc::channel(16);
-        let mut client = DirectoryClient::connect(self.address.clone()).await.expect("a connection");
-        let notices = client.attend(ReceiverStream::new(stream)).await.expect("a stream").into_inner();
-        Agent { reports, notices }
+        let config = wallet(&self.authority, identity).client_config(Expected::Operator).expect("a configuration");
+        let (connection, _) = connect(&self.address, config, SOON).await.expect("a connection");
+        let mut connection = Some(connection);
+        let connector = tower::service_fn(move |_: Uri| {
+            let connection = connection.take().ok_or(std::io::Error::from(std::io::ErrorKind::NotConnected));
+            async move { connection.map(TokioIo::new) }
+        });
+        let channel = Endpoint::from_static("http://directory").connect_with_connector(connector).await;
+        let mut client = DirectoryClient::new(channel.expect("a channel"));
+        let notices = client.attend(ReceiverStream::new(stream)).await?.into_inner();
+        Ok(Agent { reports, notices })
+    }
+
+    async fn open(&self, pod: &str) -> Agent {
+        let identity = format!("spiffe://td/ns/shop/group/web/pod/uid-{pod}");
+        self.open_as(Some(&identity)).await.expect("a stream")
     }
 
     async fn hello(&self, replica: u64, pod: &str) -> Agent {
-        let agent = self.open().await;
+        let agent = self.open(pod).await;
         agent.say(ReportBody::Hello(hello(replica, pod))).await;
         agent
     }
@@ -109,6 +132,17 @@ impl Agent {
     async fn end(&mut self) -> Code {
         tokio::time::timeout(SOON, self.notices.message()).await.expect("an end in time").expect_err("an error").code()
     }
+}
+
+fn wallet(authority: &Authority, identity: Option<&str>) -> Arc<Wallet> {
+    let wallet = Arc::new(Wallet::default());
+    wallet.trust(&authority.certificate).expect("roots");
+    if let Some(identity) = identity {
+        let identity = identity.parse().expect("an identity");
+        let (issued, key) = authority.issue(&identity, SystemTime::now(), LEAF_LIFE).expect("a certificate");
+        wallet.hold(Credential::from_pem(&issued.pem, &key).expect("a credential"));
+    }
+    wallet
 }
 
 fn hello(replica: u64, pod: &str) -> wire::Hello {
@@ -234,7 +268,7 @@ async fn a_pod_that_has_ended_is_refused_for_good() {
 async fn streams_that_make_no_sense_end_with_a_reason() {
     let directory = Directory::start().await;
     directory.index.write().apply_pod("shop", pod("a"));
-    let mut early = directory.open().await;
+    let mut early = directory.open("a").await;
     early.say(ReportBody::Reachability(wire::Reachability::default())).await;
     assert_eq!(early.end().await, Code::FailedPrecondition);
 
@@ -256,4 +290,32 @@ async fn agents_of_a_group_that_is_deleted_are_let_go() {
     let end = tokio::time::timeout(SOON, agent.notices.message()).await.expect("an end in time");
     assert!(matches!(end, Ok(None)), "{end:?}");
     directory.attended_by(0).await;
+}
+
+#[tokio::test]
+async fn without_a_certificate_nobody_hears_who_is_a_member() {
+    let directory = Directory::start().await;
+    let Err(refused) = directory.open_as(None).await else { panic!("a stream for a stranger") };
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    assert_eq!(directory.metrics.refused_connections("no_certificate"), 1);
+}
+
+#[tokio::test]
+async fn a_certificate_is_good_for_its_own_pod_and_group_alone() {
+    let directory = Directory::start().await;
+    directory.index.write().apply_pod("shop", pod("a"));
+    directory.index.write().apply_pod("shop", pod("b"));
+    let others = [
+        "spiffe://td/ns/shop/group/web/pod/uid-b",
+        "spiffe://td/ns/shop/group/cart/pod/uid-a",
+        "spiffe://td/ns/stage/group/web/pod/uid-a",
+    ];
+    for other in others {
+        let mut agent = directory.open_as(Some(other)).await.expect("a stream");
+        agent.say(ReportBody::Hello(hello(1, "a"))).await;
+        let refusal = agent.refusal().await;
+        assert!(!refusal.retry && refusal.message.contains("certificate"), "{}", refusal.message);
+    }
+    assert_eq!(directory.metrics.refused_connections("other_certificate"), 3);
+    assert!(directory.attendance.is_empty());
 }

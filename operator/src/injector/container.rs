@@ -4,9 +4,19 @@ use baton_crds::label;
 use serde_json::{Map, Value, json};
 
 use super::Injection;
+use crate::identity::{AUDIENCE, ROOTS};
 
 /// The volume with the agent's control socket; only the agent mounts it.
-pub(super) const VOLUME: &str = "baton-run";
+const RUN: &str = "baton-run";
+
+/// The volume with what the agent proves by who it is, and with the CAs that it trusts; only the agent mounts it.
+const IDENTITY: &str = "baton-identity";
+
+/// Where the agent looks for the latter.
+const IDENTITY_PATH: &str = "/var/run/secrets/baton.dev";
+
+/// How long a token is valid; the kubelet renews it in time. It is needed at the start, and then twice a day.
+const TOKEN_SECONDS: u32 = 3_600;
 
 /// Where app containers reach their agent.
 pub(super) const URL: (&str, &str) = ("BATON_URL", "http://127.0.0.1:7070");
@@ -54,13 +64,22 @@ pub(super) fn agent(injection: &Injection, grace_seconds: u64, pod_runs_as_root:
         "securityContext": security,
         "terminationMessagePath": "/dev/termination-log",
         "terminationMessagePolicy": "File",
-        "volumeMounts": [{ "name": VOLUME, "mountPath": "/run/baton" }],
+        "volumeMounts": [
+            { "name": RUN, "mountPath": "/run/baton" },
+            { "name": IDENTITY, "mountPath": IDENTITY_PATH, "readOnly": true },
+        ],
     })
 }
 
-/// The volume with the agent's control socket.
-pub(super) fn volume() -> Value {
-    json!({ "name": VOLUME, "emptyDir": {} })
+/// The agent's volumes.
+pub(super) fn volumes() -> [Value; 2] {
+    let (roots, key) = ROOTS;
+    let token = json!({ "audience": AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": "token" });
+    let sources = json!([
+        { "serviceAccountToken": token },
+        { "configMap": { "name": roots, "items": [{ "key": key, "path": key }] } },
+    ]);
+    [json!({ "name": RUN, "emptyDir": {} }), json!({ "name": IDENTITY, "projected": { "sources": sources } })]
 }
 
 fn environment(injection: &Injection, grace_seconds: u64) -> Value {
@@ -73,6 +92,7 @@ fn environment(injection: &Injection, grace_seconds: u64) -> Value {
         field("BATON_NODE", "spec.nodeName"),
         field("BATON_POD_IP", "status.podIP"),
         value("BATON_OPERATOR", injection.operator.clone()),
+        value("BATON_IDENTITY", IDENTITY_PATH.into()),
         value("BATON_GROUP", injection.group.clone()),
         value("BATON_GRACE_SECONDS", grace_seconds.to_string()),
         value("BATON_SHARDS", injection.shards.to_string()),

@@ -73,8 +73,11 @@ pub fn inject(pod: &Value, injection: &Injection) -> Result<Value, NoPod> {
     containers.push(found.map_or_else(|| wanted.clone(), |found| put_in_order(found, &wanted)));
 
     let volumes = list(spec, "volumes")?;
-    if !volumes.iter().any(|volume| named(volume, container::VOLUME)) {
-        volumes.push(container::volume());
+    for volume in container::volumes() {
+        let name = volume.get("name").and_then(Value::as_str).unwrap_or_default();
+        if !volumes.iter().any(|one| named(one, name)) {
+            volumes.push(volume);
+        }
     }
     for app in list(spec, "containers")? {
         let app = app.as_object_mut().ok_or(NoPod("spec.containers"))?;

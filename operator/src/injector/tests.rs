@@ -10,7 +10,7 @@ fn injection() -> Injection {
     Injection {
         group: "web".into(),
         image: "baton.local/agent:dev".into(),
-        operator: "http://baton-operator.baton-system.svc:7080".into(),
+        operator: "https://baton-operator.baton-system.svc:7080".into(),
         shards: 16,
         log: "info".into(),
         timeout: Duration::from_secs(20),
@@ -48,7 +48,7 @@ fn a_pod_gets_its_agent_its_volume_and_its_labels() {
     assert_eq!(pod["metadata"]["labels"], json!({ "app": "web", "baton.dev/group": "web" }));
     assert_eq!(pod["metadata"]["annotations"], json!({ "baton.dev/injected": "baton.local/agent:dev" }));
     assert_eq!(names(&pod["spec"]["initContainers"]), ["baton-agent"]);
-    assert_eq!(names(&pod["spec"]["volumes"]), ["baton-run"]);
+    assert_eq!(names(&pod["spec"]["volumes"]), ["baton-run", "baton-identity"]);
     assert_eq!(pod["spec"].get("terminationGracePeriodSeconds"), None);
 }
 
@@ -76,6 +76,20 @@ fn the_agent_runs_under_the_restricted_standard() {
 }
 
 #[test]
+fn only_the_agent_has_a_token_and_it_is_for_the_operator() {
+    let mut pod = pod();
+    pod["spec"]["automountServiceAccountToken"] = json!(false);
+    let pod = injected(&pod);
+    let sources = &pod["spec"]["volumes"][1]["projected"]["sources"];
+    assert_eq!(sources[0]["serviceAccountToken"]["audience"], "baton.dev/operator");
+    assert_eq!(sources[1]["configMap"]["name"], "baton-roots");
+    let mount = json!({ "name": "baton-identity", "mountPath": "/var/run/secrets/baton.dev", "readOnly": true });
+    assert_eq!(agent(&pod)["volumeMounts"][1], mount);
+    assert_eq!(environment(agent(&pod), "BATON_IDENTITY")["value"], "/var/run/secrets/baton.dev");
+    assert_eq!(pod["spec"]["containers"][0].get("volumeMounts"), None);
+}
+
+#[test]
 fn in_a_pod_that_runs_as_root_the_agent_does_not() {
     let mut pod = pod();
     pod["spec"]["securityContext"] = json!({ "runAsUser": 0 });
@@ -97,7 +111,7 @@ fn the_agent_learns_who_it_is_by_the_downward_api() {
         assert_eq!(environment(agent, name)["valueFrom"]["fieldRef"]["fieldPath"], path, "{name}");
     }
     let values = [
-        ("BATON_OPERATOR", "http://baton-operator.baton-system.svc:7080"),
+        ("BATON_OPERATOR", "https://baton-operator.baton-system.svc:7080"),
         ("BATON_GROUP", "web"),
         ("BATON_GRACE_SECONDS", "30"),
         ("BATON_SHARDS", "16"),
@@ -180,7 +194,7 @@ fn what_other_webhooks_add_stays_and_what_they_break_is_mended() {
     let agent = agent(&pod);
     assert_eq!(agent["restartPolicy"], "Always");
     assert_eq!(agent["image"], "registry.example/agent:pinned");
-    assert_eq!(names(&agent["volumeMounts"]), ["baton-run", "token"]);
+    assert_eq!(names(&agent["volumeMounts"]), ["baton-run", "baton-identity", "token"]);
     assert_eq!(environment(agent, "MESH")["value"], "1");
 }
 

@@ -12,6 +12,8 @@ use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
 use tracing::debug;
 
+use crate::transport::Transport;
+
 /// How long a process may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -31,6 +33,7 @@ pub(super) struct Identified {
 /// One question under way for each address at most.
 pub(super) struct Prober {
     group: String,
+    transport: Transport,
     clients: HashMap<String, PeerClient<Channel>>,
     calls: JoinSet<(String, Result<Identity, String>)>,
 }
@@ -39,8 +42,8 @@ pub(super) struct Prober {
 
 impl Prober {
     /// Knows nobody. Processes of other groups count as absent.
-    pub(super) fn new(group: &str) -> Self {
-        Self { group: group.to_owned(), clients: HashMap::new(), calls: JoinSet::new() }
+    pub(super) fn new(group: &str, transport: Transport) -> Self {
+        Self { group: group.to_owned(), transport, clients: HashMap::new(), calls: JoinSet::new() }
     }
 
     /// Starts to ask these addresses. Each is answered once by [`Self::next`].
@@ -73,7 +76,9 @@ impl Prober {
             return Ok(client.clone());
         }
         let endpoint = Endpoint::from_shared(format!("http://{address}")).map_err(|error| error.to_string())?;
-        let client = PeerClient::new(endpoint.connect_timeout(TIMEOUT).tcp_nodelay(true).connect_lazy());
+        let endpoint = endpoint.connect_timeout(TIMEOUT).tcp_nodelay(true);
+        let channel = self.transport.lazy(&endpoint, address, TIMEOUT).map_err(|error| error.to_string())?;
+        let client = PeerClient::new(channel);
         self.clients.insert(address.to_owned(), client.clone());
         Ok(client)
     }

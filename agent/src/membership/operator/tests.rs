@@ -1,5 +1,7 @@
 //! The agent's end of the directory, against a directory that does as it is told.
 
+use std::time::Duration;
+
 use baton_replica::ReplicaId;
 use baton_wire::directory::directory_server::{Directory, DirectoryServer};
 use baton_wire::directory::{
@@ -13,6 +15,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::*;
 use crate::engine::{DefaultLimits, Identity};
+use crate::refusal::Refusals;
+use crate::transport::Transport;
 
 const ME: u64 = 7;
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -53,7 +57,7 @@ impl Directory for Desk {
 impl Bench {
     async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", listener.local_addr().expect("bound"));
+        let address = listener.local_addr().expect("bound").to_string();
         let (sender, streams) = mpsc::channel(8);
         let desk = DirectoryServer::new(Desk { streams: sender });
         let incoming = TcpListenerStream::new(listener);
@@ -67,7 +71,7 @@ impl Bench {
             DefaultLimits { max_value_bytes: 1024, max_bytes: 4096, max_entries: 10 },
         );
         let attendance = Attendance {
-            url,
+            caller: Caller { address, transport: Transport::plain(Refusals::default()) },
             namespace: "shop".to_owned(),
             group: "web".to_owned(),
             pod_name: "web-1".to_owned(),
@@ -75,7 +79,7 @@ impl Bench {
             node: "node-1".to_owned(),
             address: "10.0.0.1:7072".parse().expect("an address"),
         };
-        tokio::spawn(run(engine.clone(), attendance));
+        tokio::spawn(attend(engine.clone(), attendance));
         Self { engine, streams: Mutex::new(streams) }
     }
 
