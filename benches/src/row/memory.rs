@@ -48,6 +48,9 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
 /// Until the others have noticed that an agent has ended; a pod takes longer to come than this.
 const NOTICE: std::time::Duration = std::time::Duration::from_secs(3);
 
+/// Until an agent that has nothing more to do has given back what it had needed for that: it does so after two seconds.
+const REST: std::time::Duration = std::time::Duration::from_secs(4);
+
 /// What an agent's shards take for each key, over key and value: of a process of their own, since memory that other rows
 /// have used before would be used again.
 fn shards(keys: u64) -> Result<f64> {
@@ -81,7 +84,8 @@ fn roll(stage: &Stage, fleet: &mut Fleet, keys: u64) -> Result<()> {
     Ok(())
 }
 
-/// The youngest agent's: after rollouts it got everything by transfer.
+/// The youngest agent's, at rest: after rollouts it got everything by transfer.
 fn resident(fleet: &mut Fleet) -> Result<u64> {
+    std::thread::sleep(REST);
     fleet.agents.last_mut().context("no agent")?.process().resident()
 }
