@@ -18,6 +18,7 @@ mod profile;
 mod queue;
 mod rng;
 mod run;
+mod scene;
 mod schedule;
 mod sweep;
 mod trace;

@@ -9,6 +9,7 @@ use baton_replica::{AckLevel, Limits, MapName, OnDeparture, Settings};
 use std::time::Duration;
 
 use crate::rng::Rng;
+use crate::scene::Scene;
 
 /// The map that everybody writes to.
 pub(crate) const MAP: &str = "map";
@@ -50,6 +51,8 @@ pub(crate) struct Profile {
     /// Whether others hear of that from the operator only.
     pub(crate) phase_late: bool,
     pub(crate) weights: Weights,
+    /// What is played instead of actions drawn by these weights.
+    pub(crate) scene: Option<Scene>,
     /// So many actions between two checks of everything.
     pub(crate) check_every: usize,
 }
@@ -131,6 +134,7 @@ impl Profile {
             phase_last: false,
             phase_late: false,
             weights: Weights::draw(rng, held),
+            scene: None,
             check_every: rng.pick(&[4, 8, 16]),
         }
     }

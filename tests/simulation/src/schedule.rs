@@ -22,6 +22,20 @@ pub(crate) enum Action {
     Deliver { at: u64, count: u64 },
     /// A link breaks.
     Cut { at: u64 },
+    /// The same of two pods, by number.
+    Meet { a: u32, b: u32 },
+    /// A message is delivered from one pod to another.
+    Hear { from: u32, to: u32 },
+    /// Two pods, by number, cannot reach each other, and know it.
+    Part { a: u32, b: u32 },
+    /// They can again.
+    Unite { a: u32, b: u32 },
+    /// The app of a pod writes.
+    WriteAt { pod: u32, write: Write },
+    /// The newest list reaches a pod.
+    PushTo { pod: u32 },
+    /// A node is lost with this pod.
+    LosePod { pod: u32 },
     /// Two pods cannot reach each other, or only in one direction.
     Partition { a: u64, b: u64, millis: u64, one_way: bool },
     /// A pod reaches nobody.
@@ -110,6 +124,9 @@ type Draw = fn(&mut Rng, &Profile) -> Action;
 
 /// The whole schedule of a seed.
 pub(crate) fn draw(rng: &mut Rng, profile: &Profile) -> Vec<Planned> {
+    if let Some(scene) = profile.scene {
+        return scene.plan(rng, profile);
+    }
     let mut at = 0;
     (0..profile.actions)
         .map(|_| {

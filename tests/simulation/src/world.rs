@@ -8,6 +8,7 @@ mod ending;
 mod exchange;
 mod kubelet;
 mod operation;
+mod role;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -189,7 +190,7 @@ impl World {
             past: invariant::transfer::Past::default(),
             corruption: Corruption::None,
         };
-        let warm = if world.rng.chance(800) { WARM_UP } else { 0 };
+        let warm = if world.rng.chance(800) || world.profile.scene.is_some() { WARM_UP } else { 0 };
         world.add(0, Event::Reconcile);
         for at in 0..world.plan.len() {
             let time = world.plan[at].at + warm;

@@ -6,16 +6,18 @@ use baton_replica::AckLevel;
 
 use super::{Profile, Weights};
 use crate::rng::Rng;
+use crate::scene::{SCENES, Scene};
 
 /// Turns some profiles to a theme.
 pub(super) fn apply(profile: &mut Profile, rng: &mut Rng) {
-    match rng.below(12) {
+    match rng.below(14) {
         0 | 1 => exodus(profile, rng),
         2 => newcomers(profile, rng),
         3 => departures(profile, rng),
         4 => deadlines(profile, rng),
         5 => losses(profile, rng),
         6 => corruption(profile, rng),
+        7 | 8 => scene(profile, rng),
         _ => {}
     }
 }
@@ -118,6 +120,31 @@ fn deadlines(profile: &mut Profile, rng: &mut Rng) {
     let w = Weights::NONE;
     let (put, delete, expire, exchange, deliver) = (20, 5, 20, 40, 20);
     profile.weights = Weights { put, delete, expire, exchange, deliver, cut: 3, replay: 3, crash: 1, ..w };
+}
+
+/// What was built by hand.
+fn scene(profile: &mut Profile, rng: &mut Rng) {
+    dense(profile, rng);
+    let scene = rng.pick(&SCENES);
+    profile.scene = Some(scene);
+    profile.pods = scene.pods();
+    profile.keys = 8;
+    profile.skew = 0;
+    profile.settle = 1;
+    profile.check_every = 1;
+    profile.grace = 30_000;
+    profile.settings.accept_when_alone = true;
+    profile.settings.handoff_acks = 1;
+    for limits in &mut profile.limits {
+        (limits.max_slots, limits.batch_bytes) = (64, 1);
+    }
+    (profile.news_delay, profile.push_delay) = match scene {
+        Scene::LastWord => (0, 5_000),
+        Scene::Couple => (1_000, 5_000),
+        Scene::Estate | Scene::Orphan | Scene::Newcomer => (0, 0),
+    };
+    profile.phase_late = scene == Scene::Couple;
+    profile.weights = Weights::NONE;
 }
 
 /// Nothing happens by itself between two actions, and everything meets in a few keys.

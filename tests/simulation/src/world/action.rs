@@ -95,6 +95,21 @@ impl World {
                     self.happen(Event::Push { to, list: Some(list) })?;
                 }
             }
+            Action::Meet { a, b } => self.meet(a, b),
+            Action::Hear { from, to } => self.hear(from, to),
+            Action::Part { a, b } => self.part(a, b)?,
+            Action::Unite { a, b } => self.unite(a, b),
+            Action::WriteAt { pod, write } => {
+                if let Some(id) = self.played_by(pod) {
+                    self.write_at(id, write)?;
+                }
+            }
+            Action::PushTo { pod } => {
+                if let Some(to) = self.played_by(pod) {
+                    self.happen(Event::Push { to, list: None })?;
+                }
+            }
+            Action::LosePod { pod } => self.lose_pod(pod),
             Action::Corrupt { at } => self.corrupt(at),
             Action::Replay { at, to } => self.replay(at, to)?,
             Action::Break { at, way } => self.broken(at, way)?,
@@ -118,7 +133,12 @@ impl World {
 
     fn lose(&mut self, at: u64) {
         let numbers: Vec<u32> = self.pods.keys().copied().collect();
-        let Some(number) = choose(&numbers, at) else { return };
+        if let Some(number) = choose(&numbers, at) {
+            self.lose_pod(number);
+        }
+    }
+
+    fn lose_pod(&mut self, number: u32) {
         if let Some(id) = self.pods.get(&number).and_then(|pod| pod.agent) {
             self.end_process(id, false);
         }

@@ -24,6 +24,10 @@ const ROLL_STEP: u64 = 50;
 impl World {
     /// Starts what is wanted; what terminates does not count.
     pub(super) fn reconcile(&mut self) {
+        // In a scene nobody comes on who has no part in it.
+        if self.profile.scene.is_some() && !self.calm {
+            return;
+        }
         let missing = self.wanted.saturating_sub(self.staying().len());
         for _ in 0..missing {
             let revision = self.revision;

@@ -1,0 +1,164 @@
+//! Schedules that were built by hand: chance alone meets them once in tens of thousands of seeds.
+//!
+//! Roles are given to pods by lot, and now and then a step is left out.
+
+use crate::profile::Profile;
+use crate::rng::Rng;
+use crate::schedule::{Acks, Action, If, Planned, Write, WriteKind};
+
+/// How often in a thousand a step is left out.
+const FORGOTTEN: u64 = 20;
+
+/// The longest pause between two steps, in milliseconds.
+const PAUSE: u64 = 3;
+
+/// Messages of a transfer that are delivered one by one.
+const STEPS: usize = 16;
+
+/// What is played.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scene {
+    /// One holds a write of a lost member along with one of another lost member; who closes it is asked by who lacks it.
+    Estate,
+    /// One holds a version above its clock over one that everybody has acknowledged, when the writers of both are lost.
+    Orphan,
+    /// Keys are deleted while a member joins that was not sent them yet.
+    Newcomer,
+    /// The source of a member that joins is lost with another one, of whom it had told nobody else.
+    LastWord,
+    /// Two leave at once.
+    Couple,
+}
+
+/// All of them.
+pub(crate) const SCENES: [Scene; 5] = [Scene::Estate, Scene::Orphan, Scene::Newcomer, Scene::LastWord, Scene::Couple];
+
+// === impl Scene ===
+
+impl Scene {
+    /// Pods at the beginning.
+    pub(crate) const fn pods(self) -> u64 {
+        match self {
+            Self::Estate => 5,
+            Self::Orphan => 4,
+            Self::LastWord => 3,
+            Self::Newcomer | Self::Couple => 2,
+        }
+    }
+
+    /// The whole schedule.
+    pub(crate) fn plan(self, rng: &mut Rng, profile: &Profile) -> Vec<Planned> {
+        let mut pods: Vec<u32> = (1..=self.pods() as u32).collect();
+        for at in (1..pods.len()).rev() {
+            pods.swap(at, rng.below(at as u64 + 1) as usize);
+        }
+        let new = pods.len() as u32 + 1;
+        let steps = match (self, &pods[..]) {
+            (Self::Estate, [origin, relay, holder, first, late]) => estate([*origin, *relay, *holder, *first, *late]),
+            (Self::Orphan, [before, after, holder, other]) => orphan([*before, *after, *holder, *other]),
+            (Self::Newcomer, [source, other]) => newcomer(*source, *other, new, profile.keys),
+            (Self::LastWord, [origin, source, rest]) => last_word([*origin, *source, *rest], new),
+            (Self::Couple, [one, other]) => couple(*one, *other),
+            _ => Vec::new(),
+        };
+        let mut at = 0;
+        let kept = steps.into_iter().filter(|_| !rng.chance(FORGOTTEN)).collect::<Vec<_>>();
+        let plan = kept.into_iter().map(|action| {
+            at += rng.within(1, PAUSE);
+            Planned { at, action }
+        });
+        plan.collect()
+    }
+}
+
+fn estate([origin, relay, holder, first, late]: [u32; 5]) -> Vec<Action> {
+    vec![
+        Action::Part { a: relay, b: holder },
+        put(relay, 0),
+        Action::Meet { a: relay, b: origin },
+        Action::Meet { a: relay, b: first },
+        Action::Meet { a: relay, b: late },
+        put(origin, 0),
+        Action::Meet { a: origin, b: relay },
+        Action::Unite { a: relay, b: holder },
+        Action::Meet { a: relay, b: holder },
+        Action::LosePod { pod: origin },
+        Action::LosePod { pod: relay },
+        Action::Meet { a: holder, b: first },
+        Action::Meet { a: first, b: late },
+        Action::Meet { a: first, b: late },
+        Action::Meet { a: first, b: late },
+    ]
+}
+
+fn orphan([before, after, holder, other]: [u32; 4]) -> Vec<Action> {
+    vec![
+        Action::Part { a: before, b: holder },
+        put(before, 0),
+        Action::Meet { a: before, b: after },
+        Action::Meet { a: before, b: other },
+        put(after, 0),
+        Action::Meet { a: after, b: before },
+        Action::Unite { a: before, b: holder },
+        Action::Meet { a: before, b: holder },
+        Action::Meet { a: other, b: holder },
+        Action::LosePod { pod: before },
+        Action::LosePod { pod: after },
+        Action::Meet { a: other, b: holder },
+    ]
+}
+
+fn newcomer(source: u32, other: u32, new: u32, keys: u64) -> Vec<Action> {
+    let mut steps: Vec<Action> = (0..keys).map(|key| put(source, key)).collect();
+    steps.extend([Action::Meet { a: source, b: other }, Action::Start]);
+    let step = |at: usize| match at % 2 {
+        0 => Action::Hear { from: source, to: new },
+        _ => Action::Hear { from: new, to: source },
+    };
+    steps.extend((0..STEPS / 2).map(step));
+    steps.extend((keys / 2..keys).map(|key| write(source, key, WriteKind::Delete)));
+    steps.extend([Action::Meet { a: source, b: other }; 2]);
+    steps.extend((0..2 * STEPS).map(step));
+    steps
+}
+
+fn last_word([origin, source, rest]: [u32; 3], new: u32) -> Vec<Action> {
+    let mut steps = vec![
+        Action::Part { a: source, b: rest },
+        put(source, 1),
+        Action::Meet { a: source, b: origin },
+        put(origin, 0),
+        put(origin, 1),
+        Action::Meet { a: origin, b: source },
+        Action::Unite { a: source, b: rest },
+        Action::Meet { a: source, b: rest },
+        Action::Start,
+    ];
+    steps.extend([Action::PushTo { pod: new }; 4]);
+    for at in 0..STEPS / 2 {
+        steps.push(match at % 2 {
+            0 => Action::Hear { from: new, to: source },
+            _ => Action::Hear { from: source, to: new },
+        });
+    }
+    steps.extend([Action::LosePod { pod: origin }, Action::LosePod { pod: source }]);
+    steps.extend([Action::PushTo { pod: rest }; 2]);
+    steps.extend([Action::Meet { a: rest, b: new }; 2]);
+    steps
+}
+
+fn couple(one: u32, other: u32) -> Vec<Action> {
+    let mut steps = vec![put(one, 0), put(other, 1), Action::Meet { a: one, b: other }];
+    // The second one to be deleted is the first of those that are not.
+    steps.extend([Action::Terminate { at: 0, app_millis: 8, hook_millis: 0 }; 2]);
+    steps.extend([Action::Meet { a: one, b: other }; 16]);
+    steps
+}
+
+fn put(pod: u32, key: u64) -> Action {
+    write(pod, key, WriteKind::Put)
+}
+
+fn write(pod: u32, key: u64, kind: WriteKind) -> Action {
+    Action::WriteAt { pod, write: Write { key, kind, acks: Acks::Count(0), condition: If::Always, bytes: 1 } }
+}
