@@ -142,16 +142,18 @@ fn last_word([origin, source, rest]: [u32; 3], new: u32) -> Vec<Action> {
         });
     }
     steps.extend([Action::LosePod { pod: origin }, Action::LosePod { pod: source }]);
-    steps.extend([Action::PushTo { pod: rest }; 2]);
-    steps.extend([Action::Meet { a: rest, b: new }; 2]);
+    // What was on its way from the source arrives late, or not at all.
+    steps.extend([Action::PushTo { pod: rest }; 2 * STEPS]);
     steps
 }
 
 fn couple(one: u32, other: u32) -> Vec<Action> {
     let mut steps = vec![put(one, 0), put(other, 1), Action::Meet { a: one, b: other }];
     // The second one to be deleted is the first of those that are not.
-    steps.extend([Action::Terminate { at: 0, app_millis: 8, hook_millis: 0 }; 2]);
-    steps.extend([Action::Meet { a: one, b: other }; 16]);
+    steps.extend([Action::Terminate { at: 0, app_millis: 1_000, hook_millis: 0 }; 2]);
+    steps.extend([Action::Meet { a: one, b: other }; 2]);
+    steps.extend([Action::StopApp { at: 0 }; 2]);
+    steps.extend([Action::Meet { a: one, b: other }; 2]);
     steps
 }
 
