@@ -90,11 +90,8 @@ pub struct MapSpec {
     /// How many other members must have a write to this map before it is answered, unless the request says otherwise:
     /// a number, `majority` or `all`. The group's `replication.acks` if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Acks")]
-    #[x_kube(
-        validation = Rule::new("type(self) == int ? self >= 0 && self <= 16 : self in ['majority', 'all']")
-            .message("maps: acks must be a number between 0 and 16, or majority, or all"),
-    )]
+    // A rule in a list costs more than the API server allows for what may be a long text.
+    #[schemars(with = "Acks", extend("minimum" = 0, "maximum" = 16, "pattern" = "^(majority|all)$"))]
     pub acks: Option<Acks>,
     /// What becomes of the keys of this map that a member owns when it leaves or is gone.
     #[serde(default)]

@@ -1,6 +1,6 @@
 //! The mutating webhook that puts an agent into pods.
 //!
-//! [`inject`] is pure: the pod as it is in, the pod as it should be out; the JSON patch is their difference.
+//! [`inject()`] is pure: the pod as it is in, the pod as it should be out; the JSON patch is their difference.
 
 mod container;
 mod grace;

@@ -1,6 +1,6 @@
 //! Who is a member of a group: decided by a pure function, written to the Membership object.
 //!
-//! [`decide`] takes what the API server and the agents have told and answers with the next version of the
+//! [`decide()`] takes what the API server and the agents have told and answers with the next version of the
 //! list, if it must change. [`Scribe`] owns the IO around it: one task per group.
 
 mod check;

@@ -49,7 +49,7 @@ fn run(stage: &Stage) -> Result<()> {
         (
             "a map's acknowledgements in other words",
             json!({"selector": web, "maps": [{"name": "carts", "acks": "most"}]}),
-            "maps: acks must be a number",
+            "spec.maps[0].acks",
         ),
         (
             "an unknown end of ownership",
