@@ -75,7 +75,7 @@ impl Shard {
     /// Looks at most at so many inherited keys, and issues again what the group has nothing of. To be called again from
     /// time to time while [`Shard::inherited`] is not 0. `now` is the wall clock in Unix milliseconds.
     pub fn reissue(&mut self, now: u64, most: usize) -> Effects {
-        if !matches!(self.stage, Stage::Live) {
+        if !matches!(self.stage, Stage::Live) || self.inherited() == 0 {
             return Effects::default();
         }
         let before = self.clock.get(self.me());
@@ -87,11 +87,14 @@ impl Shard {
                 self.reissue_entry(&key, &entry, now);
             }
         }
-        if self.clock.get(self.me()) == before {
+        if self.clock.get(self.me()) > before {
+            self.reissued = self.clock.get(self.me());
+            self.end_writes();
+        } else if self.inherited() > 0 {
             return Effects::default();
         }
-        self.reissued = self.clock.get(self.me());
-        self.end_writes();
+        // The members wait for word that there is nothing more.
+        self.settle_what_is_heard();
         Effects::wake(Wake::All)
     }
 
@@ -112,8 +115,8 @@ impl Shard {
         if !self.roster.lists(dot.replica) {
             return if includes(&self.founders, &self.former.founders) { Fate::Seen } else { Fate::Unseen };
         }
-        let is_settled = self.settled_here(dot.replica).is_some() || active(Mutant::ReissueUnsettled);
-        if is_settled { Fate::Unseen } else { Fate::Open }
+        let is_agreed = self.is_agreed(dot.replica) || active(Mutant::ReissueUnsettled);
+        if is_agreed { Fate::Unseen } else { Fate::Open }
     }
 
     fn reissue_entry(&mut self, key: &Key, former: &Entry, now: u64) {

@@ -2,6 +2,10 @@
 //!
 //! Each tells each other how far it has seen the replica's writes, and what it holds above that. Who has heard everybody,
 //! and has what the furthest has, closes the rest: nobody holds anything of it.
+//!
+//! Nobody closes anything while a member has yet to issue again what it held under a former id: it could not tell any more
+//! what was closed, so held by nobody else, from what the group has. Until then its word is good for whoever else issues
+//! again, and for nobody to close by: it is said for a round of its own.
 
 use std::collections::BTreeMap;
 
@@ -18,9 +22,19 @@ pub(super) struct Settling {
     /// For which set of members.
     round: u64,
     /// How far each of the others has seen it.
-    heard: BTreeMap<ReplicaId, u64>,
+    heard: BTreeMap<ReplicaId, Word>,
+    /// Everybody was heard, and this replica has what the furthest has.
+    agreed: bool,
     /// Up to where this replica has settled it in this round.
     settled: Option<u64>,
+}
+
+/// What a member says of a replica that is gone.
+#[derive(Clone, Copy, Debug)]
+struct Word {
+    seen: u64,
+    /// It has nothing to issue again.
+    is_final: bool,
 }
 
 /// How much of what must be said about one replica that is gone was said on a link.
@@ -40,12 +54,13 @@ impl Shard {
     ///
     /// Who was a member under an earlier id settles nobody before all members have what it had to issue again.
     pub fn settled(&self, origin: ReplicaId) -> Option<u64> {
-        self.settled_here(origin).filter(|_| self.has_spread_reissued())
+        // Every roster has renewed the rounds.
+        self.settling.get(&origin)?.settled.filter(|_| self.has_spread_reissued())
     }
 
-    pub(super) fn settled_here(&self, origin: ReplicaId) -> Option<u64> {
-        // Every roster has renewed the rounds.
-        self.settling.get(&origin)?.settled
+    /// Whether this replica holds all that any member holds of a replica that is gone.
+    pub(super) fn is_agreed(&self, origin: ReplicaId) -> bool {
+        self.settling.get(&origin).is_some_and(|settling| settling.agreed)
     }
 
     /// Starts over where the set of members has changed, and forgets what is retired.
@@ -71,9 +86,11 @@ impl Shard {
         }
         // A peer that has no state yet could not take it, and would never hear it again.
         let link = self.peers.get(&peer).filter(|peer| peer.holds_state)?.link.as_ref()?;
+        let is_final = self.inherited() == 0;
         let due = |(origin, settling): (&ReplicaId, &Settling)| {
-            let told = link.told_of.get(origin).filter(|told| told.round == settling.round);
-            let fresh = Told { round: settling.round, after: None, done: false };
+            let round = if is_final { settling.round } else { provisional(settling.round) };
+            let told = link.told_of.get(origin).filter(|told| told.round == round);
+            let fresh = Told { round, after: None, done: false };
             let told = told.copied().unwrap_or(fresh);
             (!told.done).then_some((*origin, told))
         };
@@ -114,9 +131,10 @@ impl Shard {
         }
         if let Some(settling) = self.settling.get_mut(&settle.origin)
             && settle.last
-            && settling.round == settle.round
+            && [settling.round, provisional(settling.round)].contains(&settle.round)
         {
-            settling.heard.insert(from, settle.seen);
+            let word = Word { seen: settle.seen, is_final: settle.round == settling.round };
+            settling.heard.insert(from, word);
         }
         let settled = self.settle_what_is_heard();
         self.want_pulls();
@@ -134,16 +152,18 @@ impl Shard {
         };
         let members = self.roster.members().filter(|(_, peer)| awaited(peer.phase));
         let members: Vec<ReplicaId> = members.map(|(id, _)| id).collect();
-        let origins: Vec<ReplicaId> = self.settling.keys().copied().collect();
-        for origin in origins {
-            let Some(settling) = self.settling.get(&origin) else { continue };
+        let issues_again = self.inherited() > 0;
+        let mut closing = Vec::new();
+        for (origin, settling) in &mut self.settling {
             let heard = members.iter().map(|member| settling.heard.get(member).copied());
-            let Some(furthest) = heard.collect::<Option<Vec<u64>>>().map(|seen| seen.into_iter().max()) else {
-                continue;
-            };
-            if self.clock.get(origin) >= furthest.unwrap_or_default() {
-                moved |= self.close(origin);
+            let Some(words) = heard.collect::<Option<Vec<Word>>>() else { continue };
+            if words.iter().all(|word| self.clock.get(*origin) >= word.seen) {
+                settling.agreed = true;
+                closing.extend((!issues_again && words.iter().all(|word| word.is_final)).then_some(*origin));
             }
+        }
+        for origin in closing {
+            moved |= self.close(origin);
         }
         if moved {
             self.announce_progress();
@@ -172,4 +192,9 @@ impl Shard {
         }
         last > seen
     }
+}
+
+/// The round in which whoever has something to issue again says what it holds.
+const fn provisional(round: u64) -> u64 {
+    !round
 }

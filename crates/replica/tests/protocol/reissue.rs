@@ -184,6 +184,32 @@ fn nothing_is_handed_off_before_all_is_issued_again() {
     assert_eq!(world.nodes[&back].phase, MemberPhase::Leaving);
 }
 
+/// The members must not take what they have nothing of for lost as soon as they hear of something later.
+#[test]
+pub(crate) fn what_is_issued_again_first_does_not_bury_the_rest() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    world.cut_off(c);
+    let names = ["k4", "k3", "k2", "k1"];
+    for name in names {
+        write(&mut world, c, name, put("alone"));
+    }
+    world.expel(c);
+    world.settle();
+    let back = world.come_back(c);
+    world.holds_reissues = true;
+    world.settle();
+    let now = world.now;
+    assert!(world.node(back).reissue(now), "the first two keys, which were written last");
+    world.settle();
+    assert_eq!(world.shard(back).inherited(), 2);
+    world.holds_reissues = false;
+    world.settle();
+    for name in names {
+        assert_eq!(read(&world, [a, b, back], name), Some("alone".into()));
+    }
+    assert!(world.operator.gone().is_empty(), "the former id stays listed");
+}
+
 /// It is removed again before it could issue anything.
 #[test]
 fn what_was_held_two_ids_ago_comes_back_too() {
