@@ -7,6 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed={}", root.display());
     let files = ["baton/directory/v1/directory.proto", "baton/identity/v1/identity.proto", "baton/peer/v1/peer.proto"];
     let descriptors = protox::compile(files, [&root])?;
-    tonic_prost_build::configure().bytes(".").include_file("baton.rs").compile_fds(descriptors)?;
+    let configured = tonic_prost_build::configure().bytes(".").codec_path("crate::codec::WeighingCodec");
+    configured.include_file("baton.rs").compile_fds(descriptors)?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Everything that arrives from the network passes through [`convert`]; what it refuses never reaches
 //! a state machine.
 
+mod codec;
 pub mod convert;
 
 pub use generated::baton::{directory::v1 as directory, identity::v1 as identity, peer::v1 as peer};

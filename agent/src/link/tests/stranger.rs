@@ -1,6 +1,8 @@
 //! Peers that are not of this release, or say what no agent says.
 
-use baton_wire::directory::{HandoffReport, Phase as WirePhase, Version};
+use baton_wire::directory::{
+    HandoffReport, Member as RowOnTheWire, Membership as ListOnTheWire, Phase as WirePhase, Version,
+};
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::peer_client::PeerClient;
 use baton_wire::peer::{Frame, Heartbeat, Hello, ShardFrame};
@@ -88,6 +90,17 @@ async fn a_receipt_larger_than_any_departures_ends_the_link_that_it_came_on() {
     let receipt = HandoffReport { message: "x".repeat(1 << 20), ..Default::default() };
     peer.say(Some(Body::Receipt(receipt))).await;
     assert!(peer.hear(|body| matches!(body, Body::ReceiptKept(_))).await.is_none());
+    wait("the link has ended", || town[0].engine.links().get(id(9)).is_none()).await;
+}
+
+/// Two bytes a row on the wire, two hundred in memory.
+#[tokio::test]
+async fn a_list_of_more_rows_than_any_group_has_ends_the_link() {
+    let mut town = Town::of(1).await;
+    let mut peer = Stranger::of(&mut town, link::PROTOCOL).await;
+    let list = ListOnTheWire { members: vec![RowOnTheWire::default(); 100_000], ..Default::default() };
+    peer.say(Some(Body::NewerMembership(list))).await;
+    assert!(peer.hear(|_| false).await.is_none(), "the link ends");
     wait("the link has ended", || town[0].engine.links().get(id(9)).is_none()).await;
 }
 
