@@ -20,8 +20,8 @@ use crate::{Dot, Entry, Key, Packer, ReplicaId, VersionVector};
 /// More log slots than a byte can say.
 const MANY: u8 = u8::MAX;
 
-/// From here on, memory that is read in order comes by itself.
-const WARM_BYTES: usize = 128;
+/// The lines of a block with a value of the usual size.
+const WARM_LINES: [usize; 5] = [0, 64, 128, 192, 256];
 
 /// All records.
 #[derive(Debug)]
@@ -82,7 +82,12 @@ impl Records {
     }
 
     fn find_position(&self, key: KeyRef<'_>) -> Option<Position> {
-        let meant = |position| self.block_at(Position::from_bits(position)).key(&self.maps) == key;
+        let meant = |position| {
+            let position = Position::from_bits(position);
+            // All of it comes at once, and not the value after the key.
+            self.warm_block(position);
+            self.block_at(position).key(&self.maps) == key
+        };
         self.index.find(&self.region, key.seeded_hash(self.seed), meant).map(Position::from_bits)
     }
 
@@ -363,7 +368,7 @@ impl Records {
 
     fn warm_block(&self, position: Position) {
         let bytes = self.region.at(position.offset());
-        black_box((bytes.first(), bytes.get(WARM_BYTES)));
+        black_box(WARM_LINES.map(|at| bytes.get(at).copied()));
     }
 
     fn block(&self, id: RecordId) -> Block<'_> {
