@@ -57,6 +57,11 @@ fn run(stage: &Stage) -> Result<()> {
     counted(&operator, "baton_operator_certificates_total{result=\"pod_refused\"}")?;
 
     stage.delete_pod(stranger.name())?;
+    wait::until(LIMIT, "the stranger is gone", || {
+        let left = stage.pods.present();
+        ensure!(left.iter().all(|pod| pod.uid() != stranger.uid()), "it is still there");
+        Ok(())
+    })?;
 
     // A stolen token is good for one thing, and no longer than its pod is there.
     let stolen = token(stage, victim, OWN)?;
