@@ -36,6 +36,8 @@ pub(crate) struct Agent {
     /// When the departure is looked at next.
     pub(crate) look_at: Option<u64>,
     pub(crate) waiting: Vec<Waiting>,
+    /// What it knew under former ids to be superseded, by shard.
+    pub(crate) former: Vec<BTreeMap<Key, VersionVector>>,
     /// Events that wait until it moves again.
     pub(crate) frozen: Option<Vec<Event>>,
     /// What the operator was told of replicas that are gone: for which set of ids, and how far each shard has settled.
@@ -116,6 +118,7 @@ impl Agent {
             stirred: true,
             look_at: None,
             waiting: Vec::new(),
+            former: vec![BTreeMap::new(); shards],
             frozen: None,
             settled: BTreeMap::new(),
             sealed: false,
@@ -254,6 +257,21 @@ impl Agent {
         self.update_roster(|roster| roster.take(list));
         self.stirred = true;
         true
+    }
+
+    /// Takes over what its process held under a former id.
+    pub(crate) fn inherit(&mut self, former: Self) {
+        if let Some(list) = &former.list {
+            self.take_list(list);
+        }
+        self.skew = former.skew;
+        self.former = former.former;
+        for (index, shard) in former.shards.into_iter().enumerate() {
+            for (key, entry) in shard.entries() {
+                self.former[index].entry(key).or_default().join(entry.context());
+            }
+            self.shards[index].inherit(shard);
+        }
     }
 
     pub(crate) fn link_up(&mut self, peer: ReplicaId, wire: usize, phase: MemberPhase) {

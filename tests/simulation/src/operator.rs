@@ -1,6 +1,6 @@
 //! The operator: registers processes, takes reports, grants the first, buries. Agents hear of it late.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -20,6 +20,8 @@ pub(crate) enum News {
     Terminating { pod: u32, grace: Duration },
     /// A pod's end is proven.
     Ended { pod: u32 },
+    /// A process could not be reached for long.
+    Lost(ReplicaId),
     /// An agent has settled a replica that is gone: for which set of ids, and how far in each shard.
     Settled { by: ReplicaId, gone: ReplicaId, round: u64, settled: Vec<u64> },
     /// Who is gone may be forgotten, after a time in which nobody was.
@@ -31,6 +33,8 @@ pub(crate) enum News {
 pub(crate) struct Operator {
     history: Vec<Rc<Membership>>,
     pods: BTreeMap<ReplicaId, u32>,
+    /// Removed without proof: their processes may live on.
+    removed: BTreeSet<ReplicaId>,
     /// Of each replica that is gone, who has settled it.
     settled: BTreeMap<(ReplicaId, ReplicaId), (u64, Vec<u64>)>,
     /// Ids that were retired, and how far each of their shards was settled, until the world has looked.
@@ -50,8 +54,9 @@ impl Operator {
         let version = MembershipVersion { uid: "list".into(), number: 0 };
         let list = Membership { version, members: Vec::new(), first: None, settings };
         let history = vec![Rc::new(list)];
-        let (pods, settled, retired) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        Self { history, pods, settled, retired, state_exists: false, keeps_gone: false, away: None }
+        let (pods, removed, settled) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        let (retired, state_exists, keeps_gone, away) = (Vec::new(), false, false, None);
+        Self { history, pods, removed, settled, retired, state_exists, keeps_gone, away }
     }
 
     /// The newest list.
@@ -76,6 +81,7 @@ impl Operator {
                 // A process that starts again in its pod has ended the one before.
                 let earlier = list.members.iter_mut().filter(|row| self.pods.get(&row.replica) == Some(&pod));
                 earlier.for_each(|row| row.phase = MemberPhase::Gone);
+                self.forget_removed(pod);
                 self.pods.insert(replica, pod);
                 list.members.push(row(replica, pod, revision));
             }
@@ -94,6 +100,15 @@ impl Operator {
             News::Ended { pod } => {
                 let rows = list.members.iter_mut().filter(|row| self.pods.get(&row.replica) == Some(&pod));
                 rows.for_each(|row| row.phase = MemberPhase::Gone);
+                self.forget_removed(pod);
+                self.retire(&mut list);
+            }
+            News::Lost(replica) => {
+                let present = |row: &&mut Member| row.replica == replica && row.phase != MemberPhase::Gone;
+                if let Some(row) = list.members.iter_mut().find(present) {
+                    row.phase = MemberPhase::Gone;
+                    self.removed.insert(replica);
+                }
             }
             News::Settled { by, gone, round, settled } => {
                 self.settled.insert((gone, by), (round, settled));
@@ -118,11 +133,23 @@ impl Operator {
         true
     }
 
+    /// Whether somebody was removed who may come back.
+    pub(crate) fn expects_removed(&self) -> bool {
+        !self.removed.is_empty()
+    }
+
+    /// What was removed of a pod has come back as another, or has ended.
+    fn forget_removed(&mut self, pod: u32) {
+        let Self { pods, removed, .. } = self;
+        removed.retain(|replica| pods.get(replica) != Some(&pod));
+    }
+
     /// Lists those no more whom all members have settled alike, and for the present set of ids.
     fn retire(&mut self, list: &mut Membership) {
         let members: Vec<ReplicaId> =
             list.members.iter().filter(|row| row.phase != MemberPhase::Gone).map(|row| row.replica).collect();
-        if members.is_empty() || self.keeps_gone {
+        // A removed process that lives on may hold what it can say of nobody who is not listed.
+        if members.is_empty() || self.keeps_gone || !self.removed.is_empty() {
             return;
         }
         let listed: BTreeMap<ReplicaId, MemberPhase> =

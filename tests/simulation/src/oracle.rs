@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Add(i64),
     /// It goes on with what it observes: another deadline.
     Copy,
+    /// It was held under a former id, and is issued again.
+    Again,
     /// It changes who owns what it finds, and replaces nothing.
     Own,
 }
@@ -121,7 +123,8 @@ impl Oracle {
             additions.insert(number);
             sum += by;
         }
-        if let Some(version) = made.as_ref().filter(|version| version.added != sum) {
+        let summed = made.as_ref().filter(|_| kind != Kind::Again);
+        if let Some(version) = summed.filter(|version| version.added != sum) {
             return Err(format!("{dot} holds a sum of {}, and ought to hold {sum}", version.added));
         }
         if self.by_dot.insert((shard, dot), number).is_some() {
@@ -142,6 +145,47 @@ impl Oracle {
             holders,
             closed,
         });
+        Ok(number)
+    }
+
+    /// Notes a write that issues again what a process held under a former id, which superseded so much: with the time and
+    /// the content that it had, and whatever it was the sum of.
+    pub(crate) fn record_again(
+        &mut self,
+        (shard, dot, key): (usize, Dot, Key),
+        former: &VersionVector,
+        before: &Entry,
+        after: &Entry,
+    ) -> Result<usize, String> {
+        let same_key = |operation: &Operation| operation.shard == shard && operation.key == key;
+        let made = after.versions().iter().find(|version| version.dot == dot).cloned();
+        let is_original = |operation: &Operation| match (&operation.made, &made) {
+            (Some(old), Some(new)) => {
+                let content = |version: &Version| (version.hlc, version.writer, version.added, version.expires_at);
+                same_key(operation) && content(old) == content(new) && old.value == new.value
+            }
+            _ => false,
+        };
+        let original = self.operations.iter().rposition(is_original);
+        if made.is_some() && original.is_none() {
+            return Err(format!("{dot} issues {made:?} again, which was never written"));
+        }
+        let alive = |entry: &Entry, dot: Dot| entry.versions().iter().any(|version| version.dot == dot);
+        let supersedes = |number: usize, old: &Operation| {
+            let newly = after.context().covers(old.dot) && !before.context().covers(old.dot);
+            let replaced = alive(before, old.dot) && !alive(after, old.dot);
+            let here = same_key(old) && !alive(after, old.dot);
+            Some(number) == original || (here && (former.covers(old.dot) || newly || replaced))
+        };
+        let superseded = self.operations.iter().enumerate().filter(|(number, old)| supersedes(*number, old));
+        let superseded: Vec<usize> = superseded.map(|(number, _)| number).collect();
+        let number = self.record(shard, dot, key, Kind::Again, made, &[])?;
+        for old in superseded {
+            self.operations[old].superseders.push(number);
+        }
+        if let Some(original) = original {
+            self.operations[number].additions = self.operations[original].additions.clone();
+        }
         Ok(number)
     }
 

@@ -74,6 +74,7 @@ pub(crate) struct Weights {
     pub(crate) freeze: u64,
     pub(crate) crash: u64,
     pub(crate) lose: u64,
+    pub(crate) exile: u64,
     pub(crate) start: u64,
     pub(crate) terminate: u64,
     pub(crate) hook: u64,
@@ -165,6 +166,7 @@ impl Weights {
         freeze: 0,
         crash: 0,
         lose: 0,
+        exile: 0,
         start: 0,
         terminate: 0,
         hook: 0,
@@ -209,6 +211,7 @@ impl Weights {
             replay: some(&[0, 0, 4]),
             garbage: some(&[0, 0, 0, 3]),
             corrupt: 0,
+            exile: some(&[0, 0, 0, 2]),
         }
     }
 }

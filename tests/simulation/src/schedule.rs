@@ -46,6 +46,8 @@ pub(crate) enum Action {
     Crash { at: u64, millis: u64 },
     /// A node is lost with its pod.
     Lose { at: u64 },
+    /// Nobody reaches a process, which is removed after a while, and comes back later.
+    Exile { at: u64, removed: u64, back: u64, frozen: bool },
     /// A pod starts beyond those that are wanted.
     Start,
     /// A pod is deleted.
@@ -139,7 +141,7 @@ pub(crate) fn draw(rng: &mut Rng, profile: &Profile) -> Vec<Planned> {
 fn action(rng: &mut Rng, profile: &Profile) -> Action {
     let weights = profile.weights;
     // Nothing but these: writing is what all others are about.
-    let choices: [(u64, Draw); 26] = [
+    let choices: [(u64, Draw); 27] = [
         (weights.put, |rng, profile| write(rng, profile, WriteKind::Put)),
         (weights.delete, |rng, profile| write(rng, profile, WriteKind::Delete)),
         (weights.count, |rng, profile| {
@@ -177,6 +179,7 @@ fn action(rng: &mut Rng, profile: &Profile) -> Action {
         (weights.push, |rng, _| Action::Push { at: rng.next(), age: rng.pick(&[0, 0, 0, 1, 3]) }),
         (weights.garbage, |rng, _| Action::Break { at: rng.next(), way: rng.next() }),
         (weights.corrupt, |rng, _| Action::Corrupt { at: rng.next() }),
+        (weights.exile, exile),
         (weights.replay, |rng, _| Action::Replay { at: rng.next(), to: rng.next() }),
     ];
     let mut at = rng.below(choices.iter().map(|(weight, _)| weight).sum());
@@ -209,6 +212,12 @@ fn partition(rng: &mut Rng, _: &Profile) -> Action {
         return Action::Isolate { at: rng.next(), millis };
     }
     Action::Partition { a: rng.next(), b: rng.next(), millis, one_way: rng.chance(400) }
+}
+
+fn exile(rng: &mut Rng, profile: &Profile) -> Action {
+    let (steps, more) = (rng.pick(&[0, 2, 8]), rng.pick(&[1, 4, 16]));
+    let (removed, back) = (steps * profile.gap, (steps + more) * profile.gap);
+    Action::Exile { at: rng.next(), removed, back, frozen: rng.chance(300) }
 }
 
 fn terminate(rng: &mut Rng, profile: &Profile) -> Action {

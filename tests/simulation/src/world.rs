@@ -6,6 +6,7 @@ mod client;
 mod corruption;
 mod ending;
 mod exchange;
+mod exile;
 mod kubelet;
 mod operation;
 mod role;
@@ -96,6 +97,12 @@ pub(crate) enum Event {
     Reconcile,
     RollStep,
     Thaw(ReplicaId),
+    /// The operator has waited long enough for a process.
+    Lost(ReplicaId),
+    /// The operator reaches a process again.
+    Found(ReplicaId),
+    /// A process issues again what it held under a former id.
+    Reissue(ReplicaId),
     Heal(ReplicaId, ReplicaId),
     OperatorBack,
 }
@@ -129,6 +136,8 @@ pub(crate) struct World {
     events: u64,
     plan: Vec<Planned>,
     keys: Vec<Key>,
+    /// Processes that the operator does not reach.
+    out_of_sight: BTreeSet<ReplicaId>,
     wanted: usize,
     revision: u64,
     rolling: bool,
@@ -175,6 +184,7 @@ impl World {
             events: 0,
             plan,
             keys,
+            out_of_sight: BTreeSet::new(),
             wanted,
             revision: 1,
             rolling: false,
@@ -286,6 +296,9 @@ impl World {
             Event::Reconcile => self.reconcile(),
             Event::RollStep => self.roll_step(),
             Event::Thaw(id) => self.thaw(id)?,
+            Event::Lost(id) => self.lost(id),
+            Event::Found(id) => self.found(id),
+            Event::Reissue(id) => self.reissue(id)?,
             Event::Heal(a, b) => self.heal(a, b),
             Event::OperatorBack => self.operator_back(),
         }
@@ -298,7 +311,8 @@ impl World {
             Event::Deliver { to, .. } | Event::Push { to, .. } | Event::Silence { to, .. } => Some(*to),
             Event::Notice { at, .. } => Some(*at),
             Event::Dial { from, .. } => Some(*from),
-            Event::Look(id) | Event::Settle(id) | Event::AckTimeout(id) | Event::EarlyHook(id) => Some(*id),
+            Event::Look(id) | Event::Settle(id) | Event::AckTimeout(id) => Some(*id),
+            Event::EarlyHook(id) | Event::Reissue(id) => Some(*id),
             Event::Hook(pod) | Event::Stop(pod) => self.pods.get(pod)?.agent,
             _ => None,
         }
@@ -307,6 +321,7 @@ impl World {
     /// Something happened at a process: its departure, its clients and its links follow.
     fn after(&mut self, id: ReplicaId) -> Result<(), Violation> {
         self.note_closed(id);
+        let id = self.rejoin(id)?;
         while let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.stirred) {
             agent.stirred = false;
             let wishes = agent.depart(self.now);
@@ -383,8 +398,9 @@ impl World {
     }
 
     /// A process has ended.
-    fn end_process(&mut self, id: ReplicaId, handed_off: bool) {
-        let Some(agent) = self.agents.remove(&id) else { return };
+    fn end_process(&mut self, id: ReplicaId, handed_off: bool) -> Option<Agent> {
+        let agent = self.agents.remove(&id)?;
+        self.out_of_sight.remove(&id);
         self.trace.say(self.now, || format!("{id} ends, handed off: {handed_off}"));
         let seen = (0..agent.shards.len()).map(|index| agent.seen(index)).collect();
         self.oracle.ended.push(crate::oracle::Ended { id, seen, handed_off });
@@ -396,6 +412,7 @@ impl World {
                 self.cut(wire);
             }
         }
+        Some(agent)
     }
 
     /// The wall clock of a process.

@@ -71,17 +71,26 @@ pub(crate) fn check_handoff(world: &World, id: ReplicaId) -> Result<Vec<BTreeSet
     Ok(holders)
 }
 
+/// When a process that was removed has issued again what it had to: all that it ever held is there.
+pub(crate) fn check_return(world: &World, id: ReplicaId) -> Result<(), String> {
+    check_held(world, |holders| holders.contains(&id).then_some(id))
+}
+
 /// At the end, every write that somebody had and who lives can be read, or was superseded by one that the group knows.
 pub(crate) fn check_end(world: &World) -> Result<(), String> {
     if world.agents.values().all(|agent| !agent.holds_state()) {
         return Ok(());
     }
+    let lives = |holder: &&ReplicaId| world.agents.contains_key(holder);
+    check_held(world, |holders| holders.iter().find(lives).copied())
+}
+
+fn check_held(world: &World, who: impl Fn(&BTreeSet<ReplicaId>) -> Option<ReplicaId>) -> Result<(), String> {
     let mut accounted = vec![None; world.oracle.operations.len()];
     for number in 0..world.oracle.operations.len() {
         let operation = &world.oracle.operations[number];
-        let holder = operation.holders.iter().find(|holder| world.agents.contains_key(holder));
         // An owner may be replaced by another without a trace: that is for the invariant of owners.
-        if let Some(holder) = holder.filter(|_| operation.kind != Kind::Own)
+        if let Some(holder) = who(&operation.holders).filter(|_| operation.kind != Kind::Own)
             && !is_accounted(world, number, &mut accounted)
         {
             let Operation { dot, key, acks, .. } = operation;
@@ -99,7 +108,7 @@ fn is_accounted(world: &World, number: usize, accounted: &mut [Option<bool>]) ->
     // Later writes only are asked about, so this ends.
     let operation = &world.oracle.operations[number];
     let result = match &operation.made {
-        None => is_known(world, operation),
+        None => is_known(world, operation) || is_done(world, number),
         // What has expired is nowhere, and what has not may be dropped by a clock that is ahead.
         Some(version) => version.expires_at.is_some() || is_alive(world, operation),
     };
@@ -118,6 +127,13 @@ fn is_known(world: &World, operation: &Operation) -> bool {
     let seen = |agent: &Agent| world.oracle.covers(&agent.seen(operation.shard), operation.dot) && !operation.closed;
     let held = |agent: &Agent| entry(agent, operation).is_some_and(|entry| operation.is_held(&entry));
     world.agents.values().any(|agent| seen(agent) || held(agent))
+}
+
+/// Whether a delete that some living process had has left nothing of what it deleted: it may be forgotten then.
+fn is_done(world: &World, number: usize) -> bool {
+    let operation = &world.oracle.operations[number];
+    let mut deleted = world.oracle.operations.iter().filter(|old| old.superseders.contains(&number));
+    operation.holders.iter().any(|holder| world.agents.contains_key(holder)) && deleted.all(|old| !is_alive(world, old))
 }
 
 fn entry(agent: &Agent, operation: &Operation) -> Option<Entry> {

@@ -23,6 +23,8 @@ pub(crate) fn check(world: &World) -> Result<(), String> {
                 "waits for a transfer"
             } else if !shard.lacks_nothing_known() {
                 "lacks something that others are known to have"
+            } else if shard.inherited() > 0 {
+                "holds what it never issues again"
             } else if shard.digest().is_none() {
                 "cannot compare what it holds"
             } else {

@@ -18,6 +18,7 @@ pub(super) fn apply(profile: &mut Profile, rng: &mut Rng) {
         5 => losses(profile, rng),
         6 => corruption(profile, rng),
         7 | 8 => scene(profile, rng),
+        9 => exiles(profile, rng),
         _ => {}
     }
 }
@@ -145,6 +146,20 @@ fn scene(profile: &mut Profile, rng: &mut Rng) {
     };
     profile.phase_late = scene == Scene::Couple;
     profile.weights = Weights::NONE;
+}
+
+/// Processes are taken for dead and removed, and come back with what nobody else has.
+fn exiles(profile: &mut Profile, rng: &mut Rng) {
+    dense(profile, rng);
+    profile.pods = rng.within(2, 4);
+    profile.keys = rng.within(1, 3);
+    profile.news_delay = rng.pick(&[0, 5]);
+    profile.push_delay = rng.pick(&[0, 5, 50]);
+    let w = Weights::NONE;
+    let (put, delete, exchange, deliver) = (20, 8, rng.pick(&[30, 60]), 20);
+    let (count, own, exile) = (rng.pick(&[0, 20]), rng.pick(&[0, 10]), rng.pick(&[2, 5]));
+    let (crash, lose, start, cut) = (rng.pick(&[0, 2]), rng.pick(&[0, 1]), rng.pick(&[0, 2]), 2);
+    profile.weights = Weights { put, delete, count, own, exchange, deliver, exile, crash, lose, start, cut, ..w };
 }
 
 /// Nothing happens by itself between two actions, and everything meets in a few keys.

@@ -45,15 +45,17 @@ impl World {
             }
             Action::Isolate { at, millis } => {
                 if let Some(lone) = self.some_agent(at) {
-                    for other in self.agents.keys().copied().collect::<Vec<_>>() {
-                        self.block(lone, other, millis);
-                        self.block(other, lone, millis);
-                    }
+                    self.isolate(lone, millis);
                 }
             }
-            Action::Freeze { at, millis } => self.freeze(at, millis),
+            Action::Freeze { at, millis } => {
+                if let Some(id) = self.some_agent(at) {
+                    self.freeze(id, millis);
+                }
+            }
             Action::Crash { at, millis } => self.crash(at, millis),
             Action::Lose { at } => self.lose(at),
+            Action::Exile { at, removed, back, frozen } => self.exile(at, removed, back, frozen),
             Action::Start => {
                 let revision = self.revision;
                 self.start_pod(revision);
@@ -117,8 +119,14 @@ impl World {
         Ok(())
     }
 
-    fn freeze(&mut self, at: u64, millis: u64) {
-        let Some(id) = self.some_agent(at) else { return };
+    pub(super) fn isolate(&mut self, lone: ReplicaId, millis: u64) {
+        for other in self.agents.keys().copied().collect::<Vec<_>>() {
+            self.block(lone, other, millis);
+            self.block(other, lone, millis);
+        }
+    }
+
+    pub(super) fn freeze(&mut self, id: ReplicaId, millis: u64) {
         let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.frozen.is_none()) else { return };
         agent.frozen = Some(Vec::new());
         self.add(millis, Event::Thaw(id));
@@ -166,7 +174,7 @@ impl World {
         }
     }
 
-    fn some_agent(&self, at: u64) -> Option<ReplicaId> {
+    pub(super) fn some_agent(&self, at: u64) -> Option<ReplicaId> {
         choose(&self.agents.keys().copied().collect::<Vec<_>>(), at)
     }
 

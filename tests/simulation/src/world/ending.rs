@@ -20,6 +20,9 @@ impl World {
         self.wanted = self.wanted.max(self.profile.settings.handoff_acks as usize);
         self.reconcile();
         self.operator_back();
+        for id in std::mem::take(&mut self.out_of_sight) {
+            self.add(1, Event::Push { to: id, list: None });
+        }
         for (from, to) in std::mem::take(&mut self.network.blocked) {
             self.plan_dials(from);
             self.plan_dials(to);

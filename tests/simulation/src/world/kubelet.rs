@@ -51,24 +51,37 @@ impl World {
     }
 
     pub(super) fn start_process(&mut self, number: u32) -> Result<(), Violation> {
-        let Some(pod) = self.pods.get_mut(&number).filter(|pod| pod.agent.is_none()) else { return Ok(()) };
-        let id = loop {
-            // Short ids read well; one is never used twice.
-            let id = ReplicaId::new(self.rng.within(0x10, 0xffff)).unwrap_or_else(|| unreachable!("not zero"));
-            let used = self.agents.contains_key(&id) || self.oracle.ended.iter().any(|ended| ended.id == id);
-            if !used {
-                break id;
-            }
-        };
-        pod.agent = Some(id);
-        let revision = pod.revision;
+        if self.pods.get(&number).is_none_or(|pod| pod.agent.is_some()) {
+            return Ok(());
+        }
+        let id = self.new_id();
         let limits = self.limits_of(id);
         let mut agent = Agent::new(id, number, self.profile.shards, limits, self.profile.grace, self.now);
         agent.skew = self.rng.below(self.profile.skew + 1);
         self.trace.say(self.now, || format!("{id} starts in pod {number} with {limits:?}"));
-        self.agents.insert(id, agent);
-        self.tell_operator(News::Hello { replica: id, pod: number, revision });
+        self.enter(agent);
         self.after(id)
+    }
+
+    /// Short ids read well; one is never used twice.
+    pub(super) fn new_id(&mut self) -> ReplicaId {
+        loop {
+            let id = ReplicaId::new(self.rng.within(0x10, 0xffff)).unwrap_or_else(|| unreachable!("not zero"));
+            let used = self.agents.contains_key(&id) || self.oracle.ended.iter().any(|ended| ended.id == id);
+            if !used {
+                return id;
+            }
+        }
+    }
+
+    /// A process with an id that nobody knows yet says hello.
+    pub(super) fn enter(&mut self, agent: Agent) {
+        let (id, number) = (agent.id, agent.pod);
+        self.agents.insert(id, agent);
+        let Some(pod) = self.pods.get_mut(&number) else { return };
+        pod.agent = Some(id);
+        let revision = pod.revision;
+        self.tell_operator(News::Hello { replica: id, pod: number, revision });
     }
 
     /// A pod is deleted.

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use baton_replica::{MemberPhase, Membership, ReplicaId};
+use baton_replica::{Member, MemberPhase, Membership, ReplicaId};
 
 use super::{Event, World};
 use crate::agent::{Agent, Closed};
@@ -36,7 +36,10 @@ impl World {
             self.trace.say(self.now, || format!("{id} is retired by list {number}"));
             self.oracle.retire(id, number, &settled);
         }
-        for row in self.operator.list().members.iter().filter(|row| row.phase != MemberPhase::Gone) {
+        let removed = |row: &Member| row.phase == MemberPhase::Gone && self.agents.contains_key(&row.replica);
+        let list = self.operator.list();
+        let rows = list.members.iter().filter(|row| row.phase != MemberPhase::Gone || removed(row));
+        for row in rows.collect::<Vec<_>>() {
             let after = if self.calm { 1 } else { self.rng.below(self.profile.push_delay + 1) };
             self.add(after, Event::Push { to: row.replica, list: None });
         }
@@ -44,7 +47,7 @@ impl World {
 
     /// A list reaches an agent. While the operator is away, nothing does.
     pub(super) fn pushed(&mut self, to: ReplicaId, list: Option<Rc<Membership>>) -> Result<(), Violation> {
-        if self.operator.away.is_some() {
+        if self.operator.away.is_some() || self.out_of_sight.contains(&to) {
             return Ok(());
         }
         let list = list.unwrap_or_else(|| self.operator.list());
@@ -77,6 +80,9 @@ impl World {
 
     /// An agent's phase has changed: the operator hears of it.
     pub(super) fn report_phase(&mut self, id: ReplicaId) {
+        if self.out_of_sight.contains(&id) {
+            return;
+        }
         let Some(agent) = self.agents.get_mut(&id) else { return };
         let phase = agent.member_phase();
         if agent.reported != phase {
@@ -88,6 +94,9 @@ impl World {
 
     /// The operator hears what an agent has settled.
     pub(super) fn report_settled(&mut self, id: ReplicaId) {
+        if self.out_of_sight.contains(&id) {
+            return;
+        }
         let settlements = self.agents.get_mut(&id).map(Agent::settlements).unwrap_or_default();
         for (gone, round, settled) in settlements {
             self.tell_operator(News::Settled { by: id, gone, round, settled });

@@ -1,0 +1,143 @@
+//! Processes that the group removes although they live: they come back under a new id, and issue again what the group has
+//! nothing of.
+
+use baton_replica::{Dot, Entry, Key, ReplicaId, Shard};
+
+use super::{Event, World};
+use crate::agent::Agent;
+use crate::invariant::{self, Invariant, Violation};
+use crate::operator::News;
+
+/// The longest pause between two looks at what was inherited, as in the agent.
+const PAUSE: u64 = 100;
+
+/// Keys that are looked at in one go, at most: there are few.
+const MOST: u64 = 3;
+
+// === impl World ===
+
+impl World {
+    /// Nobody reaches a process, and it reaches nobody; its app writes on, unless it stands still.
+    pub(super) fn exile(&mut self, at: u64, removed: u64, back: u64, frozen: bool) {
+        let Some(id) = self.some_agent(at).filter(|_| self.may_exile()) else { return };
+        self.out_of_sight.insert(id);
+        if frozen {
+            self.freeze(id, back);
+        } else {
+            self.isolate(id, back);
+        }
+        self.add(removed, Event::Lost(id));
+        self.add(back, Event::Found(id));
+    }
+
+    /// One at a time: two that come back at once with the same additions issue both again, and nobody can tell.
+    fn may_exile(&self) -> bool {
+        let settles =
+            |agent: &Agent| agent.roster.is_fenced() || agent.shards.iter().any(|shard| shard.inherited() > 0);
+        self.out_of_sight.is_empty() && !self.operator.expects_removed() && !self.agents.values().any(settles)
+    }
+
+    pub(super) fn lost(&mut self, id: ReplicaId) {
+        if self.out_of_sight.contains(&id) {
+            self.tell_operator(News::Lost(id));
+        }
+    }
+
+    pub(super) fn found(&mut self, id: ReplicaId) {
+        if self.out_of_sight.remove(&id) {
+            self.add(0, Event::Push { to: id, list: None });
+        }
+    }
+
+    /// A process that has heard of its removal goes on under a new id, without state, unless it leaves anyway. Returns
+    /// the id that it goes by.
+    pub(super) fn rejoin(&mut self, former: ReplicaId) -> Result<ReplicaId, Violation> {
+        if !self.agents.get(&former).is_some_and(|agent| agent.roster.is_fenced() && !agent.life.leaving()) {
+            return Ok(former);
+        }
+        let id = self.new_id();
+        let Some(agent) = self.end_process(former, false) else { return Ok(former) };
+        self.trace.say(self.now, || format!("{former} goes on as {id}"));
+        self.note_carried(&agent, id);
+        let limits = self.limits_of(id);
+        let mut next = Agent::new(id, agent.pod, self.profile.shards, limits, self.profile.grace, self.now);
+        next.inherit(agent);
+        self.enter(next);
+        self.plan_dials(id);
+        self.plan_reissue(id);
+        Ok(id)
+    }
+
+    /// What a process holds, it still holds under another id; but for what the members had closed before, without it.
+    fn note_carried(&mut self, agent: &Agent, id: ReplicaId) {
+        for index in 0..agent.shards.len() {
+            let seen = agent.seen(index);
+            let entries: std::collections::BTreeMap<Key, Entry> = agent.shards[index].entries().collect();
+            for number in 0..self.oracle.operations.len() {
+                let operation = &self.oracle.operations[number];
+                let held = entries.get(&operation.key).is_some_and(|entry| operation.is_held(entry));
+                let held = held || self.oracle.covers(&seen, operation.dot);
+                if operation.shard == index && held && !operation.closed {
+                    self.oracle.operations[number].holders.insert(id);
+                }
+            }
+        }
+    }
+
+    fn plan_reissue(&mut self, id: ReplicaId) {
+        let inherited = |agent: &Agent| agent.shards.iter().any(|shard| shard.inherited() > 0);
+        if self.agents.get(&id).is_some_and(inherited) {
+            let after = self.rng.within(1, PAUSE);
+            self.add(after, Event::Reissue(id));
+        }
+    }
+
+    pub(super) fn reissue(&mut self, id: ReplicaId) -> Result<(), Violation> {
+        let most = self.rng.within(1, MOST) as usize;
+        for index in 0..self.profile.shards {
+            let inherited = self.agents.get(&id).map_or(0, |agent| agent.shards[index].inherited());
+            if inherited > 0 {
+                self.reissue_some(id, index, most)?;
+            }
+        }
+        self.plan_reissue(id);
+        self.after(id)
+    }
+
+    fn reissue_some(&mut self, id: ReplicaId, index: usize, most: usize) -> Result<(), Violation> {
+        let wall = self.wall(id);
+        let Some(agent) = self.agents.get_mut(&id) else { return Ok(()) };
+        let before: Vec<(Key, Entry)> = agent.shards[index].entries().collect();
+        let counter = agent.shards[index].clock().get(id);
+        agent.with_shard(index, None, |shard| shard.reissue(wall, most));
+        // Who has nothing more to issue again may have settled others.
+        agent.may_have_settled = true;
+        agent.stirred = true;
+        let made = agent.shards[index].clock().get(id);
+        let after: Vec<(Key, Entry)> = agent.shards[index].entries().collect();
+        let former = agent.former[index].clone();
+        let find = |entries: &[(Key, Entry)], key: &Key| {
+            entries.iter().find(|(one, _)| one == key).map(|(_, entry)| entry.clone()).unwrap_or_default()
+        };
+        for counter in counter + 1..=made {
+            let dot = Dot { replica: id, counter };
+            let made = |entry: &Entry| entry.versions().iter().any(|version| version.dot == dot);
+            let deletes = |entry: &Entry| entry.context().get(id) == counter;
+            let touched = after.iter().find(|(_, entry)| made(entry) || deletes(entry)).map(|(key, _)| key);
+            // With nobody else to know of it, a delete is purged at once.
+            let purged = || before.iter().map(|(key, _)| key).find(|key| find(&after, key) == Entry::default());
+            let Some(key) = touched.or_else(purged).cloned() else { continue };
+            let (before, after) = (find(&before, &key), find(&after, &key));
+            self.trace.say(self.now, || format!("{id} issues {key:?} again as {dot}: {after:?}"));
+            self.trace.mix(dot.replica.bits() ^ dot.counter);
+            let superseded = former.get(&key).cloned().unwrap_or_default();
+            let noted = self.oracle.record_again((index, dot, key), &superseded, &before, &after);
+            let number = Invariant::Convergence.of(noted)?;
+            let owner = after.owner().filter(|owner| owner.dot == dot);
+            self.oracle.tokens.extend(owner.map(|owner| (number, owner.token)));
+        }
+        let all =
+            self.agents.get(&id).is_some_and(|agent| agent.shards.iter().all(|shard| Shard::inherited(shard) == 0));
+        if all { Invariant::Acknowledgement.of(invariant::acknowledgement::check_return(self, id)) } else { Ok(()) }
+    }
+}
