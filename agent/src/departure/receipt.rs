@@ -116,4 +116,18 @@ mod tests {
         let apart = sentence(Outcome::Acknowledged, &[], 3, 0);
         assert_eq!(apart, "Everything (3 keys) is acknowledged, each shard by another survivor");
     }
+
+    #[test]
+    fn a_hold_that_waited_in_vain_says_for_what_and_that_nothing_is_lost() {
+        let says = |unadopted, unconfirmed| kept_waiting(&["b".to_owned()], Handover { unadopted, unconfirmed });
+        assert_eq!(
+            says(2, 0),
+            "Everything is acknowledged by b, but 2 keys that this pod owns have no other owner yet"
+        );
+        assert_eq!(
+            says(0, 3),
+            "Everything is acknowledged by b, but the new owners of 3 keys have not confirmed them yet"
+        );
+        assert!(says(2, 3).contains("2 keys") && says(2, 3).contains("3 keys"));
+    }
 }

@@ -31,25 +31,27 @@ pub(super) fn forget(situation: &Situation<'_>, rows: &mut [MemberRow]) -> Forge
     if !rows.iter().any(stays) {
         return forgetting;
     }
+    let all_have_said = situation.attendees.values().all(|attendee| attendee.says_whom_it_reaches);
     for row in rows.iter_mut().filter(|row| row.phase != MemberPhase::Gone && !is_reached(situation, row.replica)) {
         let since = situation.unreached.get(&row.replica).copied().unwrap_or(situation.now);
         let left = patience.get().saturating_sub(situation.now.saturating_duration_since(since));
-        if left.is_zero() {
-            row.phase = MemberPhase::Gone;
-            row.forgotten = true;
+        if left.is_zero() && all_have_said {
+            (row.phase, row.forgotten) = (MemberPhase::Gone, true);
             continue;
         }
         forgetting.unreached.insert(row.replica, since);
-        forgetting.again_in = Some(forgetting.again_in.map_or(left, |sooner: Duration| sooner.min(left)));
+        // Who has not said yet will, and an agent of an older release never does.
+        if all_have_said {
+            forgetting.again_in = Some(forgetting.again_in.map_or(left, |sooner: Duration| sooner.min(left)));
+        }
     }
     forgetting
 }
 
-/// Whether a member has a stream to this operator, or an agent that has one reaches it, or may.
+/// Whether a member has a stream to this operator, or an agent that has one reaches it.
 fn is_reached(situation: &Situation<'_>, member: ReplicaId) -> bool {
     let mut attendees = situation.attendees.values();
-    situation.attendees.contains_key(&member)
-        || attendees.any(|attendee| !attendee.says_whom_it_reaches || attendee.reached.contains(&member))
+    situation.attendees.contains_key(&member) || attendees.any(|attendee| attendee.reached.contains(&member))
 }
 
 #[cfg(test)]
@@ -143,6 +145,19 @@ mod tests {
         world.agent(2).says_whom_it_reaches = false;
         world.after(Duration::ZERO);
         assert!(world.after(PATIENCE * 2).is_empty());
+    }
+
+    #[test]
+    fn an_agent_that_has_just_come_does_not_start_the_time_again() {
+        let mut world = World::new(Some("60s"));
+        world.after(Duration::ZERO);
+        let since = world.unreached.clone();
+        let newcomer = attendee(3, "d", MemberPhase::Joining, world.now);
+        world.attendees.insert(ReplicaId(4), newcomer);
+        assert!(world.after(PATIENCE).is_empty(), "it has not said yet whom it reaches");
+        assert_eq!(world.unreached, since);
+        world.agent(4).says_whom_it_reaches = true;
+        assert_eq!(world.after(Duration::ZERO), [3]);
     }
 
     #[test]
