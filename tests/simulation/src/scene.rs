@@ -28,10 +28,17 @@ pub(crate) enum Scene {
     LastWord,
     /// Two leave at once.
     Couple,
+    /// Who had answered a leaver has handed off and ended when the leaver's hook is called, and its heir is lost.
+    OldAnswer,
+    /// The same of an acknowledgement that was on its way when the leaver began to leave.
+    OldAck,
 }
 
-/// All of them.
+/// Some of them.
 pub(crate) const SCENES: [Scene; 5] = [Scene::Estate, Scene::Orphan, Scene::Newcomer, Scene::LastWord, Scene::Couple];
+
+/// Those of a leaver that goes by old words.
+pub(crate) const OLD_WORDS: [Scene; 2] = [Scene::OldAnswer, Scene::OldAck];
 
 // === impl Scene ===
 
@@ -41,7 +48,7 @@ impl Scene {
         match self {
             Self::Estate => 5,
             Self::Orphan => 4,
-            Self::LastWord => 3,
+            Self::LastWord | Self::OldAnswer | Self::OldAck => 3,
             Self::Newcomer | Self::Couple => 2,
         }
     }
@@ -58,6 +65,8 @@ impl Scene {
             (Self::Orphan, [before, after, holder, other]) => orphan([*before, *after, *holder, *other]),
             (Self::Newcomer, [source, other]) => newcomer(*source, *other, new, profile.keys),
             (Self::LastWord, [origin, source, rest]) => last_word([*origin, *source, *rest], new),
+            (Self::OldAnswer, [leaver, giver, heir]) => old_answer(*leaver, *giver, *heir),
+            (Self::OldAck, [leaver, giver, heir]) => old_ack(*leaver, *giver, *heir),
             (Self::Couple, [one, other]) => couple(*one, *other),
             _ => Vec::new(),
         };
@@ -154,6 +163,40 @@ fn couple(one: u32, other: u32) -> Vec<Action> {
     steps.extend([Action::Meet { a: one, b: other }; 2]);
     steps.extend([Action::StopApp { at: 0 }; 2]);
     steps.extend([Action::Meet { a: one, b: other }; 2]);
+    steps
+}
+
+fn old_answer(leaver: u32, giver: u32, heir: u32) -> Vec<Action> {
+    let mut steps = vec![
+        Action::Part { a: leaver, b: heir },
+        put(leaver, 0),
+        Action::Meet { a: leaver, b: giver },
+        // It hears from the operator that it leaves, long before its hook is called.
+        Action::TerminatePod { pod: leaver, app_millis: 10_000, hook_millis: 10_000 },
+        Action::PushTo { pod: leaver },
+        Action::Meet { a: leaver, b: giver },
+        Action::Meet { a: leaver, b: giver },
+    ];
+    steps.extend(handed_on(giver, heir));
+    steps.push(Action::Hook { at: 0 });
+    steps
+}
+
+fn old_ack(leaver: u32, giver: u32, heir: u32) -> Vec<Action> {
+    let mut steps = vec![Action::Part { a: leaver, b: heir }, put(leaver, 0), Action::Hear { from: leaver, to: giver }];
+    steps.extend(handed_on(giver, heir));
+    steps.push(Action::TerminatePod { pod: leaver, app_millis: 10_000, hook_millis: 0 });
+    // What was on its way arrives late, or not at all.
+    steps.extend([Action::PushTo { pod: heir }; 2 * STEPS]);
+    steps
+}
+
+/// One hands off to another, who is lost.
+fn handed_on(giver: u32, heir: u32) -> Vec<Action> {
+    let mut steps =
+        vec![Action::Meet { a: giver, b: heir }, Action::TerminatePod { pod: giver, app_millis: 0, hook_millis: 0 }];
+    steps.extend([Action::Meet { a: giver, b: heir }; 3]);
+    steps.push(Action::LosePod { pod: heir });
     steps
 }
 

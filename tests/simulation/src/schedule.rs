@@ -34,6 +34,8 @@ pub(crate) enum Action {
     WriteAt { pod: u32, write: Write },
     /// The newest list reaches a pod.
     PushTo { pod: u32 },
+    /// This pod is deleted.
+    TerminatePod { pod: u32, app_millis: u64, hook_millis: u64 },
     /// A node is lost with this pod.
     LosePod { pod: u32 },
     /// Two pods cannot reach each other, or only in one direction.

@@ -6,7 +6,10 @@ use baton_replica::AckLevel;
 
 use super::{Profile, Weights};
 use crate::rng::Rng;
-use crate::scene::{SCENES, Scene};
+use crate::scene::{OLD_WORDS, SCENES, Scene};
+
+/// Of a thousand seeds without another theme, so many play a scene of old words.
+const OLD_WORDS_PART: u64 = 60;
 
 /// Turns some profiles to a theme.
 pub(super) fn apply(profile: &mut Profile, rng: &mut Rng) {
@@ -19,6 +22,10 @@ pub(super) fn apply(profile: &mut Profile, rng: &mut Rng) {
         6 => corruption(profile, rng),
         7 | 8 => scene(profile, rng),
         9 => exiles(profile, rng),
+        _ if rng.chance(OLD_WORDS_PART) => {
+            dense(profile, rng);
+            play(profile, rng.pick(&OLD_WORDS));
+        }
         _ => {}
     }
 }
@@ -126,7 +133,10 @@ fn deadlines(profile: &mut Profile, rng: &mut Rng) {
 /// What was built by hand.
 fn scene(profile: &mut Profile, rng: &mut Rng) {
     dense(profile, rng);
-    let scene = rng.pick(&SCENES);
+    play(profile, rng.pick(&SCENES));
+}
+
+fn play(profile: &mut Profile, scene: Scene) {
     profile.scene = Some(scene);
     profile.pods = scene.pods();
     profile.keys = 8;
@@ -136,15 +146,19 @@ fn scene(profile: &mut Profile, rng: &mut Rng) {
     profile.grace = 30_000;
     profile.settings.accept_when_alone = true;
     profile.settings.handoff_acks = 1;
+    if OLD_WORDS.contains(&scene) {
+        // The leaver's word is not waited for by who hands on what it got from it.
+        profile.settings.write_acks = AckLevel::Count(0);
+    }
     for limits in &mut profile.limits {
         (limits.max_slots, limits.batch_bytes) = (64, 1);
     }
     (profile.news_delay, profile.push_delay) = match scene {
-        Scene::LastWord => (0, 5_000),
+        Scene::LastWord | Scene::OldAnswer | Scene::OldAck => (0, 5_000),
         Scene::Couple => (1_000, 5_000),
         Scene::Estate | Scene::Orphan | Scene::Newcomer => (0, 0),
     };
-    profile.phase_late = scene == Scene::Couple;
+    profile.phase_late = matches!(scene, Scene::Couple | Scene::OldAnswer | Scene::OldAck);
     profile.weights = Weights::NONE;
 }
 

@@ -111,6 +111,7 @@ impl World {
                     self.happen(Event::Push { to, list: None })?;
                 }
             }
+            Action::TerminatePod { pod, app_millis, hook_millis } => self.terminate(pod, app_millis, hook_millis),
             Action::LosePod { pod } => self.lose_pod(pod),
             Action::Corrupt { at } => self.corrupt(at),
             Action::Replay { at, to } => self.replay(at, to)?,
