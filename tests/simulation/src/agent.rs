@@ -199,10 +199,9 @@ impl Agent {
         let result = call(shard);
         for origin in shard.roster().gone() {
             let from = before.iter().find(|(id, _)| *id == origin).map_or(0, |(_, counter)| *counter);
-            if shard.clock().get(origin) == from {
-                continue;
-            }
-            if let Some(through) = shard.settled(origin) {
+            // What a peer sent, that peer has too; only what nobody else has seen was closed here.
+            let through = shard.clock().get(origin);
+            if through > from {
                 self.closed.push(Closed { shard: index, origin, from, through });
             }
         }

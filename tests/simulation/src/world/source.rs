@@ -108,12 +108,16 @@ impl World {
         let closed = self.agents.get_mut(&id).map(|agent| std::mem::take(&mut agent.closed)).unwrap_or_default();
         for Closed { shard, origin, from, through } in closed {
             self.trace.say(self.now, || format!("{id} closes ({from}, {through}] of {origin} in shard {shard}"));
-            // What others have seen came with the same message, or they have closed it before.
-            let others = self.agents.values().filter(|agent| agent.id != id);
-            let known = others.map(|agent| agent.shards[shard].clock().get(origin)).max().unwrap_or(0);
-            if let Some(agent) = self.agents.get(&id) {
-                self.oracle.close(shard, origin, from.max(known), through, &agent.shards[shard]);
-            }
+            let Some(agent) = self.agents.get(&id) else { continue };
+            // What other members have seen came with the same message, or they have closed it before. Who was removed is
+            // not asked.
+            let asked = |other: &&Agent| {
+                let row = agent.list.as_ref().and_then(|list| list.member(other.id));
+                other.id != id && row.is_none_or(|row| row.phase != MemberPhase::Gone)
+            };
+            let others = self.agents.values().filter(asked);
+            let known = others.map(|other| other.shards[shard].clock().get(origin)).max().unwrap_or(0);
+            self.oracle.close(shard, origin, from.max(known), through, &agent.shards[shard]);
         }
     }
 
