@@ -122,6 +122,8 @@ mutants! {
     ReissueWithoutContext,
     /// What was held under a former id is issued again before the members have agreed on what they have of it.
     ReissueUnsettled,
+    /// Two that were removed, and hold the same, issue it again at once.
+    ReissuedByTwo,
     /// A handoff counts members that lack the state of a founder.
     StrangersCounted,
     /// A state of other founders is taken to have all that retired replicas wrote.

@@ -227,6 +227,23 @@ impl Oracle {
         }
     }
 
+    /// Holders that the closing member does not list are not there when a gap is closed.
+    pub(crate) fn forget_gap(
+        &mut self,
+        shard: usize,
+        origin: ReplicaId,
+        (from, through): (u64, u64),
+        absent: impl Fn(ReplicaId) -> bool,
+    ) {
+        let gap = |operation: &&mut Operation| {
+            let Dot { replica, counter } = operation.dot;
+            operation.shard == shard && replica == origin && counter > from && counter <= through
+        };
+        for operation in self.operations.iter_mut().filter(gap).filter(|operation| operation.closed) {
+            operation.holders.retain(|holder| !absent(*holder));
+        }
+    }
+
     /// A group starts anew, without anybody who has state: all that was is lost.
     pub(crate) fn start_anew(&mut self) {
         // What was deleted is gone all the same.

@@ -152,15 +152,18 @@ impl Shard {
         };
         let members = self.roster.members().filter(|(_, peer)| awaited(peer.phase));
         let members: Vec<ReplicaId> = members.map(|(id, _)| id).collect();
-        let issues_again = self.inherited() > 0;
+        let (me, issues_again) = (self.me(), self.inherited() > 0);
         let mut closing = Vec::new();
         for (origin, settling) in &mut self.settling {
-            let heard = members.iter().map(|member| settling.heard.get(member).copied());
-            let Some(words) = heard.collect::<Option<Vec<Word>>>() else { continue };
-            if words.iter().all(|word| self.clock.get(*origin) >= word.seen) {
-                settling.agreed = true;
-                closing.extend((!issues_again && words.iter().all(|word| word.is_final)).then_some(*origin));
+            let heard = members.iter().map(|member| Some((*member, *settling.heard.get(member)?)));
+            let Some(words) = heard.collect::<Option<Vec<(ReplicaId, Word)>>>() else { continue };
+            if words.iter().any(|(_, word)| self.clock.get(*origin) < word.seen) {
+                continue;
             }
+            // Two that hold the same would both issue it again: one after the other, the lower id first.
+            let first = |(member, word): &(ReplicaId, Word)| word.is_final || *member > me;
+            settling.agreed |= words.iter().all(first) || active(Mutant::ReissuedByTwo);
+            closing.extend((!issues_again && words.iter().all(|(_, word)| word.is_final)).then_some(*origin));
         }
         for origin in closing {
             moved |= self.close(origin);

@@ -251,3 +251,22 @@ pub(crate) fn the_writes_of_others_come_back_once_their_writers_have_ended() {
     world.settle();
     assert_eq!(read(&world, [a, b, back], "k"), Some("of another".into()));
 }
+
+#[test]
+pub(crate) fn what_two_have_held_is_issued_again_by_one() {
+    let (mut world, [a, c, d]) = World::group(tight(1_000));
+    world.cut_off(a);
+    write(&mut world, c, "k", Operation::Increment(5));
+    world.exchange(c, d);
+    for id in [c, d] {
+        world.cut_off(id);
+        world.expel(id);
+    }
+    world.come_into_sight(a);
+    world.settle();
+    let (c, d) = (world.come_back(c), world.come_back(d));
+    world.settle();
+    assert_eq!(read(&world, [a, c, d], "k"), Some("5".into()));
+    assert_eq!(world.shard(c).inherited() + world.shard(d).inherited(), 0);
+    assert!(world.operator.gone().is_empty(), "a former id stays listed");
+}

@@ -30,7 +30,7 @@ impl World {
         self.add(back, Event::Found(id));
     }
 
-    /// One at a time: two that come back at once with the same additions issue both again, and nobody can tell.
+    /// One at a time: where all of a group are removed, it starts anew, and several may issue again what was retired before.
     fn may_exile(&self) -> bool {
         let settles =
             |agent: &Agent| agent.roster.is_fenced() || agent.shards.iter().any(|shard| shard.inherited() > 0);

@@ -118,6 +118,10 @@ impl World {
             let others = self.agents.values().filter(asked);
             let known = others.map(|other| other.shards[shard].clock().get(origin)).max().unwrap_or(0);
             self.oracle.close(shard, origin, from.max(known), through, &agent.shards[shard]);
+            // What a removed process held in the gap is lost with its removal, though it lives on.
+            let list = agent.list.clone();
+            let absent = |holder: ReplicaId| list.as_ref().is_some_and(|list| list.member(holder).is_none());
+            self.oracle.forget_gap(shard, origin, (from.max(known), through), absent);
         }
     }
 
