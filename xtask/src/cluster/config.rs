@@ -121,8 +121,8 @@ fn kubelet(layout: &Layout, node: Node) -> Value {
         "imageGCHighThresholdPercent": 100,
         "evictionHard": {
             "memory.available": "100Mi",
-            "nodefs.available": "1%",
-            "imagefs.available": "1%",
+            "nodefs.available": "100Mi",
+            "imagefs.available": "100Mi",
         },
     })
 }

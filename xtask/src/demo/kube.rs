@@ -85,7 +85,7 @@ pub(crate) fn install(access: &Access) -> Result<bool> {
     let before = helm(access, &["status", RELEASE]).is_ok();
     let chart = chart.to_string_lossy();
     let words = ["upgrade", "--install", RELEASE, &chart, "--create-namespace", "--wait", "--timeout=3m"];
-    helm(access, &words)?;
+    helm(access, &words).map_err(|error| error.context(pods(access)))?;
     if before {
         // The images have the same name as the last time: running pods do not notice that they are new.
         let kube = Kube::new(access, SYSTEM);
@@ -98,6 +98,15 @@ pub(crate) fn install(access: &Access) -> Result<bool> {
 pub(crate) fn uninstall(access: &Access) -> Result<()> {
     helm(access, &["uninstall", RELEASE, "--wait"])?;
     Kube::new(access, SYSTEM).delete()
+}
+
+/// What the operator's pods and their events say: why an installation did not become ready.
+pub(crate) fn pods(access: &Access) -> String {
+    let kube = Kube::new(access, SYSTEM);
+    let said = |words: &[&str]| kube.run(words).unwrap_or_else(|error| format!("{error:#}"));
+    let events = said(&["get", "events", "--sort-by=.lastTimestamp"]);
+    let logs = said(&["logs", "deployment/baton-operator", "--tail=20"]);
+    format!("Baton did not become ready\n{}\n{events}\n{logs}", said(&["get", "pods", "--output=wide"]))
 }
 
 fn helm(access: &Access, words: &[&str]) -> Result<String> {

@@ -69,6 +69,7 @@ fn with_helm_3(access: &Access) -> Result<()> {
     };
     let chart = workspace::root().join("charts/baton");
     let chart = chart.to_str().context("the path of the workspace is no text")?;
-    run(&["upgrade", "--install", "baton", chart, "--create-namespace", "--wait", "--timeout=3m"])?;
+    run(&["upgrade", "--install", "baton", chart, "--create-namespace", "--wait", "--timeout=3m"])
+        .map_err(|error| error.context(kube::pods(access)))?;
     run(&["uninstall", "baton", "--wait"]).map(drop)
 }
