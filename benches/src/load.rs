@@ -102,7 +102,8 @@ impl Lane {
         let mut pipe = Pipe::connect(self.port)?;
         let mut laid = Laid { puts: 0, longest: Duration::ZERO, last: Vec::new() };
         let mut numbers = self.numbers();
-        let begun = Instant::now();
+        let begun = Instant::now() + self.offset();
+        std::thread::sleep(begun.saturating_duration_since(Instant::now()));
         loop {
             let batch: Vec<u64> = numbers.by_ref().take(window).collect();
             if batch.is_empty() {
@@ -126,6 +127,12 @@ impl Lane {
                 std::thread::sleep(due.saturating_sub(begun.elapsed()));
             }
         }
+    }
+
+    /// When it begins: at a rate, connections take turns, as independent clients do, instead of sending all at once.
+    fn offset(&self) -> Duration {
+        let turn = |rate| Duration::from_secs_f64(self.load.window as f64 * self.number as f64 / rate);
+        self.load.rate.map_or(Duration::ZERO, turn)
     }
 
     /// The keys of this connection: those that leave its number when divided by how many connections there are.

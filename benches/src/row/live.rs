@@ -25,6 +25,8 @@ const PUTS: u64 = 600_000;
 const PROBES: u64 = 2_000;
 /// The pause after a probe: with it, probes are no load themselves.
 const PAUSE: Duration = Duration::from_millis(2);
+/// Between two looks for a probe: looking without a pause takes a core.
+const LOOK: Duration = Duration::from_micros(20);
 /// A put that takes longer to spread than this is lost.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// At half load few requests wait behind each other, as those of an app do.
@@ -124,6 +126,7 @@ fn probes(ports: &[u16], count: u64) -> Result<Probes> {
         here.put_now(name.as_bytes(), "?acks=0", b"1")?;
         while there.get_now(name.as_bytes())?.is_none() {
             ensure!(begun.elapsed() < PATIENCE, "a put does not come to another agent");
+            std::thread::sleep(LOOK);
         }
         probes.seen.push(begun.elapsed());
         std::thread::sleep(PAUSE);
