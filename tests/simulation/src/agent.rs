@@ -55,12 +55,14 @@ pub(crate) struct Agent {
 }
 
 /// Writes `(from, through]` of a replica that is gone, which a shard has closed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Closed {
     pub(crate) shard: usize,
     pub(crate) origin: ReplicaId,
     pub(crate) from: u64,
     pub(crate) through: u64,
+    /// What the shard held before: with nobody else to know of it, a delete is forgotten as soon as it is closed.
+    pub(crate) before: Vec<(Key, Entry)>,
 }
 
 /// A link that is up, for this side.
@@ -157,7 +159,7 @@ impl Agent {
     pub(crate) fn seen(&self, index: usize) -> Seen {
         let shard = &self.shards[index];
         let list = if shard.is_joining() { 0 } else { self.list_number() };
-        Seen { clock: shard.clock().clone(), list }
+        Seen { shard: index, clock: shard.clock().clone(), list, founders: shard.founders().iter().copied().collect() }
     }
 
     /// A shard's entry of a key.
@@ -195,14 +197,16 @@ impl Agent {
     /// Notes what a call closes of replicas that are gone.
     fn noting_closed<R>(&mut self, index: usize, call: impl FnOnce(&mut Shard) -> R) -> R {
         let shard = &mut self.shards[index];
-        let before: Vec<(ReplicaId, u64)> = shard.clock().iter().collect();
+        let clock = shard.clock().clone();
+        let is_quiet = shard.roster().gone().next().is_none();
+        let before: Vec<(Key, Entry)> = if is_quiet { Vec::new() } else { shard.entries().collect() };
         let result = call(shard);
         for origin in shard.roster().gone() {
-            let from = before.iter().find(|(id, _)| *id == origin).map_or(0, |(_, counter)| *counter);
+            let from = clock.get(origin);
             // What a peer sent, that peer has too; only what nobody else has seen was closed here.
             let through = shard.clock().get(origin);
             if through > from {
-                self.closed.push(Closed { shard: index, origin, from, through });
+                self.closed.push(Closed { shard: index, origin, from, through, before: before.clone() });
             }
         }
         result

@@ -17,6 +17,7 @@ use std::fmt;
 
 use baton_replica::{Dot, Shard, Version};
 
+use crate::oracle::{Oracle, Seen};
 use crate::trace::legible;
 
 /// A rule of the design, by its number there.
@@ -91,12 +92,11 @@ pub(crate) fn live_dots(shard: &Shard) -> BTreeSet<Dot> {
 }
 
 /// Whether a shard holds something of a dot that it has not seen.
-pub(crate) fn has_exceptions(shard: &Shard) -> bool {
+pub(crate) fn has_exceptions(oracle: &Oracle, shard: &Shard, seen: &Seen) -> bool {
     shard.entries().any(|(_, entry)| {
         let versions = entry.versions().iter().flat_map(Version::dots);
         let superseded = entry.context().iter().map(|(replica, counter)| Dot { replica, counter });
-        let unseen = |dot: Dot| !shard.clock().covers(dot) && shard.roster().lists(dot.replica);
-        versions.chain(superseded).any(unseen)
+        versions.chain(superseded).any(|dot| !oracle.covers(seen, dot))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use baton_replica::{Dot, Entry, Key, ReplicaId, Shard, Version, VersionVector};
+use baton_replica::{Dot, Entry, Key, ReplicaId, Version, VersionVector};
 
 /// One accepted write.
 #[derive(Debug)]
@@ -26,6 +26,9 @@ pub(crate) struct Operation {
     pub(crate) additions: BTreeSet<usize>,
     /// Whether the members have agreed that it went with its process: what they know of it is then no evidence.
     pub(crate) closed: bool,
+    /// Whether somebody closed it who held no more of it than a later write of the same replica over it: who claims it need
+    /// not have that one.
+    pub(crate) buried: bool,
 }
 
 /// The kinds of writes that the truth must tell apart.
@@ -46,9 +49,24 @@ pub(crate) enum Kind {
 /// What a process has seen of a shard.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
+    pub(crate) shard: usize,
     pub(crate) clock: VersionVector,
     /// The list that it goes by, which says who is retired; 0 while it has no state.
     pub(crate) list: u64,
+    /// Who started empty, of those whose states its own is made of: other states have what others wrote, who are retired.
+    pub(crate) founders: Founders,
+}
+
+/// Replicas that started empty, of whose states one is made.
+pub(crate) type Founders = BTreeSet<ReplicaId>;
+
+/// A replica that the operator has ceased to list.
+#[derive(Debug)]
+pub(crate) struct Retired {
+    /// The first list without it.
+    pub(crate) since: u64,
+    /// By shard, the founders of the states of those who had settled it: they have all of it, and who has their state.
+    pub(crate) settlers: Vec<Vec<Founders>>,
 }
 
 /// A process that has ended.
@@ -80,8 +98,8 @@ pub(crate) struct Oracle {
     pub(crate) batches: Vec<(usize, ReplicaId, u64, u64)>,
     /// The fencing tokens that were given, by write.
     pub(crate) tokens: Vec<(usize, u64)>,
-    /// Ids that the operator has ceased to list, and since which list.
-    pub(crate) retired: BTreeMap<ReplicaId, u64>,
+    /// Ids that the operator has ceased to list.
+    pub(crate) retired: BTreeMap<ReplicaId, Retired>,
 }
 
 // === impl Operation ===
@@ -91,6 +109,17 @@ impl Operation {
     pub(crate) fn is_held(&self, entry: &Entry) -> bool {
         let dots = || entry.versions().iter().flat_map(Version::dots);
         entry.context().covers(self.dot) || dots().any(|dot| dot == self.dot)
+    }
+
+    /// Whether an entry of its key bears its dot.
+    fn is_named(&self, entry: &Entry) -> bool {
+        let mut dots = entry.versions().iter().flat_map(Version::dots);
+        entry.context().get(self.dot.replica) == self.dot.counter || dots.any(|dot| dot == self.dot)
+    }
+
+    /// Whether a clock that covers it is no evidence of it.
+    const fn is_doubtful(&self) -> bool {
+        self.closed || self.buried
     }
 }
 
@@ -130,7 +159,7 @@ impl Oracle {
         if self.by_dot.insert((shard, dot), number).is_some() {
             return Err(format!("{dot} names two writes"));
         }
-        let (superseders, asked, acks, closed) = (Vec::new(), 0, 0, false);
+        let (superseders, asked, acks, closed, buried) = (Vec::new(), 0, 0, false, false);
         let holders = BTreeSet::from([dot.replica]);
         self.operations.push(Operation {
             shard,
@@ -144,6 +173,7 @@ impl Oracle {
             acks,
             holders,
             closed,
+            buried,
         });
         Ok(number)
     }
@@ -199,12 +229,15 @@ impl Oracle {
 
     /// The writes that have observed this one and that are no lost ones.
     pub(crate) fn superseders<'a>(&'a self, operation: &'a Operation) -> impl Iterator<Item = &'a Operation> {
-        operation.superseders.iter().map(|number| &self.operations[*number]).filter(|later| !later.closed)
+        operation.superseders.iter().map(|number| &self.operations[*number]).filter(|later| !later.is_doubtful())
     }
 
     /// Whether a process has seen a write: its clock says so, or its list, by not naming the writer any more.
     pub(crate) fn covers(&self, seen: &Seen, dot: Dot) -> bool {
-        seen.clock.covers(dot) || self.retired.get(&dot.replica).is_some_and(|since| *since <= seen.list)
+        let has_all = |retired: &Retired| {
+            retired.since <= seen.list && retired.settlers[seen.shard].iter().any(|one| one.is_subset(&seen.founders))
+        };
+        seen.clock.covers(dot) || self.retired.get(&dot.replica).is_some_and(has_all)
     }
 
     /// Whether a process has seen everything up to a clock.
@@ -212,18 +245,24 @@ impl Oracle {
         clock.iter().all(|(replica, counter)| self.covers(seen, Dot { replica, counter }))
     }
 
-    /// A member closes writes of a replica that is gone: those that it holds nothing of are lost.
-    pub(crate) fn close(&mut self, shard: usize, origin: ReplicaId, from: u64, through: u64, holder: &Shard) {
+    /// A member closes writes `(from, through]` of a replica that is gone: those that it holds nothing of are lost.
+    pub(crate) fn close(
+        &mut self,
+        shard: usize,
+        origin: ReplicaId,
+        (from, through): (u64, u64),
+        held: &[(Key, Entry)],
+    ) {
         let range =
             (shard, Dot { replica: origin, counter: from + 1 })..=(shard, Dot { replica: origin, counter: through });
         if from >= through {
             return;
         }
-        let entries: BTreeMap<Key, Entry> = holder.entries().collect();
         for number in self.by_dot.range(range).map(|(_, number)| *number) {
             let operation = &mut self.operations[number];
-            let held = entries.get(&operation.key).is_some_and(|entry| operation.is_held(entry));
-            operation.closed |= !held;
+            let mut entries = held.iter().filter(|(key, _)| *key == operation.key).map(|(_, entry)| entry);
+            operation.closed |= !entries.clone().any(|entry| operation.is_held(entry));
+            operation.buried |= !entries.any(|entry| operation.is_named(entry));
         }
     }
 
@@ -252,8 +291,8 @@ impl Oracle {
     }
 
     /// The operator forgets a replica: what it wrote above what was settled is lost.
-    pub(crate) fn retire(&mut self, origin: ReplicaId, list: u64, settled: &[u64]) {
-        self.retired.insert(origin, list);
+    pub(crate) fn retire(&mut self, origin: ReplicaId, retired: Retired, settled: &[u64]) {
+        self.retired.insert(origin, retired);
         for operation in self.operations.iter_mut().filter(|operation| operation.dot.replica == origin) {
             operation.closed |= operation.dot.counter > settled[operation.shard];
         }
@@ -270,8 +309,8 @@ impl Oracle {
                 continue;
             }
             let doubted = operation.superseders.iter().map(|number| &self.operations[*number]);
-            let doubted = doubted.filter(|later| later.closed).any(|later| self.covers(seen, later.dot));
-            if operation.closed || doubted || version.expires_at.is_some() {
+            let doubted = doubted.filter(|later| later.is_doubtful()).any(|later| self.covers(seen, later.dot));
+            if operation.is_doubtful() || doubted || version.expires_at.is_some() {
                 truth.may.insert(operation.dot);
             } else {
                 truth.must.insert(operation.dot);

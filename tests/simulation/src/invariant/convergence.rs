@@ -21,10 +21,11 @@ pub(crate) fn check(world: &World) -> Result<(), String> {
             if shard.digest_mismatches() > 0 && world.corruption == Corruption::None {
                 return Err(format!("shard {index} of {id} has found that a peer holds something else"));
             }
-            if shard.is_joining() || shard.is_rejoining() || has_exceptions(shard) {
+            let seen = agent.seen(index);
+            if shard.is_joining() || shard.is_rejoining() || has_exceptions(&world.oracle, shard, &seen) {
                 continue;
             }
-            let (state, truth) = (live_dots(shard), world.oracle.truth(index, &agent.seen(index)));
+            let (state, truth) = (live_dots(shard), world.oracle.truth(index, &seen));
             let lacks: Vec<&Dot> = truth.must.difference(&state).collect();
             let has: Vec<&Dot> = state.difference(&truth.must).filter(|dot| !truth.may.contains(dot)).collect();
             if !lacks.is_empty() || !has.is_empty() {
@@ -66,7 +67,9 @@ fn digests(world: &World) -> Result<(), String> {
         }
         for (at, (id, shard, digest)) in comparable.iter().enumerate() {
             for (other, peer, theirs) in &comparable[..at] {
-                let same = digest.membership == theirs.membership && digest.clock == theirs.clock;
+                let same = digest.membership == theirs.membership
+                    && digest.clock == theirs.clock
+                    && shard.founders() == peer.founders();
                 if same && (digest.sum != theirs.sum || lasting(shard) != lasting(peer)) {
                     return Err(format!("shard {index} of {id} and {other} have seen the same and differ"));
                 }

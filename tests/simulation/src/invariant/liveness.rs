@@ -40,6 +40,9 @@ fn agree(world: &World) -> Result<(), String> {
     let Some((first, model)) = world.agents.iter().next() else { return Ok(()) };
     for (id, agent) in &world.agents {
         for (index, (mine, shard)) in model.shards.iter().zip(&agent.shards).enumerate() {
+            if mine.founders() != shard.founders() {
+                return Err(format!("shard {index} of {first} and {id} come from different founders for ever"));
+            }
             if mine.clock() != shard.clock() {
                 let (a, b) = (mine.clock(), shard.clock());
                 return Err(format!("shard {index}: {first} has seen {a:?}, and {id} {b:?}"));

@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
-use baton_replica::{Member, MemberPhase, Membership, ReplicaId};
+use baton_replica::{Entry, Key, Member, MemberPhase, Membership, ReplicaId};
 
 use super::{Event, World};
 use crate::agent::{Agent, Closed};
 use crate::invariant::{self, Invariant, Violation};
 use crate::operator::News;
+use crate::oracle::{Founders, Retired};
 
 // === impl World ===
 
@@ -34,7 +35,8 @@ impl World {
         let number = self.operator.list().version.number;
         for (id, settled) in std::mem::take(&mut self.operator.retired) {
             self.trace.say(self.now, || format!("{id} is retired by list {number}"));
-            self.oracle.retire(id, number, &settled);
+            let settlers = (0..self.profile.shards).map(|shard| self.settlers(shard)).collect();
+            self.oracle.retire(id, Retired { since: number, settlers }, &settled);
         }
         let removed = |row: &Member| row.phase == MemberPhase::Gone && self.agents.contains_key(&row.replica);
         let list = self.operator.list();
@@ -43,6 +45,18 @@ impl World {
             let after = if self.calm { 1 } else { self.rng.below(self.profile.push_delay + 1) };
             self.add(after, Event::Push { to: row.replica, list: None });
         }
+    }
+
+    /// The founders of the states of those who must settle whoever is gone.
+    fn settlers(&self, shard: usize) -> Vec<Founders> {
+        let list = self.operator.list();
+        let members = list.members.iter().filter(|row| row.phase != MemberPhase::Gone).map(|row| row.replica);
+        let founders = |id: ReplicaId| {
+            let ended = || self.oracle.ended.iter().find(|ended| ended.id == id).map(|ended| &ended.seen[shard]);
+            let seen = self.agents.get(&id).map(|agent| agent.seen(shard));
+            seen.or_else(|| ended().cloned()).map(|seen| seen.founders)
+        };
+        members.filter_map(founders).filter(|founders| !founders.is_empty()).collect()
     }
 
     /// A list reaches an agent. While the operator is away, nothing does.
@@ -106,7 +120,7 @@ impl World {
     /// The truth hears what an agent has closed.
     pub(super) fn note_closed(&mut self, id: ReplicaId) {
         let closed = self.agents.get_mut(&id).map(|agent| std::mem::take(&mut agent.closed)).unwrap_or_default();
-        for Closed { shard, origin, from, through } in closed {
+        for Closed { shard, origin, from, through, before } in closed {
             self.trace.say(self.now, || format!("{id} closes ({from}, {through}] of {origin} in shard {shard}"));
             let Some(agent) = self.agents.get(&id) else { continue };
             // What other members have seen came with the same message, or they have closed it before. Who was removed is
@@ -117,7 +131,8 @@ impl World {
             };
             let others = self.agents.values().filter(asked);
             let known = others.map(|other| other.shards[shard].clock().get(origin)).max().unwrap_or(0);
-            self.oracle.close(shard, origin, from.max(known), through, &agent.shards[shard]);
+            let held: Vec<(Key, Entry)> = before.into_iter().chain(agent.shards[shard].entries()).collect();
+            self.oracle.close(shard, origin, (from.max(known), through), &held);
             // What a removed process held in the gap is lost with its removal, though it lives on.
             let list = agent.list.clone();
             let absent = |holder: ReplicaId| list.as_ref().is_some_and(|list| list.member(holder).is_none());
