@@ -42,6 +42,10 @@ pub(crate) enum Command {
     /// Exits with 0 when everything known at the start is covered by survivors, or there is nothing to hand off; with 1
     /// when it is not, or the agent does not answer.
     Drain(DrainArgs),
+    /// End a departure that is stuck: the preStop hook that waits, or the last wait before the end.
+    ///
+    /// It counts as failed, whatever survivors acknowledge afterwards. Exits with 3 when nothing is held.
+    Release(ReleaseArgs),
     /// Print what the running agent says of itself.
     Status(StatusArgs),
 }
@@ -174,6 +178,13 @@ pub(crate) struct RunArgs {
 /// Flags of `drain`.
 #[derive(Debug, Args)]
 pub(crate) struct DrainArgs {
+    #[command(flatten)]
+    pub(crate) run_dir: RunDir,
+}
+
+/// Flags of `release`.
+#[derive(Debug, Args)]
+pub(crate) struct ReleaseArgs {
     #[command(flatten)]
     pub(crate) run_dir: RunDir,
 }

@@ -1,4 +1,4 @@
-//! The control socket: how `baton-agent drain` and `baton-agent status` talk to the running agent.
+//! The control socket: how `baton-agent drain`, `release` and `status` talk to the running agent.
 //!
 //! One line of JSON asks, lines of JSON answer. The first line of an answer comes at once and says that the agent lives;
 //! while a drain is held, one such line follows every [`ALIVE_EVERY`], so that the hook notices an agent that hangs; the
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::StatusReport;
 
-pub(crate) use client::{drain, status};
+pub(crate) use client::{drain, release, status};
 pub(crate) use report::{DepartureOutcome, DepartureReport};
 pub(crate) use server::{Control, ControlServer};
 
@@ -30,6 +30,7 @@ const MAX_LINE: usize = 1024 * 1024;
 #[serde(rename_all = "lowercase")]
 enum Request {
     Drain,
+    Release,
     Status,
 }
 
@@ -41,6 +42,8 @@ enum Answer {
     Working,
     /// How the drain ended.
     Drained(DepartureReport),
+    /// Whether something was held, which has ended now.
+    Released(bool),
     /// The agent's state.
     Status(Box<StatusReport>),
     /// The request was not understood.

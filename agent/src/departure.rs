@@ -39,6 +39,7 @@ pub(crate) struct DepartureHandle {
 
 enum Command {
     Hook(oneshot::Sender<DepartureReport>),
+    Release(oneshot::Sender<bool>),
     Stop,
 }
 
@@ -63,6 +64,13 @@ impl DepartureHandle {
         let (answer, answered) = oneshot::channel();
         self.commands.send(Command::Hook(answer)).await.ok()?;
         answered.await.ok()
+    }
+
+    /// A person gives it up: what is held ends now, as failed. Whether something was held.
+    pub(crate) async fn release(&self) -> bool {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.commands.send(Command::Release(answer)).await.is_ok();
+        sent && answered.await.unwrap_or(false)
     }
 
     /// SIGTERM: the app is gone.
@@ -141,6 +149,14 @@ impl Departure {
             Some(Command::Hook(answer)) => {
                 self.hooks.push(answer);
                 self.life.hook(now);
+            }
+            Some(Command::Release(answer)) => {
+                let held = self.life.release(now);
+                if held {
+                    warn!("A person has ended the departure, as failed");
+                }
+                // Whether the caller still listens makes no difference.
+                let _ = answer.send(held);
             }
             Some(Command::Stop) => self.life.stop(now),
             None => {}

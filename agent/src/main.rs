@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(args) => run::run(*args),
         Command::Drain(args) => run::call(control::drain(&args)),
+        Command::Release(args) => run::call(control::release(&args)),
         Command::Status(args) => run::call(control::status(&args)),
     }
 }

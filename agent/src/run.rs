@@ -92,6 +92,10 @@ impl Control for Controls {
         }
     }
 
+    async fn release(&self) -> bool {
+        self.departure.release().await
+    }
+
     fn status(&self) -> StatusReport {
         self.engine.status().into()
     }
@@ -105,6 +109,7 @@ fn ended_already() -> DepartureReport {
         keys_unacknowledged: 0,
         keys_unadopted: 0,
         keys_unconfirmed: 0,
+        released: false,
         bytes: 0,
         survivors: Vec::new(),
         hold_millis: 0,

@@ -143,6 +143,9 @@ pub fn conclusion(receipt: &Receipt) -> String {
             format!("Pod {pod_name} handed off {} to {} in {hold_millis} ms.", count(*keys), survivors.join(", "))
         }
         HandoffOutcome::NothingToHandOff => format!("Pod {pod_name} held nothing to hand off."),
+        HandoffOutcome::Failed if receipt.released => {
+            format!("The departure of pod {pod_name} was ended before its handoff was complete{detail}.")
+        }
         HandoffOutcome::Failed if *keys == 0 && *keys_unacknowledged == 0 => {
             format!("Pod {pod_name} ended without having handed off its state{detail}.")
         }

@@ -130,6 +130,7 @@ pub(crate) fn receipt(replica: u64, stage: Stage, outcome: HandoffOutcome) -> Re
         keys_unacknowledged: 0,
         keys_unadopted: 0,
         keys_unconfirmed: 0,
+        released: false,
         bytes: 0,
         survivors: vec![],
         hold_millis: 12,

@@ -16,6 +16,7 @@ mod identity;
 mod members_file;
 mod no_survivor;
 mod partition;
+mod release;
 mod rolling_restart;
 mod second_process;
 mod slow_link;

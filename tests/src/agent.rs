@@ -80,6 +80,9 @@ pub struct Farewell {
     pub keys: u64,
     /// Keys that no survivor has acknowledged.
     pub keys_unacknowledged: u64,
+    /// Whether a person ended it.
+    #[serde(default)]
+    pub released: bool,
     /// The pods that cover everything.
     pub survivors: Vec<String>,
     /// A sentence.
@@ -248,6 +251,11 @@ impl Agent {
         drain(self.run_dir.path())
     }
 
+    /// Ends what is held, as a person does: `baton-agent release`.
+    pub fn release(&self) -> Result<Hook> {
+        command("release", self.run_dir.path())
+    }
+
     /// SIGTERM, then the exit status and the termination message.
     pub fn stop(&mut self, limit: Duration) -> Result<(ExitStatus, Farewell)> {
         self.process.ensure_running()?;
@@ -263,14 +271,19 @@ impl Agent {
 
 /// Runs `baton-agent drain` on a directory to its end, a minute at most.
 pub fn drain(run_dir: &Path) -> Result<Hook> {
+    command("drain", run_dir)
+}
+
+/// Runs a command that calls the agent of a directory to its end, a minute at most.
+pub fn command(word: &str, run_dir: &Path) -> Result<Hook> {
     let mut command = Command::new(place::program("baton-agent")?);
-    command.arg("drain").arg("--run-dir").arg(run_dir);
+    command.arg(word).arg("--run-dir").arg(run_dir);
     let begun = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     while child.try_wait()?.is_none() {
         if begun.elapsed() > Duration::from_secs(60) {
             child.kill()?;
-            bail!("`baton-agent drain` is held for more than a minute");
+            bail!("`baton-agent {word}` is held for more than a minute");
         }
         std::thread::sleep(POLL);
     }

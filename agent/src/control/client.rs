@@ -1,4 +1,4 @@
-//! The calling end of the control socket: the commands `drain` and `status`.
+//! The calling end of the control socket: the commands `drain`, `release` and `status`.
 
 use std::io::Write;
 use std::path::Path;
@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::time::timeout;
 
-use crate::config::{DrainArgs, Output, StatusArgs};
+use crate::config::{DrainArgs, Output, ReleaseArgs, StatusArgs};
 use crate::control::{Answer, DepartureReport, MAX_LINE, Request, text};
 use crate::http::StatusReport;
 
@@ -44,6 +44,25 @@ pub(crate) async fn drain(args: &DrainArgs) -> ExitCode {
     print_json(&report);
     say("drain", &text::sentence(&report));
     exit_code(&report)
+}
+
+/// Exit code of a release that found nothing to end.
+const NOT_HELD: u8 = 3;
+
+/// The command `release`.
+pub(crate) async fn release(args: &ReleaseArgs) -> ExitCode {
+    match call(&args.run_dir.control_socket(), Request::Release).await {
+        Ok(Answer::Released(true)) => {
+            say("release", "the hold has ended, as failed");
+            ExitCode::SUCCESS
+        }
+        Ok(Answer::Released(false)) => {
+            say("release", "nothing is held: no preStop hook is waiting, and the agent is not about to end");
+            ExitCode::from(NOT_HELD)
+        }
+        Ok(_) => failure("release", &CallError::Refused("another answer than to a release".to_owned())),
+        Err(error) => failure("release", &error),
+    }
 }
 
 /// The command `status`.

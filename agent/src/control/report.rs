@@ -19,6 +19,9 @@ pub(crate) struct DepartureReport {
     /// Keys whose new owner's app has not confirmed them, if the group waits for that.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) keys_unconfirmed: u64,
+    /// Whether a person ended it, with the command `release`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) released: bool,
     /// Bytes of keys and values held.
     #[serde(default)]
     pub(crate) bytes: u64,

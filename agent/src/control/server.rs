@@ -29,6 +29,9 @@ pub(crate) trait Control: Send + Sync + 'static {
     /// Leaves, and answers when everything known now is handed off, or cannot be. A second call is the same operation.
     fn drain(&self) -> impl Future<Output = DepartureReport> + Send;
 
+    /// Ends what is held, as failed; whether something was.
+    fn release(&self) -> impl Future<Output = bool> + Send;
+
     /// The agent's state.
     fn status(&self) -> StatusReport;
 }
@@ -90,6 +93,10 @@ async fn answer(stream: UnixStream, control: &impl Control) -> io::Result<()> {
         Ok(Request::Drain) => {
             let report = while_alive(control.drain(), &mut write).await?;
             send(&mut write, &Answer::Drained(report)).await
+        }
+        Ok(Request::Release) => {
+            send(&mut write, &Answer::Working).await?;
+            send(&mut write, &Answer::Released(control.release().await)).await
         }
         Ok(Request::Status) => {
             send(&mut write, &Answer::Working).await?;

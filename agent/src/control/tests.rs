@@ -30,9 +30,15 @@ impl Control for Agent {
             tail_millis: 0,
             keys_unadopted: 0,
             keys_unconfirmed: 0,
+            released: false,
             bytes: 0,
             message: "all is well".to_owned(),
         }
+    }
+
+    async fn release(&self) -> bool {
+        self.release.notify_one();
+        true
     }
 
     fn status(&self) -> StatusReport {
@@ -81,6 +87,18 @@ async fn a_drain_is_held_until_the_agent_answers() {
     assert_eq!(text::sentence(&report), "3 keys are acknowledged by b, after 1 ms");
 }
 
+#[tokio::test]
+async fn a_release_is_answered_at_once_and_ends_the_hold() {
+    let (_folder, path) = socket();
+    serve(&path);
+    let hook = tokio::spawn({
+        let path = path.clone();
+        async move { call(&path, Request::Drain).await }
+    });
+    let Ok(Answer::Released(true)) = call(&path, Request::Release).await else { panic!("another answer") };
+    assert!(matches!(hook.await.expect("no panic"), Ok(Answer::Drained(_))));
+}
+
 /// Said of no survivor, the sentence ended in "acknowledged by ".
 #[test]
 fn a_report_names_survivors_or_says_that_there_is_no_common_one() {
@@ -93,6 +111,7 @@ fn a_report_names_survivors_or_says_that_there_is_no_common_one() {
         tail_millis: 0,
         message: String::new(),
         bytes: 0,
+        released: false,
         keys_unadopted: 0,
         keys_unconfirmed: 0,
     };

@@ -25,6 +25,7 @@ pub(super) fn write(
     let handover = engine.awaited_handover();
     let message = match stage {
         Stage::Started => format!("Handing off {} keys", status.keys),
+        _ if life.released() => given_up(keys_unacknowledged),
         _ if covered && handover != Handover::default() => kept_waiting(&survivors, handover),
         _ => sentence(outcome, &survivors, status.keys, keys_unacknowledged),
     };
@@ -34,6 +35,7 @@ pub(super) fn write(
         keys_unacknowledged,
         keys_unadopted: handover.unadopted as u64,
         keys_unconfirmed: handover.unconfirmed as u64,
+        released: life.released(),
         bytes: status.bytes,
         message,
         survivors,
@@ -66,12 +68,21 @@ pub(super) fn for_operator(engine: &Engine, stage: Stage, receipt: &DepartureRep
         message: receipt.message.clone(),
         keys_unadopted: receipt.keys_unadopted,
         keys_unconfirmed: receipt.keys_unconfirmed,
+        released: receipt.released,
     }
 }
 
 /// Leaves the receipt where the kubelet looks for it.
 pub(super) fn leave_for_kubelet(receipt: &DepartureReport, path: &Path) -> std::io::Result<()> {
     std::fs::write(path, serde_json::to_vec(receipt)?)
+}
+
+/// A person did not want to wait any longer.
+fn given_up(missing: u64) -> String {
+    match missing {
+        0 => "Released by hand; no key is known to be missing elsewhere".to_owned(),
+        missing => format!("Released by hand; {missing} keys hold writes that no single survivor has acknowledged"),
+    }
 }
 
 /// Nothing is lost, but the group waits for more than that.

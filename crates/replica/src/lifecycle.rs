@@ -5,6 +5,8 @@
 //!    --stop (the app is gone)--> Sealed --all covered, or deadline--> exit
 //! ```
 //!
+//! A person may release what is held: it ends at once, as failed.
+//!
 //! Times are monotonic milliseconds of any origin.
 
 use std::collections::VecDeque;
@@ -96,6 +98,8 @@ pub struct Lifecycle {
     /// Whether the shell was told to seal: what is covered before that may not be all.
     sealed: bool,
     ended: Option<u64>,
+    /// Whether a person gave the departure up: it is a failure then, whatever is covered later.
+    released: bool,
     actions: VecDeque<Action>,
 }
 
@@ -173,6 +177,7 @@ impl Lifecycle {
             stopped: None,
             sealed: false,
             ended: None,
+            released: false,
             actions: VecDeque::new(),
         }
     }
@@ -215,6 +220,29 @@ impl Lifecycle {
             self.hook = Hook::Held { since: now, marked: false };
             self.actions.push_back(Action::TakeWatermark);
         }
+        if self.released {
+            self.return_hook(Outcome::Failed, now);
+        }
+    }
+
+    /// A person ends what is held now, the hook or the seal, as failed. Nothing that is covered later makes a success of
+    /// it, and a seal that follows gets no more time than the kubelet leaves anyone. Whether something was held.
+    pub fn release(&mut self, now: u64) -> bool {
+        let sealed = self.stopped.is_some() && self.ended.is_none();
+        if !sealed && !matches!(self.hook, Hook::Held { .. }) {
+            return false;
+        }
+        self.released = true;
+        self.return_hook(Outcome::Failed, now);
+        if sealed {
+            self.exit(Outcome::Failed, now);
+        }
+        true
+    }
+
+    /// Whether a person gave the departure up.
+    pub const fn released(&self) -> bool {
+        self.released
     }
 
     /// SIGTERM: the app is gone.
@@ -306,7 +334,7 @@ impl Lifecycle {
             return;
         }
         self.ended = Some(now);
-        self.actions.push_back(Action::Exit(outcome));
+        self.actions.push_back(Action::Exit(if self.released { Outcome::Failed } else { outcome }));
     }
 
     /// Counted from the hook's own start: the list may have said long before that the pod leaves, as it does of a pod
@@ -321,6 +349,7 @@ impl Lifecycle {
     fn stop_deadline(&self) -> Option<u64> {
         let stopped = self.stopped.filter(|_| self.ended.is_none())?;
         let end = match self.hook {
+            _ if self.released => stopped + millis(MIN_STOP),
             Hook::NotCalled => stopped.saturating_add(millis(self.budget.stop_without_hook.max(MIN_STOP))),
             Hook::Held { since, .. } | Hook::Returned { since, .. } => {
                 let grace = self.budget.grace.saturating_sub((self.budget.grace / 10).min(MAX_NOTICE));

@@ -132,6 +132,7 @@ pub(super) fn receipt(report: wire::HandoffReport) -> Result<Receipt, Malformed>
         keys_unacknowledged: report.keys_unacknowledged,
         keys_unadopted: report.keys_unadopted,
         keys_unconfirmed: report.keys_unconfirmed,
+        released: report.released,
         bytes: report.bytes,
         survivors: report.survivors,
         hold_millis: report.hold_millis,

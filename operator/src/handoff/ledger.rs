@@ -178,6 +178,7 @@ fn unknown(row: &MemberRow) -> Receipt {
         keys_unacknowledged: 0,
         keys_unadopted: 0,
         keys_unconfirmed: 0,
+        released: false,
         bytes: 0,
         survivors: Vec::new(),
         hold_millis: 0,

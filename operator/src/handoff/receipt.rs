@@ -27,6 +27,8 @@ pub struct Receipt {
     pub keys_unadopted: u64,
     /// Keys whose new owner's app has not confirmed them, if the group waits for that.
     pub keys_unconfirmed: u64,
+    /// Whether a person ended the departure.
+    pub released: bool,
     /// The pods of the survivors that covered everything.
     pub survivors: Vec<String>,
     /// How many bytes of keys and values the replica held.
@@ -63,6 +65,8 @@ struct Message {
     keys_unadopted: u64,
     #[serde(default)]
     keys_unconfirmed: u64,
+    #[serde(default)]
+    released: bool,
     #[serde(default)]
     bytes: u64,
     #[serde(default)]
@@ -103,6 +107,7 @@ impl Receipt {
             keys_unacknowledged: 0,
             keys_unadopted: 0,
             keys_unconfirmed: 0,
+            released: false,
             bytes: 0,
             survivors: Vec::new(),
             hold_millis: 0,
@@ -120,6 +125,7 @@ impl Receipt {
                 keys_unacknowledged: said.keys_unacknowledged,
                 keys_unadopted: said.keys_unadopted,
                 keys_unconfirmed: said.keys_unconfirmed,
+                released: said.released,
                 bytes: said.bytes,
                 survivors: said.survivors,
                 hold_millis: said.hold_millis,

@@ -29,6 +29,7 @@ words! {
         CoveredNotHandedOver,
         NotCovered,
         NotHandedOver,
+        Released,
         NoReceipt,
     }
 }
@@ -41,6 +42,7 @@ impl Verdict {
             HandoffOutcome::Acknowledged if receipt.is_kept_waiting() => Self::CoveredNotHandedOver,
             HandoffOutcome::Acknowledged => Self::Covered,
             HandoffOutcome::NothingToHandOff => Self::NothingToHandOff,
+            HandoffOutcome::Failed if receipt.released => Self::Released,
             HandoffOutcome::Failed if receipt.is_kept_waiting() => Self::NotHandedOver,
             HandoffOutcome::Failed => Self::NotCovered,
             HandoffOutcome::Unknown => Self::NoReceipt,
@@ -51,7 +53,7 @@ impl Verdict {
     const fn status(self) -> &'static str {
         match self {
             Self::Covered | Self::NothingToHandOff | Self::CoveredNotHandedOver => "True",
-            Self::NotCovered | Self::NotHandedOver => "False",
+            Self::NotCovered | Self::NotHandedOver | Self::Released => "False",
             Self::NoReceipt => "Unknown",
         }
     }
@@ -152,6 +154,7 @@ mod tests {
             (waiting(Acknowledged), "True", "CoveredNotHandedOver"),
             (receipt(1, Stage::Sealed, Failed), "False", "NotCovered"),
             (waiting(Failed), "False", "NotHandedOver"),
+            (Receipt { released: true, ..waiting(Failed) }, "False", "Released"),
             (receipt(1, Stage::Sealed, Unknown), "Unknown", "NoReceipt"),
         ] {
             assert_eq!(condition(&receipt), (status.into(), reason.into()), "{receipt:?}");

@@ -169,3 +169,55 @@ fn a_grace_period_without_end_holds_the_hook_until_it_is_covered() {
     life.tick(2_000_000);
     assert_eq!(actions(&mut life), []);
 }
+
+#[test]
+fn a_released_hold_ends_at_once_and_is_never_a_success() {
+    let mut life = active(30);
+    assert!(!life.release(0), "nothing is held");
+    life.hook(0);
+    actions(&mut life);
+    assert!(life.release(3_000));
+    assert_eq!(actions(&mut life), [Action::ReturnHook(Outcome::Failed)]);
+    assert_eq!((life.held_millis(), life.released()), (Some(3_000), true));
+    assert!(!life.release(3_001), "the hold is over, and the app's end is its own");
+    life.progress(Progress::Covered, Progress::Covered, 3_100);
+    life.stop(4_000);
+    assert_eq!(actions(&mut life), [Action::Seal]);
+    life.progress(Progress::Covered, Progress::Covered, 4_001);
+    assert_eq!(actions(&mut life), [Action::Exit(Outcome::Failed)]);
+}
+
+#[test]
+fn a_seal_that_follows_a_release_gets_two_seconds() {
+    let mut life = active(3_600);
+    life.hook(0);
+    actions(&mut life);
+    life.release(1_000);
+    life.stop(5_000);
+    actions(&mut life);
+    assert_eq!(life.next_deadline(), Some(5_000 + 2_000 - 300));
+}
+
+#[test]
+fn a_seal_can_be_released_too() {
+    let mut life = active(30);
+    life.hook(0);
+    actions(&mut life);
+    life.progress(Progress::Covered, Progress::Covered, 5);
+    life.stop(1_000);
+    actions(&mut life);
+    assert!(life.release(1_500));
+    assert_eq!(actions(&mut life), [Action::Exit(Outcome::Failed)]);
+    assert!(!life.release(1_501));
+}
+
+#[test]
+fn a_hook_that_is_called_again_after_a_release_is_not_held() {
+    let mut life = active(30);
+    life.hook(0);
+    actions(&mut life);
+    life.release(1_000);
+    actions(&mut life);
+    life.hook(2_000);
+    assert_eq!(actions(&mut life), [Action::TakeWatermark, Action::ReturnHook(Outcome::Failed)]);
+}
