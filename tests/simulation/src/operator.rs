@@ -24,6 +24,8 @@ pub(crate) enum News {
     Lost(ReplicaId),
     /// An agent has settled a replica that is gone: for which set of ids, and how far in each shard.
     Settled { by: ReplicaId, gone: ReplicaId, round: u64, settled: Vec<u64> },
+    /// Whoever is out of its sight has been so for long.
+    Silence,
     /// Who is gone may be forgotten, after a time in which nobody was.
     Release,
 }
@@ -41,6 +43,8 @@ pub(crate) struct Operator {
     pub(crate) retired: Vec<(ReplicaId, Vec<u64>)>,
     /// Whether a member holds state: it asks all that it can reach before it lets somebody start without.
     pub(crate) state_exists: bool,
+    /// Who was not heard of for so long that somebody may start without their state.
+    pub(crate) silent: BTreeSet<ReplicaId>,
     /// Whether it goes on listing everybody who is gone.
     pub(crate) keeps_gone: bool,
     /// What it has missed while it was away.
@@ -55,8 +59,8 @@ impl Operator {
         let list = Membership { version, members: Vec::new(), first: None, settings };
         let history = vec![Rc::new(list)];
         let (pods, removed, settled) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        let (retired, state_exists, keeps_gone, away) = (Vec::new(), false, false, None);
-        Self { history, pods, removed, settled, retired, state_exists, keeps_gone, away }
+        let (retired, silent, state_exists, keeps_gone, away) = (Vec::new(), BTreeSet::new(), false, false, None);
+        Self { history, pods, removed, settled, retired, state_exists, silent, keeps_gone, away }
     }
 
     /// The newest list.
@@ -114,13 +118,15 @@ impl Operator {
                 self.settled.insert((gone, by), (round, settled));
                 self.retire(&mut list);
             }
+            // The world has said who it is.
+            News::Silence => {}
             News::Release => {
                 self.keeps_gone = false;
                 self.retire(&mut list);
             }
         }
         if !self.state_exists {
-            grant(&mut list);
+            grant(&mut list, &self.silent);
         }
         if list == *self.list() {
             return false;
@@ -133,9 +139,9 @@ impl Operator {
         true
     }
 
-    /// Whether somebody was removed who may come back.
-    pub(crate) fn expects_removed(&self) -> bool {
-        !self.removed.is_empty()
+    /// Pods whose processes were removed and may come back.
+    pub(crate) fn removed_pods(&self) -> impl Iterator<Item = u32> + '_ {
+        self.removed.iter().filter_map(|replica| self.pods.get(replica).copied())
     }
 
     /// What was removed of a pod has come back as another, or has ended.
@@ -169,15 +175,15 @@ impl Operator {
     }
 }
 
-/// The right to start empty goes to the oldest that joins, while nobody is left who ever held the state.
-fn grant(list: &mut Membership) {
-    let present = |row: &&Member| row.phase != MemberPhase::Gone;
+/// The right to start empty goes to the oldest that joins, while nobody is left, or heard of, who ever held the state.
+fn grant(list: &mut Membership, silent: &BTreeSet<ReplicaId>) {
+    let present = |row: &&Member| row.phase != MemberPhase::Gone && !silent.contains(&row.replica);
     if list.members.iter().filter(present).any(|row| row.held_state) {
         return;
     }
     let valid = list.first.is_some_and(|first| list.member(first).as_ref().is_some_and(present));
     if !valid {
-        let joining = list.members.iter().find(|row| row.phase == MemberPhase::Joining);
+        let joining = list.members.iter().filter(present).find(|row| row.phase == MemberPhase::Joining);
         list.first = joining.map(|row| row.replica);
     }
 }

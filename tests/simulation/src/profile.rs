@@ -75,6 +75,7 @@ pub(crate) struct Weights {
     pub(crate) crash: u64,
     pub(crate) lose: u64,
     pub(crate) exile: u64,
+    pub(crate) eclipse: u64,
     pub(crate) start: u64,
     pub(crate) terminate: u64,
     pub(crate) hook: u64,
@@ -167,6 +168,7 @@ impl Weights {
         crash: 0,
         lose: 0,
         exile: 0,
+        eclipse: 0,
         start: 0,
         terminate: 0,
         hook: 0,
@@ -211,6 +213,7 @@ impl Weights {
             replay: some(&[0, 0, 4]),
             garbage: some(&[0, 0, 0, 3]),
             corrupt: 0,
+            eclipse: 0,
             exile: some(&[0, 0, 0, 2]),
         }
     }

@@ -28,6 +28,10 @@ pub(crate) enum Scene {
     LastWord,
     /// Two leave at once.
     Couple,
+    /// Who holds what a retired member wrote meets who was let start without it.
+    Strangers,
+    /// The same, and the holder leaves.
+    Heir,
     /// Who had answered a leaver has handed off and ended when the leaver's hook is called, and its heir is lost.
     OldAnswer,
     /// The same of an acknowledgement that was on its way when the leaver began to leave.
@@ -35,7 +39,8 @@ pub(crate) enum Scene {
 }
 
 /// Some of them.
-pub(crate) const SCENES: [Scene; 5] = [Scene::Estate, Scene::Orphan, Scene::Newcomer, Scene::LastWord, Scene::Couple];
+pub(crate) const SCENES: [Scene; 7] =
+    [Scene::Estate, Scene::Orphan, Scene::Newcomer, Scene::LastWord, Scene::Couple, Scene::Strangers, Scene::Heir];
 
 /// Those of a leaver that goes by old words.
 pub(crate) const OLD_WORDS: [Scene; 2] = [Scene::OldAnswer, Scene::OldAck];
@@ -49,7 +54,7 @@ impl Scene {
             Self::Estate => 5,
             Self::Orphan => 4,
             Self::LastWord | Self::OldAnswer | Self::OldAck => 3,
-            Self::Newcomer | Self::Couple => 2,
+            Self::Newcomer | Self::Couple | Self::Strangers | Self::Heir => 2,
         }
     }
 
@@ -68,6 +73,8 @@ impl Scene {
             (Self::OldAnswer, [leaver, giver, heir]) => old_answer(*leaver, *giver, *heir),
             (Self::OldAck, [leaver, giver, heir]) => old_ack(*leaver, *giver, *heir),
             (Self::Couple, [one, other]) => couple(*one, *other),
+            (Self::Strangers, [origin, holder]) => strangers(*origin, *holder, new, profile.keys),
+            (Self::Heir, [origin, holder]) => heir(*origin, *holder, new, profile.keys),
             _ => Vec::new(),
         };
         let mut at = 0;
@@ -163,6 +170,34 @@ fn couple(one: u32, other: u32) -> Vec<Action> {
     steps.extend([Action::Meet { a: one, b: other }; 2]);
     steps.extend([Action::StopApp { at: 0 }; 2]);
     steps.extend([Action::Meet { a: one, b: other }; 2]);
+    steps
+}
+
+fn strangers(origin: u32, holder: u32, new: u32, keys: u64) -> Vec<Action> {
+    let mut steps = founded_apart(origin, holder, new, keys);
+    steps.push(put(new, 0));
+    steps.extend([Action::Meet { a: holder, b: new }; 4]);
+    steps
+}
+
+fn heir(origin: u32, holder: u32, new: u32, keys: u64) -> Vec<Action> {
+    let mut steps = founded_apart(origin, holder, new, keys);
+    steps.push(Action::TerminatePod { pod: holder, app_millis: 0, hook_millis: 0 });
+    for _ in 0..STEPS {
+        steps.extend([Action::Hear { from: holder, to: new }, Action::Hear { from: new, to: holder }]);
+    }
+    steps
+}
+
+/// A member has written all there is, and is retired; the other goes out of sight until a new one has started empty.
+fn founded_apart(origin: u32, holder: u32, new: u32, keys: u64) -> Vec<Action> {
+    let mut steps: Vec<Action> = (0..keys).map(|key| put(origin, key)).collect();
+    steps.extend([Action::Meet { a: origin, b: holder }; 2]);
+    steps.push(Action::LosePod { pod: origin });
+    // Time goes by.
+    steps.extend([Action::PushTo { pod: holder }; 4]);
+    steps.push(Action::Eclipse { millis: 12, patience: 4, together: false });
+    steps.extend([Action::PushTo { pod: new }; STEPS]);
     steps
 }
 

@@ -50,6 +50,8 @@ pub(crate) enum Action {
     Lose { at: u64 },
     /// Nobody reaches a process, which is removed after a while, and comes back later.
     Exile { at: u64, removed: u64, back: u64, frozen: bool },
+    /// Nobody reaches those who hold the state; after some patience, somebody may start without.
+    Eclipse { millis: u64, patience: u64, together: bool },
     /// A pod starts beyond those that are wanted.
     Start,
     /// A pod is deleted.
@@ -143,7 +145,7 @@ pub(crate) fn draw(rng: &mut Rng, profile: &Profile) -> Vec<Planned> {
 fn action(rng: &mut Rng, profile: &Profile) -> Action {
     let weights = profile.weights;
     // Nothing but these: writing is what all others are about.
-    let choices: [(u64, Draw); 27] = [
+    let choices: [(u64, Draw); 28] = [
         (weights.put, |rng, profile| write(rng, profile, WriteKind::Put)),
         (weights.delete, |rng, profile| write(rng, profile, WriteKind::Delete)),
         (weights.count, |rng, profile| {
@@ -182,6 +184,7 @@ fn action(rng: &mut Rng, profile: &Profile) -> Action {
         (weights.garbage, |rng, _| Action::Break { at: rng.next(), way: rng.next() }),
         (weights.corrupt, |rng, _| Action::Corrupt { at: rng.next() }),
         (weights.exile, exile),
+        (weights.eclipse, eclipse),
         (weights.replay, |rng, _| Action::Replay { at: rng.next(), to: rng.next() }),
     ];
     let mut at = rng.below(choices.iter().map(|(weight, _)| weight).sum());
@@ -220,6 +223,12 @@ fn exile(rng: &mut Rng, profile: &Profile) -> Action {
     let (steps, more) = (rng.pick(&[0, 2, 8]), rng.pick(&[1, 4, 16]));
     let (removed, back) = (steps * profile.gap, (steps + more) * profile.gap);
     Action::Exile { at: rng.next(), removed, back, frozen: rng.chance(300) }
+}
+
+fn eclipse(rng: &mut Rng, profile: &Profile) -> Action {
+    let (steps, more) = (rng.pick(&[1, 4, 8]), rng.pick(&[1, 4, 16]));
+    let (patience, millis) = (steps * profile.gap, (steps + more) * profile.gap);
+    Action::Eclipse { millis, patience, together: rng.chance(500) }
 }
 
 fn terminate(rng: &mut Rng, profile: &Profile) -> Action {

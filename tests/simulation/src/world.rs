@@ -4,6 +4,7 @@ mod action;
 mod chore;
 mod client;
 mod corruption;
+mod eclipse;
 mod ending;
 mod exchange;
 mod exile;
@@ -101,6 +102,8 @@ pub(crate) enum Event {
     Lost(ReplicaId),
     /// The operator reaches a process again.
     Found(ReplicaId),
+    /// Whoever holds the state has been out of the operator's sight for long.
+    LongSilence,
     /// A process issues again what it held under a former id.
     Reissue(ReplicaId),
     Heal(ReplicaId, ReplicaId),
@@ -138,6 +141,10 @@ pub(crate) struct World {
     keys: Vec<Key>,
     /// Processes that the operator does not reach.
     out_of_sight: BTreeSet<ReplicaId>,
+    /// Several come back to a group that started anew, who may hold the same of who was retired before.
+    counts_twice: bool,
+    /// Until when those are out of everybody's sight who held the state.
+    eclipse: u64,
     wanted: usize,
     revision: u64,
     rolling: bool,
@@ -185,6 +192,8 @@ impl World {
             plan,
             keys,
             out_of_sight: BTreeSet::new(),
+            counts_twice: false,
+            eclipse: 0,
             wanted,
             revision: 1,
             rolling: false,
@@ -240,7 +249,9 @@ impl World {
     fn check(&mut self) -> Result<(), Violation> {
         Invariant::Convergence.of(invariant::convergence::check(self))?;
         Invariant::Bound.of(invariant::bound::check(self))?;
-        Invariant::Counter.of(invariant::counter::check(self))?;
+        if !self.counts_twice {
+            Invariant::Counter.of(invariant::counter::check(self))?;
+        }
         let mut past = std::mem::take(&mut self.past);
         past.look(self);
         self.past = past;
@@ -298,6 +309,7 @@ impl World {
             Event::Thaw(id) => self.thaw(id)?,
             Event::Lost(id) => self.lost(id),
             Event::Found(id) => self.found(id),
+            Event::LongSilence => self.silence_lasts(),
             Event::Reissue(id) => self.reissue(id)?,
             Event::Heal(a, b) => self.heal(a, b),
             Event::OperatorBack => self.operator_back(),
@@ -350,6 +362,7 @@ impl World {
         let alone = self.agents.values().all(|agent| agent.id == id || agent.shards.iter().all(Shard::is_joining));
         if alone {
             self.trace.say(self.now, || format!("{id} starts anew"));
+            self.counts_twice |= self.away().len() > 1;
             self.oracle.start_anew();
         }
     }

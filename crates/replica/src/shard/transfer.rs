@@ -172,10 +172,14 @@ impl Shard {
         self.refuse_founders(from, &chunk.founders)?;
         let me = self.me();
         self.refuse_future(items.iter().map(|item| item.last_of(me)).max().unwrap_or_default())?;
-        let Some(incoming) = &mut self.incoming else {
-            return Ok(Effects::default());
+        let Some(incoming) = self.incoming.as_mut().filter(|incoming| incoming.from == from) else {
+            // Given up here. The sender must come to its end: until then it purges nothing.
+            if let Some(link) = self.link(from) {
+                link.chunk_seen = Some((transfer, index));
+            }
+            return Ok(Effects::wake(Wake::Sender));
         };
-        if incoming.from != from || incoming.transfer != transfer {
+        if incoming.transfer != transfer {
             return Ok(Effects::default());
         }
         let follows = incoming.next == index

@@ -1,7 +1,7 @@
 //! Invariant: states that were founded apart become one when their holders meet, and nothing of either is lost, not even
 //! what retired replicas wrote.
 
-use baton_replica::{MemberPhase, ReplicaId};
+use baton_replica::{MemberPhase, ReplicaId, ShardMessage};
 
 use crate::harness::{World, key, roomy};
 
@@ -65,4 +65,27 @@ pub(crate) fn nobody_hands_an_older_state_to_who_lacks_it() {
     assert!(world.is_covered(a));
     assert_eq!(world.names(new), ["deleted", "old", "replaced"]);
     assert_eq!(world.nodes[&new].phase, MemberPhase::Active);
+}
+
+/// Who waits for the state may be let start without it meanwhile, and get it from somebody else.
+#[test]
+fn a_transfer_that_is_given_up_comes_to_its_end() {
+    let (mut world, [a, b]) = World::group(roomy());
+    world.put(a, &key("k"));
+    world.settle();
+    let new = world.spawn();
+    for id in [a, b, new] {
+        world.push(id);
+    }
+    world.connect(new, a);
+    assert!(world.exchange_until(new, a, |message| matches!(message, ShardMessage::Fetch { .. })));
+    assert!(world.node(new).shard.start_empty().bootstrapped);
+    world.became_active(new);
+    world.connect(new, b);
+    world.exchange(new, b);
+    assert_eq!(world.names(new), ["k"]);
+    world.settle();
+    for id in [a, b, new] {
+        assert!(world.shard(id).digest().is_some(), "{id} cannot compare what it holds");
+    }
 }

@@ -3,7 +3,7 @@
 //! Each shard may have a survivor of its own. One that has crashed counts as long as nobody could know:
 //! that is a failure, not a lie.
 
-use baton_replica::{ReplicaId, VersionVector};
+use baton_replica::{ReplicaId, Shard, VersionVector};
 
 use crate::oracle::Seen;
 use crate::world::World;
@@ -23,7 +23,9 @@ pub(crate) fn check_hook(world: &World, id: ReplicaId) -> Result<(), String> {
 
 fn check(world: &World, id: ReplicaId, clocks: &[VersionVector]) -> Result<(), String> {
     let unnoticed = |ended: ReplicaId| world.agents.get(&id).is_some_and(|agent| agent.links.contains_key(&ended));
-    let holds = |index: usize| world.agents.get(&id).is_some_and(|agent| agent.shards[index].remembered_keys() > 0);
+    // A part of a state that never came is nobody's.
+    let holds_any = |shard: &Shard| !shard.is_joining() && shard.remembered_keys() > 0;
+    let holds = |index: usize| world.agents.get(&id).is_some_and(|agent| holds_any(&agent.shards[index]));
     for (index, clock) in clocks.iter().enumerate().filter(|(index, _)| holds(*index)) {
         let founders = world.agents.get(&id).map(|agent| agent.seen(index).founders).unwrap_or_default();
         let living = world.agents.values().filter(|agent| agent.id != id).map(|agent| agent.seen(index));

@@ -13,7 +13,7 @@ const OLD_WORDS_PART: u64 = 60;
 
 /// Turns some profiles to a theme.
 pub(super) fn apply(profile: &mut Profile, rng: &mut Rng) {
-    match rng.below(14) {
+    match rng.below(15) {
         0 | 1 => exodus(profile, rng),
         2 => newcomers(profile, rng),
         3 => departures(profile, rng),
@@ -22,6 +22,7 @@ pub(super) fn apply(profile: &mut Profile, rng: &mut Rng) {
         6 => corruption(profile, rng),
         7 | 8 => scene(profile, rng),
         9 => exiles(profile, rng),
+        10 => eclipses(profile, rng),
         _ if rng.chance(OLD_WORDS_PART) => {
             dense(profile, rng);
             play(profile, rng.pick(&OLD_WORDS));
@@ -156,7 +157,7 @@ fn play(profile: &mut Profile, scene: Scene) {
     (profile.news_delay, profile.push_delay) = match scene {
         Scene::LastWord | Scene::OldAnswer | Scene::OldAck => (0, 5_000),
         Scene::Couple => (1_000, 5_000),
-        Scene::Estate | Scene::Orphan | Scene::Newcomer => (0, 0),
+        Scene::Estate | Scene::Orphan | Scene::Newcomer | Scene::Strangers | Scene::Heir => (0, 0),
     };
     profile.phase_late = matches!(scene, Scene::Couple | Scene::OldAnswer | Scene::OldAck);
     profile.weights = Weights::NONE;
@@ -174,6 +175,22 @@ fn exiles(profile: &mut Profile, rng: &mut Rng) {
     let (count, own, exile) = (rng.pick(&[0, 20]), rng.pick(&[0, 10]), rng.pick(&[2, 5]));
     let (crash, lose, start, cut) = (rng.pick(&[0, 2]), rng.pick(&[0, 1]), rng.pick(&[0, 2]), 2);
     profile.weights = Weights { put, delete, count, own, exchange, deliver, exile, crash, lose, start, cut, ..w };
+}
+
+/// All who hold the state go out of sight, and somebody starts without it before they come back.
+fn eclipses(profile: &mut Profile, rng: &mut Rng) {
+    dense(profile, rng);
+    profile.pods = rng.within(1, 3);
+    profile.keys = rng.within(1, 3);
+    profile.news_delay = rng.pick(&[0, 5]);
+    profile.push_delay = rng.pick(&[0, 5, 50]);
+    let w = Weights::NONE;
+    let (put, delete, exchange, deliver) = (20, 8, rng.pick(&[30, 60]), 20);
+    let (count, own, eclipse) = (rng.pick(&[0, 20]), rng.pick(&[0, 10]), rng.pick(&[2, 5]));
+    let (crash, lose, start, terminate) = (rng.pick(&[0, 2]), rng.pick(&[0, 2]), rng.pick(&[0, 2]), rng.pick(&[0, 4]));
+    let (stop, cut) = (terminate, rng.pick(&[0, 2]));
+    profile.weights =
+        Weights { put, delete, count, own, exchange, deliver, eclipse, crash, lose, start, terminate, stop, cut, ..w };
 }
 
 /// Nothing happens by itself between two actions, and everything meets in a few keys.

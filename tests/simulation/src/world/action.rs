@@ -56,6 +56,7 @@ impl World {
             Action::Crash { at, millis } => self.crash(at, millis),
             Action::Lose { at } => self.lose(at),
             Action::Exile { at, removed, back, frozen } => self.exile(at, removed, back, frozen),
+            Action::Eclipse { millis, patience, together } => self.eclipse(millis, patience, together),
             Action::Start => {
                 let revision = self.revision;
                 self.start_pod(revision);

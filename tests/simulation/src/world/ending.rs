@@ -20,6 +20,7 @@ impl World {
         self.wanted = self.wanted.max(self.profile.settings.handoff_acks as usize);
         self.reconcile();
         self.operator_back();
+        self.operator.silent.clear();
         for id in std::mem::take(&mut self.out_of_sight) {
             self.add(1, Event::Push { to: id, list: None });
         }

@@ -1,6 +1,8 @@
 //! Processes that the group removes although they live: they come back under a new id, and issue again what the group has
 //! nothing of.
 
+use std::collections::BTreeSet;
+
 use baton_replica::{Dot, Entry, Key, ReplicaId, Shard};
 
 use super::{Event, World};
@@ -19,7 +21,7 @@ const MOST: u64 = 3;
 impl World {
     /// Nobody reaches a process, and it reaches nobody; its app writes on, unless it stands still.
     pub(super) fn exile(&mut self, at: u64, removed: u64, back: u64, frozen: bool) {
-        let Some(id) = self.some_agent(at).filter(|_| self.may_exile()) else { return };
+        let Some(id) = self.some_agent(at).filter(|id| self.may_exile(*id)) else { return };
         self.out_of_sight.insert(id);
         if frozen {
             self.freeze(id, back);
@@ -30,11 +32,27 @@ impl World {
         self.add(back, Event::Found(id));
     }
 
-    /// One at a time: where all of a group are removed, it starts anew, and several may issue again what was retired before.
-    fn may_exile(&self) -> bool {
-        let settles =
-            |agent: &Agent| agent.roster.is_fenced() || agent.shards.iter().any(|shard| shard.inherited() > 0);
-        self.out_of_sight.is_empty() && !self.operator.expects_removed() && !self.agents.values().any(settles)
+    /// Two at a time, if somebody stays: where all who hold the state are removed, the group starts anew, and several may
+    /// issue again what was retired before.
+    fn may_exile(&self, id: ReplicaId) -> bool {
+        let mut states = self.agents.values().filter(|agent| agent.holds_state()).flat_map(|agent| &agent.shards);
+        let founders = states.next().map(Shard::founders);
+        if self.now < self.eclipse || states.any(|shard| Some(shard.founders()) != founders) {
+            return false;
+        }
+        let away = self.away();
+        let stays = |agent: &Agent| agent.id != id && agent.holds_state() && !away.contains(&agent.pod);
+        away.is_empty() || (away.len() == 1 && !away.contains(&self.agents[&id].pod) && self.agents.values().any(stays))
+    }
+
+    /// Pods of processes that were removed, or will be, and that have not issued all again.
+    pub(super) fn away(&self) -> BTreeSet<u32> {
+        let away = |agent: &&Agent| {
+            let inherits = agent.shards.iter().any(|shard| shard.inherited() > 0);
+            inherits || agent.roster.is_fenced() || self.out_of_sight.contains(&agent.id)
+        };
+        let pods = self.agents.values().filter(away).map(|agent| agent.pod);
+        pods.chain(self.operator.removed_pods()).collect()
     }
 
     pub(super) fn lost(&mut self, id: ReplicaId) {
@@ -45,6 +63,7 @@ impl World {
 
     pub(super) fn found(&mut self, id: ReplicaId) {
         if self.out_of_sight.remove(&id) {
+            self.operator.silent.remove(&id);
             self.add(0, Event::Push { to: id, list: None });
         }
     }

@@ -81,6 +81,7 @@ impl World {
         let Some(pod) = self.pods.get_mut(&number) else { return };
         pod.agent = Some(id);
         let revision = pod.revision;
+        self.hide_from(id);
         self.tell_operator(News::Hello { replica: id, pod: number, revision });
     }
 

@@ -28,7 +28,11 @@ impl World {
             return;
         }
         self.trace.say(self.now, || format!("the operator hears {news:?}"));
-        self.operator.state_exists = self.agents.values().any(Agent::holds_state);
+        if matches!(news, News::Silence) {
+            self.operator.silent = self.out_of_sight.clone();
+        }
+        let is_heard = |agent: &&Agent| !self.operator.silent.contains(&agent.id);
+        self.operator.state_exists = self.agents.values().filter(is_heard).any(Agent::holds_state);
         if !self.operator.take(&news) {
             return;
         }
