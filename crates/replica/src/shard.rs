@@ -303,6 +303,7 @@ impl Shard {
         self.forget_stable();
         self.seek_source();
         self.want_pulls();
+        self.seek_descent();
         Effects::wake(Wake::All)
     }
 
@@ -314,6 +315,7 @@ impl Shard {
         self.roster.set_linked(peer, true);
         self.forget_transfer_from(peer);
         self.seek_source();
+        self.seek_descent();
         Effects::wake(Wake::All)
     }
 
@@ -329,6 +331,7 @@ impl Shard {
         self.forget_transfer_from(peer);
         self.seek_source();
         self.want_pulls();
+        self.seek_descent();
         Effects::wake(Wake::All)
     }
 

@@ -32,6 +32,8 @@ pub(crate) enum Scene {
     Strangers,
     /// The same, and the holder leaves.
     Heir,
+    /// Two who hold the same, and nobody else, are removed and come back.
+    Returners,
     /// Who had answered a leaver has handed off and ended when the leaver's hook is called, and its heir is lost.
     OldAnswer,
     /// The same of an acknowledgement that was on its way when the leaver began to leave.
@@ -39,8 +41,16 @@ pub(crate) enum Scene {
 }
 
 /// Some of them.
-pub(crate) const SCENES: [Scene; 7] =
-    [Scene::Estate, Scene::Orphan, Scene::Newcomer, Scene::LastWord, Scene::Couple, Scene::Strangers, Scene::Heir];
+pub(crate) const SCENES: [Scene; 8] = [
+    Scene::Estate,
+    Scene::Orphan,
+    Scene::Newcomer,
+    Scene::LastWord,
+    Scene::Couple,
+    Scene::Strangers,
+    Scene::Heir,
+    Scene::Returners,
+];
 
 /// Those of a leaver that goes by old words.
 pub(crate) const OLD_WORDS: [Scene; 2] = [Scene::OldAnswer, Scene::OldAck];
@@ -53,7 +63,7 @@ impl Scene {
         match self {
             Self::Estate => 5,
             Self::Orphan => 4,
-            Self::LastWord | Self::OldAnswer | Self::OldAck => 3,
+            Self::LastWord | Self::OldAnswer | Self::OldAck | Self::Returners => 3,
             Self::Newcomer | Self::Couple | Self::Strangers | Self::Heir => 2,
         }
     }
@@ -73,6 +83,7 @@ impl Scene {
             (Self::OldAnswer, [leaver, giver, heir]) => old_answer(*leaver, *giver, *heir),
             (Self::OldAck, [leaver, giver, heir]) => old_ack(*leaver, *giver, *heir),
             (Self::Couple, [one, other]) => couple(*one, *other),
+            (Self::Returners, [stays, one, other]) => returners(*stays, *one, *other),
             (Self::Strangers, [origin, holder]) => strangers(*origin, *holder, new, profile.keys),
             (Self::Heir, [origin, holder]) => heir(*origin, *holder, new, profile.keys),
             _ => Vec::new(),
@@ -186,6 +197,27 @@ fn heir(origin: u32, holder: u32, new: u32, keys: u64) -> Vec<Action> {
     for _ in 0..STEPS {
         steps.extend([Action::Hear { from: holder, to: new }, Action::Hear { from: new, to: holder }]);
     }
+    steps
+}
+
+fn returners(stays: u32, one: u32, other: u32) -> Vec<Action> {
+    let (removed, back) = (0, 10);
+    let mut steps = vec![
+        Action::Part { a: stays, b: one },
+        Action::Part { a: stays, b: other },
+        write(one, 0, WriteKind::Increment(5)),
+        Action::Meet { a: one, b: other },
+        Action::ExilePod { pod: one, removed, back },
+        Action::ExilePod { pod: other, removed, back },
+    ];
+    // Time goes by.
+    steps.extend([Action::PushTo { pod: stays }; STEPS / 2]);
+    for _ in 0..4 {
+        steps.extend([(stays, one), (stays, other), (one, other)].map(|(a, b)| Action::Meet { a, b }));
+    }
+    // Both have looked at what they hold, and more than once, when they meet again.
+    steps.extend([Action::PushTo { pod: stays }; 5 * STEPS]);
+    steps.extend([Action::Meet { a: one, b: other }; 2]);
     steps
 }
 

@@ -50,6 +50,8 @@ pub(crate) enum Action {
     Lose { at: u64 },
     /// Nobody reaches a process, which is removed after a while, and comes back later.
     Exile { at: u64, removed: u64, back: u64, frozen: bool },
+    /// Nobody reaches the process of this pod, which is removed after a while, and comes back later.
+    ExilePod { pod: u32, removed: u64, back: u64 },
     /// Nobody reaches those who hold the state; after some patience, somebody may start without.
     Eclipse { millis: u64, patience: u64, together: bool },
     /// A pod starts beyond those that are wanted.

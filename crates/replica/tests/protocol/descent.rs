@@ -89,3 +89,21 @@ fn a_transfer_that_is_given_up_comes_to_its_end() {
         assert!(world.shard(id).digest().is_some(), "{id} cannot compare what it holds");
     }
 }
+
+/// The source of another state may end before it has sent all of it.
+#[test]
+fn who_loses_the_source_of_another_state_turns_to_the_next() {
+    let (mut world, [a, b, new]) = founded_apart();
+    world.come_into_sight(a);
+    world.settle();
+    assert_eq!(world.shard(a).founders().len(), 2);
+    world.come_into_sight(b);
+    world.connect(b, a);
+    assert!(world.exchange_until(a, b, |message| matches!(message, ShardMessage::Chunk(_))));
+    world.connect(b, new);
+    world.exchange(b, new);
+    assert_eq!(world.shard(b).founders().len(), 1);
+    world.part(a, b);
+    world.exchange(b, new);
+    assert_eq!(world.shard(b).founders().len(), 2);
+}

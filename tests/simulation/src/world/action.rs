@@ -55,7 +55,16 @@ impl World {
             }
             Action::Crash { at, millis } => self.crash(at, millis),
             Action::Lose { at } => self.lose(at),
-            Action::Exile { at, removed, back, frozen } => self.exile(at, removed, back, frozen),
+            Action::Exile { at, removed, back, frozen } => {
+                if let Some(id) = self.some_agent(at) {
+                    self.exile(id, removed, back, frozen);
+                }
+            }
+            Action::ExilePod { pod, removed, back } => {
+                if let Some(id) = self.played_by(pod) {
+                    self.exile(id, removed, back, false);
+                }
+            }
             Action::Eclipse { millis, patience, together } => self.eclipse(millis, patience, together),
             Action::Start => {
                 let revision = self.revision;

@@ -7,8 +7,9 @@ use crate::operator::News;
 /// Virtual time in which a small group comes to rest; the longest grace period is well within it.
 const PATIENCE: u64 = 200_000;
 
-/// Events after which a small group ought to be quiet.
-const TALKATIVE: u64 = 200_000;
+/// Events after which a small group ought to be quiet. Each that is retired begins a new round about all that are not, in
+/// every shard and between every two: after many crashes that takes some time.
+const TALKATIVE: u64 = 2_000_000;
 
 // === impl World ===
 

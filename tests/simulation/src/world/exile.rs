@@ -20,8 +20,10 @@ const MOST: u64 = 3;
 
 impl World {
     /// Nobody reaches a process, and it reaches nobody; its app writes on, unless it stands still.
-    pub(super) fn exile(&mut self, at: u64, removed: u64, back: u64, frozen: bool) {
-        let Some(id) = self.some_agent(at).filter(|id| self.may_exile(*id)) else { return };
+    pub(super) fn exile(&mut self, id: ReplicaId, removed: u64, back: u64, frozen: bool) {
+        if !self.may_exile(id) {
+            return;
+        }
         self.out_of_sight.insert(id);
         if frozen {
             self.freeze(id, back);
