@@ -52,6 +52,12 @@ impl Log {
         self.slots += 1;
     }
 
+    /// A write that nobody has to hear of gets no slot.
+    pub(crate) fn skip(&mut self, origin: ReplicaId, counter: u64) {
+        self.close(origin, counter);
+        self.cut(origin, counter);
+    }
+
     /// The last slot belongs to one batch with the next that will be pushed.
     pub(crate) fn continue_last(&mut self, origin: ReplicaId) {
         if let Some(window) = self.windows.get_mut(&origin) {

@@ -42,6 +42,15 @@ use usage::UsageChanges;
 /// How many records an iteration asks for before it looks at them: as many waits for memory go on at once, about.
 const MAX_AHEAD: usize = 32;
 
+/// What is kept of a version that another replaces.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Keep {
+    /// Nothing: everybody has seen it, and the one that replaces it.
+    Nothing,
+    /// What the entry has superseded; and the log gets so many new slots.
+    Superseded { slots: u32 },
+}
+
 /// Entries by key, and in key order, which serves lists by prefix and full-state transfers alike.
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -157,28 +166,47 @@ impl Store {
     pub(crate) fn replace(
         &mut self,
         key: &Key,
-        slots: u32,
+        keep: Keep,
         seen: impl Fn(Dot) -> bool,
         version: Version,
         covers: impl FnOnce(Dot) -> Option<VersionVector>,
     ) -> Result<RecordId, Version> {
-        let is_plain = version.is_plain() && !self.feed.is_watched() && !self.has_exceptions();
-        let Some(id) = self.find(key).filter(|_| is_plain) else { return Err(version) };
-        let Some((old, mut context)) = self.records.plain(id) else { return Err(version) };
-        let superseded = covers(old.dot).filter(|_| !context.covers(version.dot));
-        let all_seen = |superseded: &VersionVector| superseded.dots().chain([version.dot]).all(&seen);
-        let Some(superseded) = superseded.filter(all_seen) else { return Err(version) };
-        context.join(&superseded);
-        self.sum -= Sum::of_plain(key.as_bytes(), &old);
-        let bytes = version.size() as i64 - (old.body.len() + old.content_type.len()) as i64;
-        self.usage.add(key, Usage { entries: 0, bytes });
-        let entry = Entry { versions: vec![version], context };
-        self.sum.replace(key, &Entry::default(), &entry);
-        self.records.write(id, &entry);
-        if slots > 0 {
-            self.records.set_slots(id, self.slots(id) + slots);
+        self.put_over(key, keep, seen, &version, covers).ok_or(version)
+    }
+
+    fn put_over(
+        &mut self,
+        key: &Key,
+        keep: Keep,
+        seen: impl Fn(Dot) -> bool,
+        version: &Version,
+        covers: impl FnOnce(Dot) -> Option<VersionVector>,
+    ) -> Option<RecordId> {
+        let new = version.plain().filter(codec::fits)?;
+        if self.feed.is_watched() || self.has_exceptions() {
+            return None;
         }
-        Ok(id)
+        let (position, old, mut context) = self.records.find_plain(key.borrow())?;
+        let superseded = covers(old.dot).filter(|_| !context.covers(new.dot))?;
+        if !superseded.dots().chain([new.dot]).all(seen) {
+            return None;
+        }
+        let slots = match keep {
+            Keep::Nothing => {
+                context = VersionVector::new();
+                0
+            }
+            Keep::Superseded { slots } => {
+                context.join(&superseded);
+                slots
+            }
+        };
+        if !codec::fits_context(&context) {
+            return None;
+        }
+        self.sum.replace_plain(key.as_bytes(), &old, &new);
+        self.usage.add(key, Usage { entries: 0, bytes: new.size() as i64 - old.size() as i64 });
+        Some(self.records.replace_plain(position, &new, &context, slots))
     }
 
     /// The log gets one more slot that names the record.
@@ -210,9 +238,21 @@ impl Store {
         }
     }
 
-    /// Some keys will be looked at next.
-    pub(crate) fn expect_keys<'a>(&self, keys: impl Iterator<Item = KeyRef<'a>> + Clone) {
+    /// Some keys will be looked at next, in this order.
+    pub(crate) fn expect_keys<'a>(&self, keys: impl Iterator<Item = KeyRef<'a>>) {
         self.records.warm_keys(keys);
+    }
+
+    /// A key will be looked at soon: asks for the memory that says where it is. With what this returns, [`Self::expect_sought`]
+    /// asks for the key's record, when that memory has come.
+    pub(crate) fn seek(&self, key: &Key) -> u64 {
+        let hash = self.records.hash(key.borrow());
+        self.records.warm_index(hash);
+        hash
+    }
+
+    pub(crate) fn expect_sought(&self, hash: u64) {
+        self.records.warm_hashed(&[hash]);
     }
 
     /// Some records will be looked at next.

@@ -90,6 +90,13 @@ impl Version {
         value.is_some() && *writer == dot.replica && *added == 0 && owner.is_none() && expires_at.is_none()
     }
 
+    /// What it is, if it is a value that its replica put, and nothing else.
+    pub(crate) fn plain(&self) -> Option<Plain<'_>> {
+        let value = self.value.as_ref().filter(|_| self.is_plain())?;
+        let (content_type, body) = (value.content_type.as_bytes(), value.body.as_ref());
+        Some(Plain { dot: self.dot, hlc: self.hlc, content_type, body })
+    }
+
     /// Whether its time is over.
     pub fn has_expired(&self, now: u64) -> bool {
         self.expires_at.is_some_and(|end| end <= now)

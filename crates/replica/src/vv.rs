@@ -72,7 +72,7 @@ impl VersionVector {
     }
 
     /// How many replicas are listed.
-    pub fn len(&self) -> usize {
+    pub const fn len(&self) -> usize {
         self.entries.len()
     }
 

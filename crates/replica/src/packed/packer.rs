@@ -1,5 +1,7 @@
 //! Packs entries one after the other.
 
+use std::collections::BTreeMap;
+
 use crate::key::KeyRef;
 use crate::packed::{
     CONFIRMED, HAS_ADDED, HAS_CONTEXT, HAS_DEADLINE, HAS_OWNER, HAS_SLOTS, HAS_TYPE, HAS_VALUE, Last, OTHER_WRITER,
@@ -16,8 +18,11 @@ pub struct Packer {
     /// The key that is being packed.
     next_key: Vec<u8>,
     last: Last,
-    replicas: Vec<ReplicaId>,
-    texts: Vec<Box<[u8]>>,
+    /// The number of each replica that was named.
+    replicas: BTreeMap<ReplicaId, u64>,
+    last_replica: Option<(ReplicaId, u64)>,
+    /// The same of texts.
+    texts: BTreeMap<Box<[u8]>, u64>,
 }
 
 // === impl Packer ===
@@ -154,23 +159,28 @@ impl Packer {
     }
 
     /// The number of a replica, and whether it is new.
-    fn index(&self, replica: ReplicaId) -> (u64, bool) {
-        let at = self.replicas.iter().position(|known| *known == replica);
-        (at.unwrap_or(self.replicas.len()) as u64, at.is_none())
+    fn index(&mut self, replica: ReplicaId) -> (u64, bool) {
+        // Most dots are of the replica of the one before.
+        if let Some((_, at)) = self.last_replica.filter(|(last, _)| *last == replica) {
+            return (at, false);
+        }
+        let at = self.replicas.get(&replica).copied();
+        self.last_replica = at.map(|at| (replica, at));
+        (at.unwrap_or(self.replicas.len() as u64), at.is_none())
     }
 
     fn new_replica(&mut self, new: bool, replica: ReplicaId) {
         if new {
-            self.replicas.push(replica);
+            self.replicas.insert(replica, self.replicas.len() as u64);
             self.out.extend_from_slice(&replica.bits().to_le_bytes());
         }
     }
 
     fn text(&mut self, text: &[u8]) {
-        let at = self.texts.iter().position(|known| **known == *text);
-        self.number(at.unwrap_or(self.texts.len()) as u64);
+        let at = self.texts.get(text).copied();
+        self.number(at.unwrap_or(self.texts.len() as u64));
         if at.is_none() {
-            self.texts.push(text.into());
+            self.texts.insert(text.into(), self.texts.len() as u64);
             self.number(text.len() as u64);
             self.out.extend_from_slice(text);
         }

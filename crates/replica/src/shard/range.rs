@@ -7,7 +7,7 @@ use crate::log::Slot;
 use crate::mutant::{Mutant, active};
 use crate::shard::adopt::has_not_seen;
 use crate::shard::{ProtocolError, Shard};
-use crate::store::{RecordId, Store};
+use crate::store::{Keep, RecordId, Store};
 use crate::{Dot, Entry, Key, MemberPhase, Range, RangeItem, ReplicaId, VersionVector};
 
 /// Framing of an item on the wire, about.
@@ -166,7 +166,7 @@ fn overwrite(
     let is_one = matches!(entry.versions(), [version] if !seen(version.dot));
     let Some(version) = entry.versions.pop_if(|_| is_one) else { return Err(entry) };
     let superseded = |old: Dot| entry.context.covers(old).then(|| entry.context.clone());
-    store.replace(key, slots, seen_then, version, superseded).map_err(|version| {
+    store.replace(key, Keep::Superseded { slots }, seen_then, version, superseded).map_err(|version| {
         entry.versions.push(version);
         entry
     })

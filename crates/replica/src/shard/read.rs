@@ -21,6 +21,10 @@ pub struct Read {
     versions: Versions,
 }
 
+/// A key that will be looked at soon; see [`Shard::seek`].
+#[derive(Clone, Copy, Debug)]
+pub struct Sought(u64);
+
 /// What was read, without a second copy of the value where it is the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Versions {
@@ -92,6 +96,18 @@ impl Shard {
             Some(Found::Entry(entry)) => Read::take(Cow::Owned(entry), now),
             None => None,
         })
+    }
+
+    /// A key will be read or written soon: asks for the memory that says where its entry is. Call it for some keys, then
+    /// [`Self::expect`] with what it returned for each, then do what is to be done: their waits for memory go on at once,
+    /// where they would follow each other.
+    pub fn seek(&self, key: &Key) -> Sought {
+        Sought(self.store.seek(key))
+    }
+
+    /// Asks for the memory of an entry that will be looked at soon.
+    pub fn expect(&self, sought: Sought) {
+        self.store.expect_sought(sought.0);
     }
 
     /// The client's bytes in all versions of a key; `None` if it has no value.

@@ -30,6 +30,11 @@ impl Unpurged {
         !self.due.is_empty()
     }
 
+    /// Whether there is nothing to look at, now or later.
+    fn is_empty(&self) -> bool {
+        self.due.is_empty() && self.waiting.is_empty()
+    }
+
     fn wait_for(&mut self, dot: Dot, id: RecordId) {
         self.waiting.entry(dot.replica).or_default().insert((dot.counter, id));
     }
@@ -62,6 +67,11 @@ impl Shard {
         let roster = &self.roster;
         self.unpurged.advance(|origin| if roster.lists(origin) { stable.get(origin) } else { u64::MAX });
         self.purge(&stable);
+    }
+
+    /// Whether this replica is the only member, and keeps nothing for another: what it writes is stable at once.
+    pub(super) fn is_settled_alone(&self) -> bool {
+        self.log.len() == 0 && self.unpurged.is_empty() && self.roster.members().next().is_none() && self.may_purge()
     }
 
     /// What every member has seen, as far as this replica has heard.

@@ -264,8 +264,7 @@ impl Shard {
         let seen = |dot: Dot| clock.covers(dot) || (knows_retired && !roster.lists(dot.replica));
         let is_new = |item: &UnpackedItem<'_>| item.plain().is_some_and(|version| !seen(version.dot));
         let seen_then = |dot: Dot| next.covers(dot) || !roster.lists(dot.replica);
-        let new = items.iter().take_while(|item| is_new(item)).count();
-        let added = store.add_plain(&items[..new], seen_then);
+        let added = store.add_plain(items.iter().copied().take_while(is_new), seen_then);
         let latest = items[..added].iter().filter_map(|item| item.plain()).map(|version| version.hlc).max();
         if let Some(latest) = latest {
             self.hlc.observe(latest, now);

@@ -11,7 +11,7 @@ use crate::log::Slot;
 use crate::mutant::{Mutant, active};
 use crate::operation::{Author, Need, put};
 use crate::shard::{Shard, Stage};
-use crate::store::RecordId;
+use crate::store::{Keep, RecordId};
 use crate::{
     Answer, Condition, Done, Dot, Entry, Hlc, Key, Operation, Refusal, Request, Roster, Tag, Value, Version,
     VersionVector,
@@ -126,6 +126,7 @@ impl Shard {
         if requests.len() > MAX_BATCH || bytes > MAX_BATCH_BYTES {
             return Err(Rejected { at: 0, error: Refusal::TooLarge.into() });
         }
+        self.store.expect_keys(requests.iter().map(|request| request.key.borrow()));
         let expired = requests.iter().filter(|request| self.drop_expired(&request.key, now)).count();
         if expired > 0 {
             self.forget_stable();
@@ -196,6 +197,7 @@ impl Shard {
 
     /// What [`Self::make_write`] does for a put, in the usual case by fewer steps.
     fn make_put(&mut self, key: &Key, follows: bool, hlc: Hlc, value: Value) -> Done {
+        let settled = self.is_settled_alone();
         let dot = self.next_dot();
         let version = Version::put(dot, hlc, value, None);
         let Self { clock, roster, store, .. } = self;
@@ -204,7 +206,13 @@ impl Shard {
             let context = VersionVector::from_iter([(old.replica, old.counter)]);
             (!active(Mutant::PutDropsContext)).then_some(context)
         };
-        let (record, existed) = match store.replace(key, 1, seen, version, superseded) {
+        let keep = if settled { Keep::Nothing } else { Keep::Superseded { slots: 1 } };
+        let (record, existed) = match store.replace(key, keep, seen, version, superseded) {
+            Ok(_) if settled => {
+                self.log.skip(dot.replica, dot.counter);
+                self.recheck_handover(key);
+                return Done { dot: Some(dot), existed: true, answer: Answer::Nothing };
+            }
             Ok(record) => (Some(record), true),
             Err(version) => store.change(key, 1, seen, |entry| {
                 let existed = !entry.versions().is_empty();
@@ -237,7 +245,7 @@ impl Shard {
     pub(super) fn end_writes(&mut self) {
         self.release_cut_slots();
         // With no other member every write is stable at once.
-        if self.roster.members().next().is_none() {
+        if self.roster.members().next().is_none() && !self.is_settled_alone() {
             self.forget_stable();
         }
     }

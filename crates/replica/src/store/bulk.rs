@@ -1,9 +1,10 @@
 //! Many entries at once, in key order: what a full-state transfer takes out of one store and puts into another.
 
+use std::collections::VecDeque;
 use std::ops::Bound;
 
 use crate::packed::UnpackedItem;
-use crate::store::{MAX_AHEAD, Store, Sum, Usage};
+use crate::store::{MAX_AHEAD, Store, Sum, Usage, codec};
 use crate::{Dot, Key, Packed, Packer};
 
 /// The room that a packer gets beyond what it is asked for: most entries, one of which passes the limit, fit into it.
@@ -47,16 +48,28 @@ impl Store {
 
     /// Adds entries of one plain version each, of keys that are not there, in key order. Says how many: it ends with one
     /// that is something else, or too large, and adds none if somebody has to know what changes.
-    pub(crate) fn add_plain(&mut self, items: &[UnpackedItem<'_>], seen: impl Fn(Dot) -> bool) -> usize {
+    pub(crate) fn add_plain<'a>(
+        &mut self,
+        items: impl Iterator<Item = UnpackedItem<'a>>,
+        seen: impl Fn(Dot) -> bool,
+    ) -> usize {
         if self.feed.is_watched() {
             return 0;
         }
-        let hashes: Vec<u64> = items.iter().map(|item| self.records.hash(item.key)).collect();
-        self.records.warm_index(&hashes);
-        let mut ids = Vec::with_capacity(hashes.len());
+        // No more than will be added: whoever calls again for what is left would have all of it hashed each time.
+        let mut items = items.map_while(|item| Some((item, item.plain().filter(codec::fits)?))).fuse();
+        let mut ids = Vec::new();
         let mut added = (String::new(), Usage::default());
-        for (item, hash) in items.iter().zip(hashes) {
-            let Some(version) = item.plain() else { break };
+        let mut ahead = VecDeque::with_capacity(MAX_AHEAD);
+        loop {
+            if ahead.is_empty() {
+                ahead.extend(items.by_ref().take(MAX_AHEAD).map(|(item, version)| {
+                    let hash = self.records.hash(item.key);
+                    self.records.warm_index(hash);
+                    (item, version, hash)
+                }));
+            }
+            let Some((item, version, hash)) = ahead.pop_front() else { break };
             let Some(id) = self.records.insert_plain(item.key, hash, &version) else { break };
             ids.push(id);
             self.sum += Sum::of_plain(item.key_bytes, &version);
@@ -74,5 +87,40 @@ impl Store {
         self.usage.add_to(&added.0, added.1);
         self.order.append(&ids, &|id| self.records.key(id));
         ids.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{Entry, Hlc, MapName, ReplicaId, Value, Version, VersionVector};
+
+    /// Most of what is given up at is looked at once, whatever is between.
+    #[test]
+    fn what_does_not_fit_a_block_does_not_have_the_rest_looked_at_again() {
+        let replica = ReplicaId::new(3).expect("not zero");
+        let map = MapName::parse("m").expect("valid");
+        let mut packer = Packer::default();
+        for number in 0..600_u32 {
+            let dot = Dot { replica, counter: u64::from(number + 1) };
+            let len = if number % 40 == 0 || number > 400 { 1_100 } else { 10 };
+            let value = Value { content_type: "".into(), body: Bytes::from(vec![1; len]) };
+            let version = Version::put(dot, Hlc::from_bits(1), value, None);
+            let key = Key::new(&map, &number.to_be_bytes()).expect("valid");
+            packer.add(&key, &[], &Entry::new(vec![version], VersionVector::new()));
+        }
+        let packed = packer.finish();
+        let unpacked = packed.unpack().expect("sound");
+        let items: Vec<UnpackedItem<'_>> = unpacked.items().collect();
+        let mut store = Store::new(replica);
+        let (mut rest, mut looked) = (items.as_slice(), 0);
+        while let Some((_, more)) = rest.split_first() {
+            let added = store.add_plain(rest.iter().copied().inspect(|_| looked += 1), |_| true);
+            rest = if added == 0 { more } else { &rest[added..] };
+        }
+        assert_eq!(store.len(), items.iter().filter(|item| item.plain().is_some_and(|it| codec::fits(&it))).count());
+        assert!(looked <= 2 * items.len(), "{looked} looks at {} items", items.len());
     }
 }

@@ -77,7 +77,7 @@ pub(super) fn encode(entry: &Entry, names: &mut Replicas, out: &mut Vec<u8>) -> 
 /// The shape of an entry with one version that has superseded nothing.
 pub(super) const ONE: u8 = 1;
 
-/// Whether an entry with this version, and nothing else, is encoded.
+/// Whether an entry with this version is encoded, if it has superseded few others.
 pub(super) const fn fits(plain: &Plain<'_>) -> bool {
     plain.body.len() <= MAX_BODY_BYTES && plain.content_type.len() <= u8::MAX as usize
 }
@@ -93,6 +93,23 @@ pub(super) fn encode_plain(plain: &Plain<'_>, names: &mut Replicas, out: &mut Ve
         out.extend_from_slice(plain.content_type);
     }
     out.extend_from_slice(&(plain.body.len() as u16).to_le_bytes());
+}
+
+/// Whether what an entry has superseded is encoded.
+pub(super) const fn fits_context(context: &VersionVector) -> bool {
+    context.len() <= MAX_PARTS
+}
+
+/// Appends an entry with one version, which fits, and what it has superseded, up to its body. Says the shape.
+pub(super) fn encode_plain_after(
+    context: &VersionVector,
+    plain: &Plain<'_>,
+    names: &mut Replicas,
+    out: &mut Vec<u8>,
+) -> u8 {
+    context.dots().for_each(|dot| write_dot(dot, names, out));
+    encode_plain(plain, names, out);
+    (context.len() << 4) as u8 | ONE
 }
 
 /// The room to give to so many bytes: an entry without context will have one as soon as it is written again, until

@@ -7,6 +7,9 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::version::Plain;
 use crate::{Dot, Entry, Key, Version};
 
+/// The hash of no bytes: most values have no content type.
+const NOTHING: u128 = 0x99aa_06d3_0147_98d8_6001_c324_468d_497f;
+
 /// An order-independent 128-bit sum over versions: equal for equal sets, whatever way they came about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum(u128);
@@ -36,23 +39,34 @@ impl Sum {
         }
     }
 
+    /// One version with a value and nothing else takes the place of another.
+    pub(super) fn replace_plain(&mut self, key: &[u8], before: &Plain<'_>, after: &Plain<'_>) {
+        let key = xxh3_128(key);
+        *self -= Self::of_hashed(key, before);
+        *self += Self::of_hashed(key, after);
+    }
+
     fn of(key: &Key, version: &Version) -> Self {
         let register =
             version.owner.as_ref().map_or([0; 3], |owner| [owner.token, owner.dot.replica.bits(), owner.dot.counter]);
         let value = version.value.as_ref().map(|value| (value.content_type.as_bytes(), value.body.as_ref()));
         let numbers = [version.hlc.bits(), version.writer.bits(), version.added as u64];
-        Self::of_parts(key.as_bytes(), version.dot, numbers, register, value)
+        Self::of_parts(xxh3_128(key.as_bytes()), version.dot, numbers, register, value)
     }
 
     /// Of a version with a value and nothing else.
     pub(super) fn of_plain(key: &[u8], plain: &Plain<'_>) -> Self {
+        Self::of_hashed(xxh3_128(key), plain)
+    }
+
+    fn of_hashed(key: u128, plain: &Plain<'_>) -> Self {
         let numbers = [plain.hlc.bits(), plain.dot.replica.bits(), 0];
         Self::of_parts(key, plain.dot, numbers, [0; 3], Some((plain.content_type, plain.body)))
     }
 
     /// A hash of hashes: each of the parts is hashed where it lies.
     fn of_parts(
-        key: &[u8],
+        key: u128,
         dot: Dot,
         [hlc, writer, added]: [u64; 3],
         [token, owner, change]: [u64; 3],
@@ -62,12 +76,13 @@ impl Sum {
         let [dot_by, dot_at] = [dot.replica.bits(), dot.counter];
         let has_value = u64::from(value.is_some());
         let numbers = [dot_by, dot_at, hlc, writer, added, token, owner, change, has_value];
+        let parts = [key, if content_type.is_empty() { NOTHING } else { xxh3_128(content_type) }, xxh3_128(body)];
         let mut bytes = [0; 8 * 9 + 16 * 3];
         for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
             place.copy_from_slice(&number.to_le_bytes());
         }
-        for (place, part) in bytes[8 * 9..].chunks_exact_mut(16).zip([key, content_type, body]) {
-            place.copy_from_slice(&xxh3_128(part).to_le_bytes());
+        for (place, part) in bytes[8 * 9..].chunks_exact_mut(16).zip(parts) {
+            place.copy_from_slice(&part.to_le_bytes());
         }
         Self(xxh3_128(&bytes))
     }
@@ -82,5 +97,15 @@ impl AddAssign for Sum {
 impl SubAssign for Sum {
     fn sub_assign(&mut self, other: Self) {
         self.0 = self.0.wrapping_sub(other.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_of_nothing_is_what_it_is_said_to_be() {
+        assert_eq!(NOTHING, xxh3_128(&[]));
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use crate::key::KeyRef;
+use crate::store::MAX_AHEAD;
 use crate::store::arena::{Arena, Position};
 use crate::store::block::{Block, KEY_AT, SHAPE_AT, SLOTS_AT, write_key};
 use crate::store::codec::{self, ODD, Replicas, VOID};
@@ -71,24 +72,35 @@ impl Records {
     }
 
     pub(super) fn find(&self, key: KeyRef<'_>) -> Option<RecordId> {
-        Some(Arena::head(self.region.at(self.find_position(key)?.offset())).0)
+        Some(self.id_at(self.find_block(key)?.0))
     }
 
     /// What a key has.
     pub(super) fn read(&self, key: KeyRef<'_>) -> Option<Found<'_>> {
-        let block = self.block_at(self.find_position(key)?);
+        let (_, block) = self.find_block(key)?;
         let plain = codec::plain_version(block.shape, block.entry, &self.names);
         Some(plain.map_or_else(|| Found::Entry(self.entry_of(block)), Found::Plain))
     }
 
-    fn find_position(&self, key: KeyRef<'_>) -> Option<Position> {
-        let meant = |position| {
-            let position = Position::from_bits(position);
+    /// What a key has, if its entry is plain: where it is, the version, and what it has superseded.
+    pub(super) fn find_plain(&self, key: KeyRef<'_>) -> Option<(Position, Plain<'_>, VersionVector)> {
+        let (position, block) = self.find_block(key)?;
+        let (version, context) = codec::plain(block.shape, block.entry, &self.names)?;
+        Some((position, version, context))
+    }
+
+    fn find_block(&self, key: KeyRef<'_>) -> Option<(Position, Block<'_>)> {
+        let mut found = None;
+        let meant = |bits| {
+            let position = Position::from_bits(bits);
             // All of it comes at once, and not the value after the key.
             self.warm_block(position);
-            self.block_at(position).key(&self.maps) == key
+            let block = self.block_at(position);
+            found = (block.key(&self.maps) == key).then_some((position, block));
+            found.is_some()
         };
-        self.index.find(&self.region, key.seeded_hash(self.seed), meant).map(Position::from_bits)
+        self.index.find(&self.region, key.seeded_hash(self.seed), meant)?;
+        found
     }
 
     /// Asks for the memory of records that will be looked at next: one wait for all, where they would follow each other.
@@ -99,16 +111,29 @@ impl Records {
     }
 
     /// The same of the records of some keys.
-    pub(super) fn warm_keys<'a>(&self, keys: impl Iterator<Item = KeyRef<'a>> + Clone) {
-        let hashes = keys.clone().map(|key| key.seeded_hash(self.seed));
-        hashes.for_each(|hash| self.index.warm(&self.region, hash));
-        for key in keys {
+    pub(super) fn warm_keys<'a>(&self, mut keys: impl Iterator<Item = KeyRef<'a>>) {
+        loop {
+            let mut hashes = [0; MAX_AHEAD];
+            let mut count = 0;
+            for (place, key) in hashes.iter_mut().zip(keys.by_ref()) {
+                *place = self.hash(key);
+                self.warm_index(*place);
+                count += 1;
+            }
+            if count == 0 {
+                return;
+            }
+            self.warm_hashed(&hashes[..count]);
+        }
+    }
+
+    /// The same of the records of keys with these hashes, whose index is there.
+    pub(super) fn warm_hashed(&self, hashes: &[u64]) {
+        for hash in hashes {
             // Whichever block the index tries is the one, nearly always; what it holds is not looked at yet.
-            let tried = |position| {
+            if let Some(position) = self.index.find(&self.region, *hash, |_| true) {
                 self.warm_block(Position::from_bits(position));
-                true
-            };
-            self.index.find(&self.region, key.seeded_hash(self.seed), tried);
+            }
         }
     }
 
@@ -145,12 +170,6 @@ impl Records {
             ODD => self.odd.get(block.number()).map(|entry| (**entry).clone()).unwrap_or_default(),
             shape => codec::decode(shape, block.entry, &self.names),
         }
-    }
-
-    /// The only version, if the entry is plain, and what it has superseded.
-    pub(super) fn plain(&self, id: RecordId) -> Option<(Plain<'_>, VersionVector)> {
-        let block = self.block(id);
-        codec::plain(block.shape, block.entry, &self.names)
     }
 
     /// Whether the entry has superseded anything.
@@ -236,9 +255,9 @@ impl Records {
         key.seeded_hash(self.seed)
     }
 
-    /// Asks for the memory that says where keys with these hashes are, or would be.
-    pub(super) fn warm_index(&self, hashes: &[u64]) {
-        hashes.iter().for_each(|hash| self.index.warm(&self.region, *hash));
+    /// Asks for the memory that says where a key with this hash is, or would be.
+    pub(super) fn warm_index(&self, hash: u64) {
+        self.index.warm(&self.region, hash);
     }
 
     /// So many records will be found.
@@ -269,6 +288,42 @@ impl Records {
         self.place(id, shape, &bytes);
         self.scratch = bytes;
         self.reclaim();
+    }
+
+    /// Puts a plain version that is encoded in the place of a plain entry, and says which record that was; the log gets so
+    /// many more slots that name it.
+    pub(super) fn replace_plain(
+        &mut self,
+        position: Position,
+        version: &Plain<'_>,
+        context: &VersionVector,
+        slots: u32,
+    ) -> RecordId {
+        let id = self.id_at(position);
+        let block = Block::of(self.region.at(position.offset()));
+        let (size, start, old_slots) = (block.size, block.size - block.entry.len(), block.slots);
+        codec::release(block.shape, block.entry, &mut self.names);
+        let mut bytes = std::mem::take(&mut self.scratch);
+        bytes.clear();
+        let shape = codec::encode_plain_after(context, version, &mut self.names, &mut bytes);
+        let head = start + bytes.len();
+        let needed = head + version.body.len();
+        if fits_well(needed, size) {
+            let block = &mut self.region.at_mut(position.offset())[..needed];
+            block[SHAPE_AT] = shape;
+            block[start..head].copy_from_slice(&bytes);
+            block[head..].copy_from_slice(version.body);
+        } else {
+            bytes.extend_from_slice(version.body);
+            self.place(id, shape, &bytes);
+            self.reclaim();
+        }
+        self.scratch = bytes;
+        if slots > 0 {
+            let before = if old_slots == MANY { self.slots(id) } else { u32::from(old_slots) };
+            self.set_slots(id, before + slots);
+        }
+        id
     }
 
     /// The entry forgets what it has superseded.
@@ -306,7 +361,7 @@ impl Records {
         let start = size - block.entry.len();
         let needed = start + bytes.len();
         let mut position = old;
-        if needed > size || needed < size / 2 {
+        if !fits_well(needed, size) {
             let hash = block.key(&self.maps).seeded_hash(self.seed);
             let prefix = self.region.at(old.offset())[KEY_AT..start].to_vec();
             position = self.add_block(id, &prefix, codec::room(shape, bytes.len()));
@@ -366,6 +421,10 @@ impl Records {
         }
     }
 
+    fn id_at(&self, position: Position) -> RecordId {
+        Arena::head(self.region.at(position.offset())).0
+    }
+
     fn warm_block(&self, position: Position) {
         let bytes = self.region.at(position.offset());
         black_box(WARM_LINES.map(|at| bytes.get(at).copied()));
@@ -379,6 +438,11 @@ impl Records {
     fn block_at(&self, position: Position) -> Block<'_> {
         Block::of(self.region.at(position.offset()))
     }
+}
+
+/// Whether so many bytes stay in a block: they fit, and waste less than half of it.
+const fn fits_well(needed: usize, size: usize) -> bool {
+    needed <= size && needed >= size / 2
 }
 
 /// The hash of the key at a position.

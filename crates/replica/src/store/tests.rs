@@ -133,7 +133,8 @@ impl Model {
                     all_seen && old.is_plain() && version.is_plain() && !entry.context().covers(version.dot)
                 });
                 let covers = |old: Dot| Some(VersionVector::from_iter([(old.replica, old.counter)]));
-                let replaced = store.replace(&key, slots, seen, version.clone(), covers);
+                let keep = Keep::Superseded { slots };
+                let replaced = store.replace(&key, keep, seen, version.clone(), covers);
                 // Odd entries are replaced otherwise.
                 if let (Some(record), Ok(_)) = (plain, replaced) {
                     record.0.put(version);
