@@ -198,7 +198,8 @@ impl Agent {
     fn noting_closed<R>(&mut self, index: usize, call: impl FnOnce(&mut Shard) -> R) -> R {
         let shard = &mut self.shards[index];
         let clock = shard.clock().clone();
-        let is_quiet = shard.roster().gone().next().is_none();
+        // The shard may hear of who is gone in this very call.
+        let is_quiet = self.roster.gone().next().is_none();
         let before: Vec<(Key, Entry)> = if is_quiet { Vec::new() } else { shard.entries().collect() };
         let result = call(shard);
         for origin in shard.roster().gone() {
