@@ -148,6 +148,10 @@ impl Oracle {
                 sum += version.added;
             }
         }
+        // Two that touch a counter whose additions cancel out both copy it, and neither counts anything.
+        if kind == Kind::Copy && sum == 0 {
+            additions.clear();
+        }
         if let Kind::Add(by) = kind {
             additions.insert(number);
             sum += by;

@@ -12,7 +12,7 @@ use crate::mutant::{Mutant, active};
 use crate::shard::descent::{Founders, includes};
 use crate::shard::{Effects, Shard, Stage, Wake};
 use crate::store::Store;
-use crate::{Dot, Entry, Key, Owner, Version, VersionVector};
+use crate::{Dot, Entry, Key, Owner, ReplicaId, Version, VersionVector};
 
 /// Keys that are looked at in one go where nobody says how many.
 const PAGE: usize = 1_024;
@@ -129,9 +129,20 @@ impl Shard {
         for version in former.versions().iter().filter(|version| unseen(version.dot)) {
             context.raise(version.dot.replica, version.dot.counter);
         }
-        // An old dot covers what the same replica wrote before, which may live beside it.
-        let again = |version: &&Version| unseen(version.dot) || (context.covers(version.dot) && alive(version.dot));
-        let versions: Vec<Version> = former.versions().iter().filter(again).cloned().collect();
+        let outdated = outdated(former, stored.versions(), unseen);
+        outdated.iter().for_each(|dot| context.raise(dot.replica, dot.counter));
+        // A dot covers what the same replica wrote before, which may live beside it.
+        let again = |version: &&Version| {
+            let is_outdated = outdated.contains(&version.dot);
+            unseen(version.dot) || (context.covers(version.dot) && alive(version.dot) && !is_outdated)
+        };
+        let beside = |version: &&Version| {
+            let covers = |dot: &Dot| dot.replica == version.dot.replica && dot.counter > version.dot.counter;
+            let held = former.versions().iter().any(|other| other.dot == version.dot);
+            !held && outdated.iter().any(covers) && !outdated.contains(&version.dot)
+        };
+        let (held, others) = (former.versions().iter().filter(again), stored.versions().iter().filter(beside));
+        let versions: Vec<Version> = held.chain(others).cloned().collect();
         drop(stored);
         for (at, version) in versions.iter().enumerate() {
             self.hlc.observe(version.hlc, now);
@@ -151,6 +162,28 @@ impl Shard {
         // The owner may be the former id, or somebody who has gone meanwhile.
         self.look_at_owner(key);
     }
+}
+
+/// What another process has issued again, though its writer has superseded it: that process did not have the later write,
+/// and the context of the later write does not know the new dot.
+///
+/// Whoever issued it again may live. What it has written itself before must not be issued again by another: where the dot
+/// would cover such a version, nothing is taken for outdated.
+fn outdated(former: &Entry, stored: &[Version], unseen: impl Fn(Dot) -> bool) -> Vec<Dot> {
+    let latest = |replica: ReplicaId| {
+        let dots = former.versions().iter().map(|version| version.dot).filter(|dot| dot.replica == replica);
+        dots.map(|dot| dot.counter).fold(former.context().get(replica), u64::max)
+    };
+    let was_superseded = |version: &&Version| {
+        let Version { dot, writer, .. } = version;
+        *writer != dot.replica && unseen(Dot { replica: *writer, counter: latest(*writer) })
+    };
+    let covers_own = |dot: Dot| {
+        let own = stored.iter().filter(|version| version.writer == version.dot.replica).map(|version| version.dot);
+        own.filter(|own| own.replica == dot.replica).any(|own| own.counter < dot.counter)
+    };
+    let dots = stored.iter().filter(was_superseded).map(|version| version.dot);
+    dots.filter(|dot| !covers_own(*dot)).collect()
 }
 
 fn supersede(entry: &mut Entry, context: &VersionVector) {

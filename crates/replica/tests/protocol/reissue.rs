@@ -270,3 +270,31 @@ pub(crate) fn what_two_have_held_is_issued_again_by_one() {
     assert_eq!(world.shard(c).inherited() + world.shard(d).inherited(), 0);
     assert!(world.operator.gone().is_empty(), "a former id stays listed");
 }
+
+/// Seed 1039045: the process that comes first holds an older write of the same writer, and issues that one again.
+#[test]
+fn what_one_issues_again_is_superseded_by_what_its_writer_did_later() {
+    for (later, expected) in
+        [(Operation::Increment(2), Some("7")), (put("new"), Some("new")), (Operation::Delete, None)]
+    {
+        let (mut world, [a, c, d]) = World::group(tight(1_000));
+        world.cut_off(a);
+        write(&mut world, c, "k", Operation::Increment(5));
+        world.exchange(c, d);
+        world.cut_off(c);
+        write(&mut world, c, "k", later);
+        for id in [c, d] {
+            world.cut_off(id);
+            world.expel(id);
+        }
+        world.come_into_sight(a);
+        world.settle();
+        let d = world.come_back(d);
+        world.settle();
+        assert_eq!(read(&world, [a, d, d], "k"), Some("5".into()));
+        let c = world.come_back(c);
+        world.settle();
+        assert_eq!(read(&world, [a, c, d], "k").as_deref(), expected);
+        assert_eq!(world.shard(c).inherited() + world.shard(d).inherited(), 0);
+    }
+}
