@@ -2,11 +2,16 @@
 
 use anyhow::Result;
 use baton_tests::arena::Arena;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::Stage;
 
-pub(crate) const SCENARIO: Scenario =
-    Scenario { word: "all-pods", sentence: "deleting_all_pods_at_once_loses_nothing", alone: false, run };
+pub(crate) const SCENARIO: Scenario = Scenario {
+    word: "all-pods",
+    promise: Promise::HandedOff,
+    sentence: "deleting_all_pods_at_once_loses_nothing",
+    alone: false,
+    run,
+};
 
 fn run(stage: &Stage) -> Result<()> {
     let crowd = stage.play(&Arena::of(3))?;

@@ -6,12 +6,17 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use baton_tests::arena::Arena;
 use baton_tests::cluster::Cluster;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::Stage;
 use serde_json::json;
 
-pub(crate) const SCENARIO: Scenario =
-    Scenario { word: "api-outage", sentence: "an_outage_of_the_api_server_loses_nothing", alone: true, run };
+pub(crate) const SCENARIO: Scenario = Scenario {
+    word: "api-outage",
+    promise: Promise::GoesOn,
+    sentence: "an_outage_of_the_api_server_loses_nothing",
+    alone: true,
+    run,
+};
 
 /// Longer than a watch or a lease takes to notice.
 const OUTAGE: Duration = Duration::from_secs(20);

@@ -2,13 +2,14 @@
 
 use anyhow::{Result, ensure};
 use baton_tests::arena::Arena;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::Stage;
 use baton_tests::wait;
 use std::time::Duration;
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     word: "deployment-first",
+    promise: Promise::HandedOff,
     sentence: "a_deployment_before_its_group_waits_and_then_runs_with_agents",
     alone: false,
     run,

@@ -3,19 +3,25 @@
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
 use baton_tests::pod::Pod;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::{LIMIT, Stage};
 use baton_tests::wait;
 use serde_json::{Value, json};
 
 pub(crate) const SCALE_TO_ZERO: Scenario = Scenario {
     word: "scale-to-zero",
+    promise: Promise::Told,
     sentence: "scaling_to_zero_is_reported_as_failed",
     alone: false,
     run: scale_to_zero,
 };
-pub(crate) const BARE_POD: Scenario =
-    Scenario { word: "bare-pod", sentence: "deleting_a_bare_pod_is_reported_as_failed", alone: false, run: bare_pod };
+pub(crate) const BARE_POD: Scenario = Scenario {
+    word: "bare-pod",
+    promise: Promise::Told,
+    sentence: "deleting_a_bare_pod_is_reported_as_failed",
+    alone: false,
+    run: bare_pod,
+};
 
 fn scale_to_zero(stage: &Stage) -> Result<()> {
     let crowd = stage.play(&impatient(2))?;
@@ -47,7 +53,7 @@ fn bare_pod(stage: &Stage) -> Result<()> {
 }
 
 /// Nobody comes: there is no need to wait for long.
-fn impatient(replicas: u32) -> Arena {
+pub(crate) fn impatient(replicas: u32) -> Arena {
     let group: Value = json!({"handoff": {"timeout": "4s"}});
     Arena { group, ..Arena::of(replicas) }
 }
@@ -61,7 +67,7 @@ fn wait_gone(stage: &Stage) -> Result<()> {
 }
 
 /// Every pod that held the state says so in each place where one may look.
-fn reported(stage: &Stage, pods: &[Pod]) -> Result<()> {
+pub(crate) fn reported(stage: &Stage, pods: &[Pod]) -> Result<()> {
     for (name, end) in stage.ends(pods)? {
         let farewell = end.farewell.as_ref().with_context(|| format!("{name} left no message: {end:?}"))?;
         let failed = end.code == 1 && farewell.outcome == "failed" && farewell.keys_unacknowledged > 0;

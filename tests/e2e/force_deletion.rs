@@ -3,12 +3,13 @@
 
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::{LIMIT, Stage};
 use baton_tests::wait;
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     word: "force-deletion",
+    promise: Promise::Acknowledged,
     sentence: "deleting_a_pod_by_force_loses_no_acknowledged_write_and_is_no_success",
     alone: false,
     run,

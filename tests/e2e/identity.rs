@@ -12,7 +12,7 @@ use baton_tests::arena::Arena;
 use baton_tests::cluster::{OPERATOR, SYSTEM};
 use baton_tests::http::Http;
 use baton_tests::pod::Pod;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::{LIMIT, Stage};
 use baton_tests::wait;
 use serde_json::{Value, json};
@@ -21,6 +21,7 @@ use tonic::Code;
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     word: "identity",
+    promise: Promise::Guarded,
     sentence: "whoever_is_no_member_is_refused_and_the_ca_changes_unnoticed",
     alone: false,
     run,

@@ -4,13 +4,14 @@
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
 use baton_tests::cluster::kill_agent;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::{LIMIT, Stage};
 use baton_tests::wait;
 use serde_json::Value;
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     word: "in-place",
+    promise: Promise::HandedOff,
     sentence: "every_agent_killed_in_turn_and_restarted_in_its_pod_loses_nothing",
     alone: false,
     run,

@@ -6,13 +6,18 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
 use baton_tests::http::Reply;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::Stage;
 use baton_tests::wait::until;
 use serde_json::{Value, json};
 
-pub(crate) const SCENARIO: Scenario =
-    Scenario { word: "injection", sentence: "pods_that_opt_in_get_an_agent_and_others_do_not", alone: false, run };
+pub(crate) const SCENARIO: Scenario = Scenario {
+    word: "injection",
+    promise: Promise::Guarded,
+    sentence: "pods_that_opt_in_get_an_agent_and_others_do_not",
+    alone: false,
+    run,
+};
 
 fn run(stage: &Stage) -> Result<()> {
     let objects = Arena::of(1).objects(stage.cluster.manifests());

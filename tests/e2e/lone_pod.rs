@@ -2,11 +2,16 @@
 
 use anyhow::{Context, Result};
 use baton_tests::arena::Arena;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::Stage;
 
-pub(crate) const SCENARIO: Scenario =
-    Scenario { word: "lone-pod", sentence: "a_group_of_one_pod_rolled_and_deleted_loses_nothing", alone: false, run };
+pub(crate) const SCENARIO: Scenario = Scenario {
+    word: "lone-pod",
+    promise: Promise::HandedOff,
+    sentence: "a_group_of_one_pod_rolled_and_deleted_loses_nothing",
+    alone: false,
+    run,
+};
 
 fn run(stage: &Stage) -> Result<()> {
     let crowd = stage.play(&Arena::of(1))?;

@@ -2,13 +2,14 @@
 
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::{LIMIT, Stage};
 use baton_tests::wait;
 use serde_json::Value;
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     word: "lost-membership",
+    promise: Promise::GoesOn,
     sentence: "a_membership_deleted_under_running_agents_is_made_anew_and_nothing_is_lost",
     alone: false,
     run,

@@ -11,26 +11,36 @@ mod deletion;
 mod deployment_first;
 mod failed_handoff;
 mod force_deletion;
+mod frozen_survivor;
+mod half_leaves;
 mod identity;
 mod in_place_restart;
 mod injection;
+mod kubelet_restart;
 mod lone_pod;
 mod lost_membership;
 mod misfit;
+mod no_overlap;
 mod node_drain;
+mod node_loss;
 mod operator_away;
+mod partition;
 mod refused_group;
+mod rollback;
 mod rollout;
 mod scaling;
+mod strategy;
+mod stubborn_app;
 mod webhook_garbage;
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
 use baton_tests::cluster::Cluster;
 use baton_tests::place;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{self, Scenario};
 use baton_tests::scene::Failure;
 use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 
@@ -38,9 +48,18 @@ use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 const BESIDE: usize = 4;
 
 /// The longest first, and those that run alone last.
-const SCENARIOS: [Scenario; 21] = [
+const SCENARIOS: [Scenario; 33] = [
     failed_handoff::SCALE_TO_ZERO,
     rollout::SCENARIO,
+    partition::SCENARIO,
+    rollback::SCENARIO,
+    strategy::ONE_LESS,
+    strategy::TWO_LESS,
+    stubborn_app::SCENARIO,
+    no_overlap::RECREATE,
+    no_overlap::STATEFUL_SET,
+    half_leaves::SCENARIO,
+    frozen_survivor::SCENARIO,
     lone_pod::SCENARIO,
     in_place_restart::SCENARIO,
     identity::SCENARIO,
@@ -49,7 +68,8 @@ const SCENARIOS: [Scenario; 21] = [
     deployment_first::SCENARIO,
     lost_membership::SCENARIO,
     all_pods::SCENARIO,
-    crash::SCENARIO,
+    crash::AGENT,
+    crash::BOTH,
     force_deletion::SCENARIO,
     app_crash::SCENARIO,
     deletion::SCENARIO,
@@ -58,6 +78,8 @@ const SCENARIOS: [Scenario; 21] = [
     refused_group::SCENARIO,
     webhook_garbage::SCENARIO,
     node_drain::SCENARIO,
+    kubelet_restart::SCENARIO,
+    node_loss::SCENARIO,
     operator_away::SCENARIO,
     api_server_outage::SCENARIO,
 ];
@@ -93,5 +115,8 @@ fn run(arguments: &Arguments) -> Result<Conclusion> {
     };
     let conclusion = libtest_mimic::run(arguments, SCENARIOS.iter().map(trial).collect());
     cluster.api.close();
+    if let Some(file) = std::env::var_os("BATON_E2E_REPORT") {
+        scenario::report(Path::new(&file))?;
+    }
     Ok(conclusion)
 }

@@ -2,12 +2,13 @@
 
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::Stage;
 use serde_json::json;
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     word: "misfit",
+    promise: Promise::Guarded,
     sentence: "of_two_groups_that_select_the_same_pods_the_older_keeps_them",
     alone: false,
     run,

@@ -3,11 +3,16 @@
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
 use baton_tests::cluster::Cluster;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::Stage;
 
-pub(crate) const SCENARIO: Scenario =
-    Scenario { word: "node-drain", sentence: "draining_a_node_loses_nothing", alone: true, run };
+pub(crate) const SCENARIO: Scenario = Scenario {
+    word: "node-drain",
+    promise: Promise::HandedOff,
+    sentence: "draining_a_node_loses_nothing",
+    alone: true,
+    run,
+};
 
 /// A node takes pods again, whatever happens.
 struct Drained<'a> {

@@ -7,13 +7,14 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
 use baton_tests::cluster::Cluster;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::{LIMIT, Stage};
 use baton_tests::wait;
 use serde_json::json;
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     word: "operator-away",
+    promise: Promise::GoesOn,
     sentence: "a_rollout_without_an_operator_pauses_and_completes_when_it_is_back",
     alone: true,
     run,

@@ -1,12 +1,13 @@
 //! A HandoffGroup that cannot work is refused when it is applied, with a message that says what to write instead.
 
 use anyhow::{Result, ensure};
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::Stage;
 use serde_json::{Value, json};
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     word: "refused-group",
+    promise: Promise::Guarded,
     sentence: "a_group_that_cannot_work_is_refused_with_a_reason",
     alone: false,
     run,

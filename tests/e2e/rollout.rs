@@ -1,19 +1,24 @@
-//! Every write that was acknowledged survives `kubectl rollout restart`, three times over, while players play.
+//! Every write that was acknowledged survives `kubectl rollout restart`, five times over, while players play.
 
 use anyhow::{Result, ensure};
 use baton_tests::arena::Arena;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::Stage;
 
-pub(crate) const SCENARIO: Scenario =
-    Scenario { word: "rollout", sentence: "three_rollouts_under_load_lose_nothing", alone: false, run };
+pub(crate) const SCENARIO: Scenario = Scenario {
+    word: "rollout",
+    promise: Promise::HandedOff,
+    sentence: "five_rollouts_under_load_lose_nothing",
+    alone: false,
+    run,
+};
 
 const PODS: usize = 3;
 
 fn run(stage: &Stage) -> Result<()> {
     let crowd = stage.play(&Arena::of(3))?;
     stage.wait_condition("arena", "Ready", "True", None)?;
-    for _ in 0..3 {
+    for _ in 0..5 {
         let before = crowd.acknowledged();
         let old = stage.rollout(PODS)?;
         stage.ensure_handed_off(&old)?;

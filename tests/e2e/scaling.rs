@@ -5,11 +5,16 @@ use std::time::Duration;
 
 use anyhow::Result;
 use baton_tests::arena::Arena;
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::Stage;
 
-pub(crate) const SCENARIO: Scenario =
-    Scenario { word: "scaling", sentence: "scaling_from_three_to_one_to_four_loses_nothing", alone: false, run };
+pub(crate) const SCENARIO: Scenario = Scenario {
+    word: "scaling",
+    promise: Promise::HandedOff,
+    sentence: "scaling_from_three_to_one_to_four_loses_nothing",
+    alone: false,
+    run,
+};
 
 fn run(stage: &Stage) -> Result<()> {
     let crowd = stage.play(&Arena::of(3))?;

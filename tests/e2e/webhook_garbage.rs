@@ -3,11 +3,16 @@
 use anyhow::{Result, ensure};
 use baton_tests::arena::Arena;
 use baton_tests::cluster::{OPERATOR, SYSTEM};
-use baton_tests::scenario::Scenario;
+use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::Stage;
 
-pub(crate) const SCENARIO: Scenario =
-    Scenario { word: "webhook-garbage", sentence: "a_webhook_called_with_garbage_goes_on_working", alone: false, run };
+pub(crate) const SCENARIO: Scenario = Scenario {
+    word: "webhook-garbage",
+    promise: Promise::Guarded,
+    sentence: "a_webhook_called_with_garbage_goes_on_working",
+    alone: false,
+    run,
+};
 
 /// More than any pod.
 const LARGE: usize = 12 * 1024 * 1024;

@@ -118,6 +118,7 @@ pub fn collection(namespace: &str, kind: &str) -> Result<String> {
         "Service" => ("api/v1", "services"),
         "Event" => ("api/v1", "events"),
         "Deployment" => ("apis/apps/v1", "deployments"),
+        "StatefulSet" => ("apis/apps/v1", "statefulsets"),
         "HandoffGroup" => ("apis/baton.dev/v1alpha1", "handoffgroups"),
         "Handoff" => ("apis/baton.dev/v1alpha1", "handoffs"),
         "Membership" => ("apis/baton.dev/v1alpha1", "memberships"),

@@ -10,6 +10,8 @@ pub const NAME: &str = "arena";
 pub const TARGETS: &str = "targets";
 /// How long a server goes on after SIGTERM, in seconds. Longer than a crowd takes to hear that it is no target.
 const STOP_DELAY: &str = "1.5";
+/// Longer than any grace period.
+const NEVER: &str = "600";
 
 /// What a scenario wants.
 #[derive(Debug, Clone)]
@@ -18,6 +20,12 @@ pub struct Arena {
     pub replicas: u32,
     /// The spec of the HandoffGroup besides its selector.
     pub group: Value,
+    /// The Deployment's strategy, if it is not the manifest's own.
+    pub strategy: Option<Value>,
+    /// The servers take no notice of SIGTERM.
+    pub stubborn: bool,
+    /// The servers are of a StatefulSet instead of a Deployment.
+    pub stateful: bool,
 }
 
 // === impl Arena ===
@@ -25,7 +33,7 @@ pub struct Arena {
 impl Arena {
     /// So many pods, and a HandoffGroup that says nothing but its selector.
     pub fn of(replicas: u32) -> Self {
-        Self { replicas, group: json!({}) }
+        Self { replicas, group: json!({}), strategy: None, stubborn: false, stateful: false }
     }
 
     /// The manifests, changed.
@@ -38,7 +46,16 @@ impl Arena {
             Some("Deployment") => {
                 object["spec"]["replicas"] = json!(self.replicas);
                 let container = &mut object["spec"]["template"]["spec"]["containers"][0];
-                container["env"] = json!([{"name": "ARENA_STOP_DELAY", "value": STOP_DELAY}]);
+                let delay = if self.stubborn { NEVER } else { STOP_DELAY };
+                container["env"] = json!([{"name": "ARENA_STOP_DELAY", "value": delay}]);
+                if let Some(strategy) = &self.strategy {
+                    object["spec"]["strategy"] = strategy.clone();
+                }
+                if self.stateful {
+                    object["kind"] = json!("StatefulSet");
+                    object["spec"]["serviceName"] = json!("arena-pods");
+                    object["spec"].as_object_mut().and_then(|spec| spec.remove("strategy"));
+                }
             }
             Some("HandoffGroup") => {
                 for (field, value) in self.group.as_object().into_iter().flatten() {

@@ -150,9 +150,9 @@ fn lock(kubeconfig: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Kills a process of a pod as the kernel would: `/baton-agent run`, `/arena`. Nodes are network namespaces of this
-/// machine, and the control group of a process names its pod.
-pub fn kill(pod_uid: &str, words: &[&str]) -> Result<()> {
+/// Finds a process of a pod: `/baton-agent run`, `/arena`. Nodes are network namespaces of this machine, and the control
+/// group of a process names its pod.
+pub fn process(pod_uid: &str, words: &[&str]) -> Result<Pid> {
     let is_it = |pid: &i32| {
         let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
         let runs =
@@ -162,11 +162,25 @@ pub fn kill(pod_uid: &str, words: &[&str]) -> Result<()> {
     let entries = std::fs::read_dir("/proc")?.flatten();
     let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     let pid = pids.find(is_it).and_then(Pid::from_raw);
-    let pid = pid.with_context(|| format!("pod {pod_uid} runs no {words:?} on this machine"))?;
-    kill_process(pid, Signal::KILL).with_context(|| format!("cannot kill {words:?}"))
+    pid.with_context(|| format!("pod {pod_uid} runs no {words:?} on this machine"))
 }
+
+/// Sends a signal to a process of a pod.
+pub fn signal(pod_uid: &str, words: &[&str], signal: Signal) -> Result<()> {
+    kill_process(process(pod_uid, words)?, signal).with_context(|| format!("cannot send {signal:?} to {words:?}"))
+}
+
+/// Kills a process of a pod as the kernel would.
+pub fn kill(pod_uid: &str, words: &[&str]) -> Result<()> {
+    signal(pod_uid, words, Signal::KILL)
+}
+
+/// An agent's command line.
+pub const AGENT: [&str; 2] = ["/baton-agent", "run"];
+/// The arena's.
+pub const ARENA: [&str; 1] = ["/arena"];
 
 /// Kills a pod's agent.
 pub fn kill_agent(pod_uid: &str) -> Result<()> {
-    kill(pod_uid, &["/baton-agent", "run"])
+    kill(pod_uid, &AGENT)
 }

@@ -1,10 +1,12 @@
 //! One scenario on a cluster: its sentence, whether others may run beside it, and its run from namespace to evidence.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
+use serde::Serialize;
 
 use crate::cluster::Cluster;
 use crate::stage::Stage;
@@ -13,11 +15,48 @@ use crate::{evidence, place};
 /// Held by all that run beside others, and by one that runs alone.
 static CLUSTER: RwLock<()> = RwLock::new(());
 
+/// What scenarios have said, in the order in which they ended.
+static ROWS: Mutex<Vec<Row>> = Mutex::new(Vec::new());
+
+/// What is promised for the way in which a scenario ends pods: the rows of the table in `docs/guarantees.md`.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Promise {
+    /// A pod is told to end: every accepted write survives.
+    HandedOff,
+    /// A pod or its agent dies: every write acknowledged with `acks >= 1` survives.
+    Acknowledged,
+    /// The app dies beside its agent: everything is kept.
+    Kept,
+    /// Nobody is there to hand off to: that is said before and after, and never called a success.
+    Told,
+    /// The operator, its objects or the API server are away: agents go on.
+    GoesOn,
+    /// What is wrong is refused, with a reason, and does no harm.
+    Guarded,
+}
+
+/// How a scenario went.
+#[derive(Debug, Clone, Serialize)]
+struct Row {
+    name: &'static str,
+    promise: Promise,
+    /// Writes that were acknowledged; absent where nothing was to be found again.
+    acknowledged: Option<u64>,
+    lost: Option<u64>,
+    stale: Option<u64>,
+    resurrected: Option<u64>,
+    outcome: &'static str,
+    seconds: f64,
+}
+
 /// A scenario.
 #[derive(Clone, Copy)]
 pub struct Scenario {
     /// A short word: its namespace and its folder.
     pub word: &'static str,
+    /// What it holds Baton to.
+    pub promise: Promise,
     /// What it proves, as a sentence with underscores.
     pub sentence: &'static str,
     /// Whether its faults are felt by all of the cluster.
@@ -45,10 +84,33 @@ impl Scenario {
         if std::env::var_os("BATON_E2E_KEEP").is_none() {
             stage.remove()?;
         }
-        let seconds = begun.elapsed().as_secs();
+        let seconds = begun.elapsed().as_secs_f64();
+        self.record(&stage, outcome.is_ok(), seconds);
         outcome.with_context(|| {
             let (folder, files) = (stage.folder.display(), evidence::listing(&stage.folder));
-            format!("{} failed after {seconds} s in namespace {}; see {folder}: {files}", self.word, stage.namespace)
+            format!("{} failed after {seconds:.0} s in namespace {}; see {folder}: {files}", self.word, stage.namespace)
         })
     }
+
+    fn record(&self, stage: &Stage, passed: bool, seconds: f64) {
+        let verdict = stage.verdict();
+        let row = Row {
+            name: self.sentence,
+            promise: self.promise,
+            acknowledged: verdict.as_ref().map(|verdict| verdict.acknowledged),
+            lost: verdict.as_ref().map(|verdict| verdict.lost),
+            stale: verdict.as_ref().map(|verdict| verdict.stale),
+            resurrected: verdict.as_ref().map(|verdict| verdict.resurrected),
+            outcome: if passed { "passed" } else { "failed" },
+            seconds,
+        };
+        ROWS.lock().unwrap_or_else(PoisonError::into_inner).push(row);
+    }
+}
+
+/// Writes how the scenarios went: a JSON list, one row for each.
+pub fn report(file: &Path) -> Result<()> {
+    let rows = ROWS.lock().unwrap_or_else(PoisonError::into_inner);
+    let text = serde_json::to_string_pretty(&*rows)?;
+    std::fs::write(file, text + "\n").with_context(|| format!("cannot write {}", file.display()))
 }

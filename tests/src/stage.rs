@@ -1,7 +1,7 @@
 //! The place of one scenario: a namespace of its own, what is applied there, and the questions that scenarios ask.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::api::collection;
 use crate::arena::{self, Arena};
 use crate::cluster::Cluster;
-use crate::crowd::{self, Crowd};
+use crate::crowd::{self, Crowd, Verdict};
 use crate::pod::{AgentEnd, Pod};
 use crate::pods::Pods;
 use crate::wait;
@@ -30,6 +30,7 @@ pub struct Stage {
     pub pods: Pods,
     /// Where its logs go.
     pub folder: PathBuf,
+    verdict: Mutex<Option<Verdict>>,
 }
 
 // === impl Stage ===
@@ -42,13 +43,14 @@ impl Stage {
         let made = cluster.api.create("/api/v1/namespaces", &object)?;
         ensure!(made.ok(), "cannot make namespace {namespace}: {made}");
         let pods = Pods::watch(&cluster.api, namespace, &folder);
-        Ok(Self { cluster: cluster.clone(), namespace: namespace.to_owned(), pods, folder })
+        Ok(Self { cluster: cluster.clone(), namespace: namespace.to_owned(), pods, folder, verdict: Mutex::default() })
     }
 
     /// Ends everything in it at once, without a handoff, and deletes it. Does not wait.
     pub fn remove(&self) -> Result<()> {
         // Nothing may make new pods, and pods that find no survivor would be held for their whole grace period.
         self.cluster.api.delete(&self.path("Deployment", ""))?;
+        self.cluster.api.delete(&self.path("StatefulSet", ""))?;
         self.cluster.api.delete(&format!("{}?gracePeriodSeconds=0", self.path("Pod", "")))?;
         self.cluster.api.delete(&format!("/api/v1/namespaces/{}", self.namespace))
     }
@@ -89,7 +91,14 @@ impl Stage {
         let record = crowd.finish()?;
         let servers = arena::urls(self.pods.ready().iter());
         ensure!(!servers.is_empty(), "no pod is ready");
-        crowd::check(&record, &servers)?.ensure_clean()
+        let verdict = crowd::check(&record, &servers)?;
+        *self.verdict.lock().unwrap_or_else(PoisonError::into_inner) = Some(verdict.clone());
+        verdict.ensure_clean()
+    }
+
+    /// What the last check found.
+    pub fn verdict(&self) -> Option<Verdict> {
+        self.verdict.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until exactly so many pods are there and all are ready.

@@ -37,6 +37,8 @@ enum Commands {
     Cluster(cluster::Args),
     /// Show a rollout with Baton and without: nothing lost, and everything
     Demo(demo::Args),
+    /// Run the end-to-end suite: Baton on a real Kubernetes, with every fault
+    E2e(test::E2eArgs),
     /// Feed every decoder of what peers send with hostile bytes, by libFuzzer
     Fuzz(fuzz::Args),
     /// Build the container images from static binaries
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Commands::Fuzz(args) => fuzz::run(&args),
         Commands::Images(args) => images::run(&args),
         Commands::Sim(args) => sim::run(&args),
+        Commands::E2e(args) => return test::e2e(args),
         // Its last line is the totals, also when something failed.
         Commands::Test(args) => return test::run(&args),
     };

@@ -9,6 +9,7 @@ mod lint;
 mod suite;
 mod tally;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -38,6 +39,9 @@ pub(crate) struct Args {
     /// The cargo profile of the images: `release` is what users get, `dev` builds faster
     #[arg(long, default_value = "release")]
     profile: String,
+    /// Write a row for each end-to-end scenario to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
     /// Run only tests whose name contains this
     filter: Option<String>,
     #[command(flatten)]
@@ -82,6 +86,30 @@ impl Args {
         ensure!(possible, "the end-to-end suite needs root on Linux: say `--skip e2e` to leave it out");
         Ok(())
     }
+}
+
+/// Arguments of `cargo xtask e2e`.
+#[derive(clap::Args)]
+pub(crate) struct E2eArgs {
+    /// Run only scenarios whose name contains this
+    #[arg(long, value_name = "NAME")]
+    suite: Option<String>,
+    /// Write a row for each scenario to this file, as JSON: name, promise, acknowledged, lost, stale, resurrected, outcome,
+    /// seconds
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// Leave the cluster up, with Baton installed
+    #[arg(long)]
+    keep: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Runs the end-to-end suite alone.
+pub(crate) fn e2e(args: E2eArgs) -> ExitCode {
+    let E2eArgs { suite, report, keep, target } = args;
+    let profile = "release".to_owned();
+    run(&Args { only: vec![Part::E2e], skip: Vec::new(), keep, profile, report, filter: suite, target })
 }
 
 /// Runs all parts and prints the totals.
@@ -133,7 +161,13 @@ fn run_suites(args: &Args, executables: &Executables, tally: &mut Tally) {
         suite::processes(executables, filter, tally);
     }
     if args.has(Part::E2e) {
-        let plan = e2e::Plan { target: &args.target, profile: &args.profile, keep: args.keep, filter };
+        let plan = e2e::Plan {
+            target: &args.target,
+            profile: &args.profile,
+            keep: args.keep,
+            filter,
+            report: args.report.as_deref(),
+        };
         e2e::run(&plan, executables, tally);
     }
 }

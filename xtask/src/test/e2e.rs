@@ -1,5 +1,6 @@
 //! The end-to-end suite: a cluster, Baton on it, the scenarios, and nothing left behind.
 
+use std::path::{Path, absolute};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -20,6 +21,8 @@ pub(super) struct Plan<'a> {
     pub(super) profile: &'a str,
     pub(super) keep: bool,
     pub(super) filter: Option<&'a str>,
+    /// Where a row for each scenario goes.
+    pub(super) report: Option<&'a Path>,
 }
 
 /// Brings everything up, runs the suite, and removes what was not there before.
@@ -30,6 +33,9 @@ pub(super) fn run(plan: &Plan<'_>, executables: &Executables, tally: &mut Tally)
             Ok(executable) => {
                 let mut suite = suite::command(executable, plan.filter);
                 suite.env("BATON_KUBECTL", &access.kubectl).env("BATON_KUBECONFIG", &access.kubeconfig);
+                if let Some(Ok(report)) = plan.report.map(absolute) {
+                    suite.env("BATON_E2E_REPORT", report);
+                }
                 suite::run("End-to-end suite", &mut suite, tally, suite::tell);
             }
             Err(error) => tally.failed("End-to-end suite", &format!("{error:#}")),
