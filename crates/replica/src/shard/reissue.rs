@@ -142,7 +142,15 @@ impl Shard {
             !held && outdated.iter().any(covers) && !outdated.contains(&version.dot)
         };
         let (held, others) = (former.versions().iter().filter(again), stored.versions().iter().filter(beside));
-        let versions: Vec<Version> = held.chain(others).cloned().collect();
+        let mut versions: Vec<Version> = held.chain(others).cloned().collect();
+        // What this replica has written itself meanwhile comes last, under a new dot: whoever supersedes what is issued
+        // again must not cover it.
+        let me = self.me();
+        let own = |version: &&Version| version.writer == me && version.dot.replica == me;
+        if let Some(own) = stored.versions().iter().find(own).filter(|_| buries || !versions.is_empty()) {
+            context.raise(me, own.dot.counter);
+            versions.push(own.clone());
+        }
         drop(stored);
         for (at, version) in versions.iter().enumerate() {
             self.hlc.observe(version.hlc, now);
@@ -167,8 +175,6 @@ impl Shard {
 /// What another process has issued again, though its writer has superseded it: that process did not have the later write,
 /// and the context of the later write does not know the new dot.
 ///
-/// Whoever issued it again may live. What it has written itself before must not be issued again by another: where the dot
-/// would cover such a version, nothing is taken for outdated.
 fn outdated(former: &Entry, stored: &[Version], unseen: impl Fn(Dot) -> bool) -> Vec<Dot> {
     let latest = |replica: ReplicaId| {
         let dots = former.versions().iter().map(|version| version.dot).filter(|dot| dot.replica == replica);
@@ -178,12 +184,7 @@ fn outdated(former: &Entry, stored: &[Version], unseen: impl Fn(Dot) -> bool) ->
         let Version { dot, writer, .. } = version;
         *writer != dot.replica && unseen(Dot { replica: *writer, counter: latest(*writer) })
     };
-    let covers_own = |dot: Dot| {
-        let own = stored.iter().filter(|version| version.writer == version.dot.replica).map(|version| version.dot);
-        own.filter(|own| own.replica == dot.replica).any(|own| own.counter < dot.counter)
-    };
-    let dots = stored.iter().filter(was_superseded).map(|version| version.dot);
-    dots.filter(|dot| !covers_own(*dot)).collect()
+    stored.iter().filter(was_superseded).map(|version| version.dot).collect()
 }
 
 fn supersede(entry: &mut Entry, context: &VersionVector) {

@@ -298,3 +298,31 @@ fn what_one_issues_again_is_superseded_by_what_its_writer_did_later() {
         assert_eq!(world.shard(c).inherited() + world.shard(d).inherited(), 0);
     }
 }
+
+/// Seed 1265046: meanwhile the first has added under its new id, before it issued the older write again.
+#[test]
+fn what_is_superseded_later_covers_nothing_that_was_written_under_the_new_id() {
+    for (later, expected) in [(Operation::Increment(2), "17"), (Operation::Delete, "10")] {
+        let (mut world, [a, c, d]) = World::group(tight(1_000));
+        world.cut_off(a);
+        write(&mut world, c, "k", Operation::Increment(5));
+        world.exchange(c, d);
+        world.cut_off(c);
+        write(&mut world, c, "k", later);
+        for id in [c, d] {
+            world.cut_off(id);
+            world.expel(id);
+        }
+        world.come_into_sight(a);
+        world.settle();
+        let d = world.come_back(d);
+        world.holds_reissues = true;
+        world.settle();
+        write(&mut world, d, "k", Operation::Increment(10));
+        world.holds_reissues = false;
+        world.settle();
+        let c = world.come_back(c);
+        world.settle();
+        assert_eq!(read(&world, [a, c, d], "k").as_deref(), Some(expected));
+    }
+}
