@@ -15,11 +15,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &Stage) -> Result<()> {
     let crowd = stage.play(&Arena::of(6))?;
-    let old = stage.pods.present();
-    stage.scale(3)?;
-    stage.wait_ready(3)?;
-    let left = stage.pods.present();
-    let gone: Vec<_> = old.into_iter().filter(|pod| left.iter().all(|left| left.uid() != pod.uid())).collect();
+    let gone = stage.scale_down(3)?;
     ensure!(gone.len() == 3, "{} pods have left", gone.len());
     stage.ensure_handed_off(&gone)?;
     stage.check(crowd)

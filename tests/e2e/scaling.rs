@@ -18,11 +18,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
 
 fn run(stage: &Stage) -> Result<()> {
     let crowd = stage.play(&Arena::of(3))?;
-    let old = stage.pods.present();
-    stage.scale(1)?;
-    stage.wait_ready(1)?;
-    let left = stage.pods.present();
-    let gone: Vec<_> = old.into_iter().filter(|pod| left.iter().all(|left| left.uid() != pod.uid())).collect();
+    let gone = stage.scale_down(1)?;
     stage.ensure_handed_off(&gone)?;
     sleep(Duration::from_secs(2));
     stage.scale(4)?;

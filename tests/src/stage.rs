@@ -140,6 +140,15 @@ impl Stage {
         self.cluster.api.patch(&self.path("Deployment", arena::NAME), &patch)
     }
 
+    /// Scales down, and returns the pods that had to go, once they are gone.
+    pub fn scale_down(&self, replicas: u32) -> Result<Vec<Pod>> {
+        let old = self.pods.present();
+        self.scale(replicas)?;
+        self.wait_ready(replicas as usize)?;
+        let left = self.pods.present();
+        Ok(old.into_iter().filter(|pod| left.iter().all(|left| left.uid() != pod.uid())).collect())
+    }
+
     /// Deletes a pod as `kubectl delete pod` does.
     pub fn delete_pod(&self, name: &str) -> Result<()> {
         self.cluster.api.delete(&self.path("Pod", name))
