@@ -64,6 +64,7 @@ impl Cluster {
         let missing = || {
             Failure::new(format!("there is no HandoffGroup {name} in namespace {}", self.namespace))
                 .hint("`kubectl baton status -A` shows all that there are")
+                .lasting()
         };
         found.ok_or_else(missing)
     }

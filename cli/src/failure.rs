@@ -24,6 +24,7 @@ pub(crate) struct Failure {
     outcome: Outcome,
     message: String,
     hint: Option<String>,
+    lasting: bool,
 }
 
 // === impl Outcome ===
@@ -44,7 +45,7 @@ impl From<Outcome> for ExitCode {
 impl Failure {
     /// It could not be done.
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { outcome: Outcome::NotDone, message: message.into(), hint: None }
+        Self { outcome: Outcome::NotDone, message: message.into(), hint: None, lasting: false }
     }
 
     /// The same, with what to do.
@@ -55,6 +56,16 @@ impl Failure {
     /// The same, with another exit code.
     pub(crate) fn ends(self, outcome: Outcome) -> Self {
         Self { outcome, ..self }
+    }
+
+    /// The same, and it does not help to try again.
+    pub(crate) fn lasting(self) -> Self {
+        Self { lasting: true, ..self }
+    }
+
+    /// Whether it does not help to try again.
+    pub(crate) const fn is_lasting(&self) -> bool {
+        self.lasting
     }
 
     /// The API server did not do what was asked. `what` completes "cannot".

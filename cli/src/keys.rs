@@ -78,10 +78,11 @@ pub(crate) fn encode(text: &str) -> String {
     percent_encode(text.as_bytes(), ESCAPED).to_string()
 }
 
-/// A key as people read it: its text, or as it is encoded if it is no plain text.
+/// A key as people read it: its text, or as it is encoded if it is no plain text or looks like something encoded.
 pub(crate) fn shown(encoded: &str) -> String {
     let plain = percent_decode_str(encoded).decode_utf8().ok();
-    let plain = plain.filter(|text| !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control));
+    let is_plain = |text: &str| text.trim() == text && !text.chars().any(|c| c.is_control() || c == '%');
+    let plain = plain.filter(|text| !text.is_empty() && is_plain(text));
     plain.map_or_else(|| encoded.to_owned(), |text| text.into_owned())
 }
 
@@ -120,7 +121,7 @@ mod tests {
     fn keys_are_shown_as_text_if_they_are_text() {
         assert_eq!(shown("a%2Fb%20c"), "a/b c");
         assert_eq!(shown("%C3%BC"), "ü");
-        for other in ["%FF%00", "%1B%5B2J", "a%20", "%0A"] {
+        for other in ["%FF%00", "%1B%5B2J", "a%20", "a%2520", "%0A"] {
             assert_eq!(shown(other), other, "two keys must not look the same");
         }
     }

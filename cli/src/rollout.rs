@@ -66,7 +66,11 @@ async fn wait(cluster: &Cluster, args: &RestartArgs, group: &str, mut tracker: T
                     State::Waiting | State::Settling => view.progress(&tracker.progress(&look)),
                 }
             }
-            // Nothing that is asked here may be forbidden any more: the API server is away, and comes back.
+            Err(error) if error.is_lasting() => {
+                view.clear();
+                return Err(error);
+            }
+            // All of it was answered before the restart: the API server is away, and comes back.
             Err(error) => view.progress(&format!("{error}; trying on")),
         }
         if started.elapsed() >= args.timeout.get() {

@@ -6,6 +6,7 @@
 mod all_pods;
 mod api_server_outage;
 mod app_crash;
+mod command_line;
 mod crash;
 mod deletion;
 mod deployment_first;
@@ -26,6 +27,7 @@ mod node_loss;
 mod operator_away;
 mod partition;
 mod refused_group;
+mod release;
 mod rollback;
 mod rollout;
 mod scaling;
@@ -48,9 +50,11 @@ use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 const BESIDE: usize = 4;
 
 /// The longest first, and those that run alone last.
-const SCENARIOS: [Scenario; 33] = [
+const SCENARIOS: [Scenario; 35] = [
     failed_handoff::SCALE_TO_ZERO,
     rollout::SCENARIO,
+    command_line::SCENARIO,
+    release::SCENARIO,
     partition::SCENARIO,
     rollback::SCENARIO,
     strategy::ONE_LESS,

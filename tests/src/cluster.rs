@@ -11,6 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::api::Api;
+use crate::baton::{self, Said};
 use crate::{place, wait};
 
 /// Where Baton is installed.
@@ -72,6 +73,11 @@ impl Cluster {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         ensure!(done.status.success(), "kubectl {} failed: {}", words.join(" "), text(&done.stderr));
         Ok(text(&done.stdout))
+    }
+
+    /// Runs `kubectl baton` in a namespace to its end, whatever that is.
+    pub fn baton(&self, namespace: &str, words: &[&str]) -> Result<Said> {
+        baton::run(&self.kubeconfig, namespace, words)
     }
 
     /// Sets the number of operators and waits until it is so.

@@ -7,6 +7,7 @@ pub mod agent;
 pub mod api;
 pub mod app;
 pub mod arena;
+pub mod baton;
 pub mod bulk;
 pub mod cluster;
 pub mod crowd;

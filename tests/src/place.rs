@@ -15,7 +15,7 @@ pub fn program(name: &str) -> Result<PathBuf> {
     let program = profile()?.join(name);
     ensure!(
         program.is_file(),
-        "{} is not built: run `cargo xtask test`, or `cargo build --package baton-agent --package arena` first",
+        "{} is not built: run `cargo xtask test`, or `cargo build --package baton-agent --package arena --package kubectl-baton` first",
         program.display()
     );
     Ok(program)

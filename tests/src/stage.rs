@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use crate::api::collection;
 use crate::arena::{self, Arena};
+use crate::baton::Said;
 use crate::cluster::Cluster;
 use crate::crowd::{self, Crowd, Verdict};
 use crate::pod::{AgentEnd, Pod};
@@ -132,6 +133,11 @@ impl Stage {
     /// `kubectl rollout restart`.
     pub fn restart(&self) -> Result<()> {
         self.cluster.kubectl(&["-n", &self.namespace, "rollout", "restart", "deployment/arena"]).map(drop)
+    }
+
+    /// Runs `kubectl baton` in the namespace to its end, whatever that is.
+    pub fn baton(&self, words: &[&str]) -> Result<Said> {
+        self.cluster.baton(&self.namespace, words)
     }
 
     /// Sets the number of the Deployment's pods.

@@ -68,7 +68,7 @@ impl Workload {
             }
         };
         let facts = facts.map_err(|error| Failure::of(&error, &format!("read {self}")))?;
-        facts.ok_or_else(|| Failure::new(format!("there is no {self} in namespace {}", cluster.namespace)))
+        facts.ok_or_else(|| Failure::new(format!("there is no {self} in namespace {}", cluster.namespace)).lasting())
     }
 
     /// Changes the pod template, and answers the generation that this made.
