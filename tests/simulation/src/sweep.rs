@@ -10,7 +10,7 @@ use crate::minimise::minimise;
 use crate::run::{run, run_written};
 
 /// Failures that are remembered; a protocol that fails more often has one cause.
-const MOST_FAILURES: usize = 10;
+const MOST_FAILURES: usize = 100;
 
 /// One seed of so many is run twice: the same seed must give the same run.
 const TWICE: u64 = 64;
