@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::mutant::{Mutant, active};
+use crate::shard::adopt::has_not_seen;
 use crate::shard::descent::{Founders, includes};
 use crate::shard::{Effects, Shard, Stage, Wake};
 use crate::store::Store;
@@ -122,6 +123,7 @@ impl Shard {
     fn reissue_entry(&mut self, key: &Key, former: &Entry, now: u64) {
         self.drop_expired(key, now);
         let stored = self.store.get(key).unwrap_or_default();
+        let owner = stored.owner().copied();
         let alive = |dot: Dot| stored.versions().iter().any(|version| version.dot == dot);
         let unseen = |dot: Dot| self.fate(dot) == Fate::Unseen && !stored.context().covers(dot) && !alive(dot);
         let mut context = former.context().clone();
@@ -166,6 +168,12 @@ impl Shard {
                 supersede(entry, &context);
                 entry.context.raise(dot.replica, dot.counter);
             });
+        }
+        // Who wrote this had not seen whom the key belongs to by now.
+        if let Some(owner) = owner
+            && self.store.get(key).is_some_and(|entry| has_not_seen(&entry, &owner))
+        {
+            self.note_overtaken(key, owner);
         }
         // The owner may be the former id, or somebody who has gone meanwhile.
         self.look_at_owner(key);

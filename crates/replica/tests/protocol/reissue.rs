@@ -321,3 +321,27 @@ fn what_is_superseded_later_covers_nothing_that_was_written_under_the_new_id() {
         assert_eq!(read(&world, [a, c, d], "k").as_deref(), Some(expected));
     }
 }
+
+/// It comes back with what had not seen the claim.
+#[test]
+fn a_claim_under_the_new_id_outlives_what_is_issued_again() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    write(&mut world, a, "k", put("together"));
+    world.settle();
+    world.cut_off(c);
+    write(&mut world, c, "k", put("alone"));
+    world.expel(c);
+    world.settle();
+    let back = world.come_back(c);
+    world.holds_reissues = true;
+    world.settle();
+    write(&mut world, back, "k", Operation::Claim);
+    world.settle();
+    world.holds_reissues = false;
+    world.settle_owners();
+    assert_eq!(read(&world, [a, b, back], "k"), Some("alone".into()));
+    for id in [a, b, back] {
+        let read = world.shard(id).get(&key("k"), world.now).expect("live").expect("there");
+        assert_eq!(read.owner.and_then(|owner| owner.replica), Some(back));
+    }
+}

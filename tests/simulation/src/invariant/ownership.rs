@@ -67,9 +67,14 @@ fn lost_claim(world: &World, shard: usize, key: &Key, token: u64) -> Option<Dot>
         return None;
     }
     let later = world.oracle.tokens.iter().filter(|(_, later)| *later > token).map(|(number, _)| *number);
-    let later = later.map(|number| &world.oracle.operations[number]);
-    let mut later = later.filter(|later| later.shard == shard && later.key == *key && !later.closed);
-    Some(later.find(|later| stays(world, later.dot.replica))?.dot)
+    let later = later.filter(|number| {
+        let later = &world.oracle.operations[*number];
+        later.shard == shard && later.key == *key && !later.closed
+    });
+    // Whoever was followed does not insist: only the last one says it again, unless it has ended.
+    let token = |number: &usize| world.oracle.tokens.iter().find(|(one, _)| one == number).map(|(_, token)| *token);
+    let last = &world.oracle.operations[later.max_by_key(token)?];
+    stays(world, last.dot.replica).then_some(last.dot)
 }
 
 fn stays(world: &World, owner: baton_replica::ReplicaId) -> bool {
