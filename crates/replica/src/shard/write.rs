@@ -321,7 +321,8 @@ impl Shard {
         if let Some(record) = record {
             self.unpurged.look_at(record);
         }
-        self.recheck_handover(key);
+        // What is left may be owned by somebody else.
+        self.look_at_owner(key);
     }
 }
 

@@ -194,6 +194,37 @@ pub(crate) fn a_key_that_has_expired_and_is_put_anew_does_not_get_its_old_owner_
     assert_eq!((owner(&world, ahead), owner(&world, behind)), (None, None));
 }
 
+/// Siblings have owners of their own: the end of one may leave the key to somebody who has gone meanwhile.
+#[test]
+fn what_an_expiry_leaves_to_a_departed_owner_is_adopted() {
+    // The clock of the second is behind, and so are its tokens.
+    let (mut world, [b, a, c]) = World::group(roomy());
+    for (one, other) in [(a, b), (a, c), (b, c)] {
+        world.part(one, other);
+    }
+    done(&mut world, a, put("one"));
+    claim(&mut world, a);
+    world.now += 1_000;
+    let value = Value { content_type: "".into(), body: "two".into() };
+    let expires_at = Some(world.now + 60_000);
+    done(&mut world, b, Operation::Put { value, expires_at });
+    claim(&mut world, b);
+    world.settle_owners();
+    assert_eq!(owner(&world, c), Some((b, true)), "the greater token");
+    world.crash(a);
+    world.settle_owners();
+    world.now += 100_000;
+    for id in [b, c] {
+        let now = world.now;
+        let node = world.node(id);
+        node.shard.expire(now + node.skew, 16);
+    }
+    world.settle_owners();
+    let left = owner(&world, c);
+    assert!(left == Some((b, false)) || left == Some((c, false)), "{left:?}");
+    assert_eq!(owner(&world, b), left);
+}
+
 #[test]
 pub(crate) fn a_key_that_is_deleted_and_put_anew_does_not_get_its_old_owner_back() {
     let (mut world, [a, b]) = World::group(roomy());

@@ -35,7 +35,7 @@ pub(crate) fn check_end(world: &World) -> Result<(), String> {
             for (key, entry) in shard.entries() {
                 let owner = entry.owner().and_then(|owner| owner.replica);
                 // What expires may be there for some and not for others, the adopter among them.
-                let lasting = entry.versions().iter().all(|version| version.expires_at.is_none());
+                let lasting = !expires(world, index, &key);
                 if let Some(owner) = owner.filter(|owner| lasting && !stays(world, *owner)) {
                     return Err(format!("{id} holds {owner} as the owner of {key:?}, who is no member"));
                 }
@@ -51,6 +51,12 @@ pub(crate) fn check_end(world: &World) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether a key has a version somewhere that expires.
+fn expires(world: &World, shard: usize, key: &Key) -> bool {
+    let entries = world.agents.values().filter_map(|agent| agent.entry(shard, key));
+    entries.flat_map(|entry| entry.versions().to_vec()).any(|version| version.expires_at.is_some())
 }
 
 /// An ownership that a member gave after this one, and that was forgotten. A delete, or an end in time, takes the owners
