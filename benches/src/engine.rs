@@ -1,6 +1,6 @@
 //! What an agent's engine is without its locks and its links: shards, chosen by the key.
 
-use baton_replica::{Condition, Key, Limits, MapName, Read, ReplicaId, Roster, Shard, Value};
+use baton_replica::{Condition, Key, Limits, MapName, Read, ReplicaId, Roster, Shard, Sought, Value};
 use bytes::Bytes;
 
 use crate::sample;
@@ -33,17 +33,49 @@ impl Engine {
 
     /// Puts a value as it comes from a client: key and value are copied out of its request.
     pub(crate) fn put(&mut self, number: u64, body: &[u8]) {
-        let key = self.key(number);
-        let value = Value { content_type: Box::default(), body: Bytes::copy_from_slice(body) };
-        let shard = self.shard(&key);
-        let done = self.shards[shard].put(&key, value, &Condition::Always, NOW);
-        debug_assert!(done.is_ok(), "{done:?}");
+        self.put_at(&self.key(number), body);
+    }
+
+    /// Puts values whose requests have come together.
+    pub(crate) fn put_burst(&mut self, numbers: &[u64], body: &[u8]) {
+        for key in self.expected(numbers) {
+            self.put_at(&key, body);
+        }
     }
 
     /// Reads what a client asks for.
     pub(crate) fn get(&self, number: u64) -> Option<Read> {
-        let key = self.key(number);
-        self.shards[self.shard(&key)].get(&key, NOW).ok().flatten()
+        self.get_at(&self.key(number))
+    }
+
+    /// Reads what is asked for by requests that have come together; each answer is gone before the next is made.
+    pub(crate) fn get_burst(&self, numbers: &[u64], answer: impl Fn(Option<Read>)) {
+        for key in self.expected(numbers) {
+            answer(self.get_at(&key));
+        }
+    }
+
+    fn put_at(&mut self, key: &Key, body: &[u8]) {
+        let value = Value { content_type: Box::default(), body: Bytes::copy_from_slice(body) };
+        let shard = self.shard(key);
+        let done = self.shards[shard].put(key, value, &Condition::Always, NOW);
+        debug_assert!(done.is_ok(), "{done:?}");
+    }
+
+    fn get_at(&self, key: &Key) -> Option<Read> {
+        self.shards[self.shard(key)].get(key, NOW).ok().flatten()
+    }
+
+    /// The keys of a burst, after all that they need was asked for: first where their entries are, then the entries.
+    fn expected(&self, numbers: &[u64]) -> Vec<Key> {
+        let keys: Vec<Key> = numbers.iter().map(|number| self.key(*number)).collect();
+        let seek = |key: &Key| {
+            let shard = &self.shards[self.shard(key)];
+            (shard, shard.seek(key))
+        };
+        let sought: Vec<(&Shard, Sought)> = keys.iter().map(seek).collect();
+        sought.into_iter().for_each(|(shard, sought)| shard.expect(sought));
+        keys
     }
 
     fn key(&self, number: u64) -> Key {

@@ -1,4 +1,5 @@
-//! Puts and gets in the engine, on one core: keys in no order, each put replaces a value.
+//! Puts and gets in the engine, on one core: keys in no order, each put replaces a value. Each comes alone, or some
+//! come together, as requests do on a connection with many on their way: then what all need is asked for first.
 //!
 //! Times are the thread's own on the processor, so that other programs change them only through the caches.
 
@@ -16,25 +17,42 @@ const VALUE_BYTES: usize = 256;
 const OPERATIONS: u64 = 2_000_000;
 /// The best of so many passes counts: a pass that another program disturbed says nothing of this one.
 const PASSES: usize = 3;
+/// Requests that come together: of a client that keeps a few on their way, and of a busy connection.
+const BURSTS: [usize; 2] = [16, 32];
 
 pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
     let operations = stage.amount(OPERATIONS);
     let [small, large] = [1_000, stage.amount(1_000_000)].map(|keys| Pass::best(keys, 1, operations));
     let logged = Pass::best(stage.amount(1_000_000), 3, operations);
-    Ok(vec![
-        Figure::new("put, 1 M keys", rate(large.put), "/s").at_least(1_000_000.0),
-        Figure::new("put, 1 k keys", rate(small.put), "/s"),
-        Figure::new("put: 1 k keys over 1 M keys", large.put / small.put, "x").at_most(1.5),
-        Figure::new("put, 1 M keys, two peers unreachable: the log is full", rate(logged.put), "/s"),
+    let mut figures = vec![
+        Figure::new("put one at a time, 1 M keys", rate(large.put), "/s").at_least(1_000_000.0),
+        Figure::new("put one at a time, 1 k keys", rate(small.put), "/s"),
+        Figure::new("put one at a time: 1 k keys over 1 M keys", large.put / small.put, "x").at_most(1.5),
+        Figure::new("put one at a time, 1 M keys, two peers unreachable: log full", rate(logged.put), "/s"),
         Figure::new("first put of a key, up to 1 M keys", rate(large.fill), "/s"),
-        Figure::new("get, 1 M keys", rate(large.get), "/s").at_least(3_000_000.0),
-        Figure::new("get, 1 k keys", rate(small.get), "/s").at_least(3_000_000.0),
-    ])
+        Figure::new("get one at a time, 1 M keys", rate(large.get), "/s").at_least(3_000_000.0),
+        Figure::new("get one at a time, 1 k keys", rate(small.get), "/s").at_least(3_000_000.0),
+    ];
+    for (at, burst) in BURSTS.into_iter().enumerate() {
+        let (large, small) = (&large.bursts[at], &small.bursts[at]);
+        let name = |what: &str| format!("{what}, in bursts of {burst}");
+        figures.push(Figure::new(name("put, 1 M keys"), rate(large.put), "/s").at_least(1_000_000.0));
+        figures.push(Figure::new(name("put: 1 k keys over 1 M keys"), large.put / small.put, "x").at_most(1.5));
+        figures.push(Figure::new(name("get, 1 M keys"), rate(large.get), "/s").at_least(3_000_000.0));
+    }
+    Ok(figures)
 }
 
 /// Nanoseconds for one operation.
 struct Pass {
     fill: f64,
+    put: f64,
+    get: f64,
+    bursts: [Burst; BURSTS.len()],
+}
+
+/// The same of operations that came together.
+struct Burst {
     put: f64,
     get: f64,
 }
@@ -47,20 +65,30 @@ impl Pass {
         let value = [b'v'; VALUE_BYTES];
         let fill = nanoseconds(0..keys, |number| engine.put(number, &value));
         let numbers = || sample::numbers(keys).take(operations as usize);
-        let put = (0..PASSES).map(|_| nanoseconds(numbers(), |number| engine.put(number, &value)));
-        let put = put.fold(f64::INFINITY, f64::min);
-        let get = (0..PASSES).map(|_| nanoseconds(numbers(), |number| drop(black_box(engine.get(number)))));
-        let get = get.fold(f64::INFINITY, f64::min);
-        Self { fill, put, get }
+        let put = fastest(|| nanoseconds(numbers(), |number| engine.put(number, &value)));
+        let get = fastest(|| nanoseconds(numbers(), |number| drop(black_box(engine.get(number)))));
+        let bursts = BURSTS.map(|burst| {
+            let all: Vec<u64> = numbers().collect();
+            let each = |time: f64| time / burst as f64;
+            let put = fastest(|| nanoseconds(all.chunks_exact(burst), |some| engine.put_burst(some, &value)));
+            let answer = |read| drop(black_box(read));
+            let get = fastest(|| nanoseconds(all.chunks_exact(burst), |some| engine.get_burst(some, answer)));
+            Burst { put: each(put), get: each(get) }
+        });
+        Self { fill, put, get, bursts }
     }
 }
 
+fn fastest(pass: impl FnMut() -> f64) -> f64 {
+    std::iter::repeat_with(pass).take(PASSES).fold(f64::INFINITY, f64::min)
+}
+
 /// The time of each, on average.
-fn nanoseconds(numbers: impl Iterator<Item = u64>, mut operation: impl FnMut(u64)) -> f64 {
+fn nanoseconds<T>(items: impl Iterator<Item = T>, mut operation: impl FnMut(T)) -> f64 {
     let begun = processor_nanoseconds();
     let mut count = 0;
-    for number in numbers {
-        operation(number);
+    for item in items {
+        operation(item);
         count += 1;
     }
     (processor_nanoseconds() - begun) as f64 / f64::from(count)
