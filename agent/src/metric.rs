@@ -81,3 +81,36 @@ impl Metrics {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use baton_replica::ReplicaId;
+
+    use super::*;
+    use crate::engine::{DefaultLimits, Identity};
+
+    const PAGE: &str = include_str!("../../docs/operations.md");
+
+    #[test]
+    fn every_metric_of_the_agent_is_documented_and_no_others() {
+        let identity = Identity { group: "shop/web".into(), pod_name: "a".into(), pod_uid: String::new() };
+        let limits = DefaultLimits { max_value_bytes: 64, max_bytes: 256, max_entries: 3 };
+        let engine = Engine::new(ReplicaId::new(7).expect("not zero"), identity, 1, limits);
+        let refusals = Refusals::default();
+        let metrics = Metrics::new(engine, &refusals);
+        metrics.answered(&Method::GET, StatusCode::OK);
+        metrics.wrote(Operation::Put, None, Duration::ZERO);
+        metrics.handed_off(Stage::Hook, Outcome::Acknowledged);
+        refusals.count("no_tls");
+        let text = baton_telemetry::encode_metrics(&metrics.registry());
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE baton_agent_"));
+        let names = types.filter_map(|line| line.split_once(' '));
+        let total = |(name, kind)| format!("baton_agent_{name}{}", if kind == "counter" { "_total" } else { "" });
+        let names: BTreeSet<String> = names.map(total).collect();
+        let rows = PAGE.lines().filter_map(|line| line.strip_prefix("| `baton_agent_")?.split('|').next());
+        let documented = rows.flat_map(|cell| cell.split("`, `baton_agent_")).map(|name| name.trim_end_matches("` "));
+        assert_eq!(documented.map(|name| format!("baton_agent_{name}")).collect::<BTreeSet<_>>(), names);
+    }
+}

@@ -1,4 +1,5 @@
-//! Calls to the API server: each has a time limit, and whether they succeed is noted.
+//! Calls to the API server: each has a time limit, and whether they succeed is noted. What changes anything is a
+//! [`ApiServer::write`], which only the holder of the lease makes.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,6 +9,9 @@ use std::time::{Duration, Instant};
 use baton_telemetry::Repeat;
 use kube::Client;
 use parking_lot::Mutex;
+use tokio_util::task::TaskTracker;
+
+use crate::lease::Fence;
 
 /// How long one call may take. Longer than the API server's own limit on a slow etcd would only hide it.
 const CALL: Duration = Duration::from_secs(10);
@@ -18,6 +22,9 @@ pub struct ApiServer {
     client: Client,
     failures: Arc<Mutex<Repeat>>,
     reached: Arc<AtomicBool>,
+    /// What stops writes; none if this process is alone by what it is for.
+    fence: Option<Fence>,
+    writes: TaskTracker,
 }
 
 /// Why a call did not succeed. Nothing is known of its effect.
@@ -27,8 +34,11 @@ pub enum ApiError {
     #[error(transparent)]
     Kube(#[from] kube::Error),
     /// There was no answer in time.
-    #[error("the API server did not answer within 10 seconds")]
+    #[error("the API server did not answer in time")]
     Silent,
+    /// This process does not hold the lease, or may have lost it. The call was not made.
+    #[error("this operator does not hold the lease")]
+    NotHolder,
 }
 
 // === impl ApiServer ===
@@ -36,7 +46,12 @@ pub enum ApiError {
 impl ApiServer {
     /// The API server behind a client.
     pub fn new(client: Client) -> Self {
-        Self { client, failures: Arc::default(), reached: Arc::default() }
+        Self { client, failures: Arc::default(), reached: Arc::default(), fence: None, writes: TaskTracker::new() }
+    }
+
+    /// The same, where nothing is written that the fence does not let pass.
+    pub fn behind(self, fence: Fence) -> Self {
+        Self { fence: Some(fence), ..self }
     }
 
     /// A client of it.
@@ -44,9 +59,29 @@ impl ApiServer {
         self.client.clone()
     }
 
-    /// Makes a call within the time limit.
+    /// Makes a call that changes nothing, within the time limit.
     pub async fn call<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
-        let result = match tokio::time::timeout(CALL, call).await {
+        self.within(CALL, call).await
+    }
+
+    /// Makes a call that changes something: only while nobody else can hold the lease, and given up before anybody can.
+    pub async fn write<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
+        let Some(fence) = &self.fence else { return self.within(CALL, call).await };
+        let _under_way = self.writes.token();
+        let pass = fence.pass(Instant::now()).ok_or(ApiError::NotHolder)?;
+        self.within(CALL.min(pass.limit), call).await
+    }
+
+    /// Waits until no write is under way any more, for this time at most.
+    pub async fn writes_ended(&self, limit: Duration) {
+        self.writes.close();
+        // What is still under way then gives up by itself.
+        let _ = tokio::time::timeout(limit, self.writes.wait()).await;
+        self.writes.reopen();
+    }
+
+    async fn within<T>(&self, limit: Duration, call: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
+        let result = match tokio::time::timeout(limit, call).await {
             Ok(result) => result.map_err(ApiError::from),
             Err(_) => Err(ApiError::Silent),
         };
@@ -92,7 +127,7 @@ impl ApiError {
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::Kube(kube::Error::Api(status)) => Some(status.code),
-            Self::Kube(_) | Self::Silent => None,
+            Self::Kube(_) | Self::Silent | Self::NotHolder => None,
         }
     }
 
@@ -101,7 +136,7 @@ impl ApiError {
     pub fn is_news(&self) -> bool {
         match self {
             Self::Kube(kube::Error::Api(status)) => !status.message.contains("being terminated"),
-            Self::Kube(_) | Self::Silent => false,
+            Self::Kube(_) | Self::Silent | Self::NotHolder => false,
         }
     }
 
@@ -113,5 +148,29 @@ impl ApiError {
     /// Whether the object is another than the caller thought, or is there already.
     pub fn is_conflict(&self) -> bool {
         self.status() == Some(409)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    fn sources(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
+    }
+
+    #[test]
+    fn whatever_changes_anything_is_a_write() {
+        for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+            let text = std::fs::read_to_string(&path).expect("a source");
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            // The lease itself is what lets write; a review of a token changes nothing.
+            let excepted = path.parent().is_some_and(|folder| folder.ends_with("lease")) || name == "token.rs";
+            let changes = [".patch(", ".patch_status(", ".create(", ".replace(", ".delete(", ".publish("];
+            let changes = |line: &&str| line.contains("api.call(") && changes.iter().any(|verb| line.contains(verb));
+            let found: Vec<&str> = text.lines().filter(changes).filter(|_| !excepted).collect();
+            assert!(found.is_empty(), "{}: {found:?}", path.display());
+        }
     }
 }

@@ -1,15 +1,19 @@
 //! What the operator is told on its command line. Every flag has an environment variable.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use baton_identity::TrustDomain;
 use baton_telemetry::{LogFormat, log_filter};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 /// Watches HandoffGroups and pods, tells agents who is a member, and injects agents into pods.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "baton-operator", version)]
 pub struct Args {
+    /// What to do instead of operating.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// Where agents reach the directory (gRPC).
     #[arg(long, env = "BATON_DIRECTORY", default_value = "0.0.0.0:7080")]
     pub directory: SocketAddr,
@@ -29,6 +33,14 @@ pub struct Args {
     /// The operator's own pod, named in events.
     #[arg(long, env = "BATON_POD_NAME")]
     pub pod_name: Option<String>,
+
+    /// The operator's own address, by which others of its kind reach its directory.
+    #[arg(long, env = "BATON_POD_IP")]
+    pub pod_ip: Option<IpAddr>,
+
+    /// The Lease that the operator holds that writes.
+    #[arg(long, env = "BATON_LEASE", default_value = "baton-operator")]
+    pub lease: String,
 
     /// The Service in front of the operator.
     #[arg(long, env = "BATON_SERVICE", default_value = "baton-operator")]
@@ -71,9 +83,21 @@ pub struct Args {
     pub log_format: LogFormat,
 }
 
+/// What can be done instead of operating.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Look at an installation from inside the cluster, and say what does not work
+    Check,
+}
+
 // === impl Args ===
 
 impl Args {
+    /// Where other operators reach the directory.
+    pub fn own_directory(&self) -> Option<String> {
+        self.pod_ip.map(|address| SocketAddr::new(address, self.directory.port()).to_string())
+    }
+
     /// Where injected agents reach the directory.
     pub fn directory_url(&self) -> String {
         let url = || format!("https://{}.{}.svc:{}", self.service, self.namespace, self.directory.port());

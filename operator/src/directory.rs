@@ -1,9 +1,15 @@
 //! The conversation with agents: who attends, what they report, and the stream of memberships to each.
+//!
+//! Every operator serves agents from its own index. What they report counts where it is written down: an operator that
+//! does not hold the lease forwards it to the one that does.
 
 mod attendance;
 mod attendee;
 mod convert;
+mod forward;
 mod hello;
+mod line;
+mod relay;
 mod service;
 mod session;
 
@@ -14,4 +20,5 @@ mod tests;
 
 pub use attendance::{Attendance, Seat};
 pub use attendee::{Attendee, Known, Settled};
+pub use line::{Keeper, Line};
 pub use service::DirectoryService;

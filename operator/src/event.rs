@@ -120,7 +120,7 @@ impl Announcer {
         };
         let pod = event.pod.as_ref().map(|(name, uid)| pod_reference(group, name, uid));
         for reference in std::iter::once(group_reference(group)).chain(pod) {
-            let result = self.api.call(self.recorder.publish(&published, &reference)).await;
+            let result = self.api.write(self.recorder.publish(&published, &reference)).await;
             if let Some(error) = result.err().filter(ApiError::is_news) {
                 tracing::warn!(group = %group.key, reason = event.reason.as_str(), note = event.note, error = %error, "An event could not be published");
             }

@@ -97,6 +97,7 @@ pub(crate) fn attendee(arrival: u64, pod: &str, phase: MemberPhase, now: Instant
     Attendee {
         arrival,
         since: now,
+        forwarded: false,
         pod_name: pod.into(),
         pod_uid: format!("uid-{pod}"),
         node: "node-1".into(),
@@ -159,6 +160,17 @@ impl Requests {
     pub(crate) fn answer(
         answer: impl Fn(&str, &str) -> (u16, serde_json::Value) + Send + Sync + 'static,
     ) -> (ApiServer, Self) {
+        // An apply is answered with what was applied.
+        Self::keep(move |method, path, object| match answer(method, path) {
+            (200, _) if method == "PATCH" => (200, object.clone()),
+            answered => answered,
+        })
+    }
+
+    /// As [`Self::answer`], by an API server that looks at what it is given.
+    pub(crate) fn keep(
+        answer: impl Fn(&str, &str, &serde_json::Value) -> (u16, serde_json::Value) + Send + Sync + 'static,
+    ) -> (ApiServer, Self) {
         let (requests, answer) = (Self::default(), Arc::new(answer));
         let got = requests.clone();
         let service = tower::service_fn(move |request: hyper::Request<kube::client::Body>| {
@@ -172,9 +184,7 @@ impl Requests {
                     query: parts.uri.query().unwrap_or_default().to_owned(),
                     body: serde_json::from_slice(&body).unwrap_or_default(),
                 };
-                let (status, body) = answer(&one.method, &one.path);
-                // An apply is answered with what was applied.
-                let body = if status == 200 && one.method == "PATCH" { one.body.clone() } else { body };
+                let (status, body) = answer(&one.method, &one.path, &one.body);
                 got.0.lock().push(one);
                 let body = kube::client::Body::from(serde_json::to_vec(&body).expect("JSON"));
                 Ok::<_, std::io::Error>(hyper::Response::builder().status(status).body(body).expect("a response"))

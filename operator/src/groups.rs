@@ -9,6 +9,7 @@ use crate::api::ApiServer;
 use crate::directory::Attendance;
 use crate::event::Announcer;
 use crate::index::{GroupKey, SharedIndex, Views};
+use crate::lease::Office;
 use crate::membership::Scribe;
 use crate::metrics::Metrics;
 use crate::status::Reporter;
@@ -25,6 +26,8 @@ pub struct Groups {
     pub announcer: Announcer,
     /// Where counts go.
     pub metrics: Metrics,
+    /// Whether this operator writes.
+    pub office: Office,
 }
 
 // === impl Groups ===
@@ -64,6 +67,7 @@ impl Groups {
             attendance: self.attendance.clone(),
             api: self.api.clone(),
             metrics: self.metrics.clone(),
+            office: self.office.clone(),
             view: view.clone(),
         };
         let reporter = Reporter {
@@ -71,6 +75,7 @@ impl Groups {
             api: self.api.clone(),
             announcer: self.announcer.clone(),
             metrics: self.metrics.clone(),
+            office: self.office.clone(),
             view: view.clone(),
         };
         tokio::spawn(stop.clone().run_until_cancelled_owned(scribe.run()));

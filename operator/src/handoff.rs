@@ -5,6 +5,7 @@ mod former;
 mod ledger;
 mod receipt;
 mod record;
+mod untold;
 
 #[cfg(test)]
 mod tests;
@@ -15,4 +16,5 @@ pub use ledger::{Happening, Ledger};
 pub use receipt::{Receipt, Stage};
 #[cfg(test)]
 pub(crate) use record::Verdict;
-pub use record::{departure_reason, record};
+pub use record::{departure_reason, record, record_name};
+pub use untold::Untold;

@@ -14,6 +14,7 @@ mod token;
 mod tests;
 
 pub use custodian::Custodian;
+pub(crate) use custodian::keyring_of;
 pub use herald::Herald;
 pub use issuer::Issuer;
 pub use service::IdentityService;

@@ -12,6 +12,9 @@ use prometheus_client::registry::Registry;
 
 use crate::index::GroupKey;
 
+/// What handoffs can have come to. Each is counted from 0 on: a counter that begins at 1 has not grown, for Prometheus.
+const OUTCOMES: [&str; 4] = ["acknowledged", "failed", "unknown", "nothing"];
+
 /// The operator's metrics. Cloning shares them.
 #[derive(Clone, Debug, Default)]
 pub struct Metrics(Arc<Inner>);
@@ -30,6 +33,8 @@ struct Inner {
     writes: Family<ResultLabels, Counter>,
     admissions: Family<ResultLabels, Counter>,
     api_server_up: Gauge,
+    lease_held: Gauge,
+    forwarded: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -94,6 +99,18 @@ impl Metrics {
     /// Adds all metrics to a registry, without a prefix of its own.
     pub fn register(&self, registry: &mut Registry) {
         let inner = &self.0;
+        for result in ["issued", "retry", "token_refused", "pod_refused", "garbage"] {
+            let _ = inner.certificates.get_or_create(&ResultLabels { result });
+        }
+        for result in ["written", "failed"] {
+            let _ = inner.writes.get_or_create(&ResultLabels { result });
+        }
+        for result in ["injected", "untouched", "refused", "garbage"] {
+            let _ = inner.admissions.get_or_create(&ResultLabels { result });
+        }
+        for retry in ["true", "false"] {
+            let _ = inner.refusals.get_or_create(&RefusalLabels { retry });
+        }
         let registry = registry.sub_registry_with_prefix("baton_operator");
         registry.register("members", "Members of a group that have not ended", inner.members.clone());
         registry.register(
@@ -127,6 +144,26 @@ impl Metrics {
             "Whether the API server answered the last call",
             inner.api_server_up.clone(),
         );
+        registry.register(
+            "lease_held",
+            "Whether this operator holds the lease, so that it writes",
+            inner.lease_held.clone(),
+        );
+        registry.register(
+            "forwarded",
+            "Agents that have their stream to another operator and are heard through it",
+            inner.forwarded.clone(),
+        );
+    }
+
+    /// Takes whether this operator holds the lease.
+    pub fn lease_held(&self, held: bool) {
+        self.0.lease_held.set(held.into());
+    }
+
+    /// Takes how many agents are heard through another operator.
+    pub fn forwarded(&self, agents: usize) {
+        self.0.forwarded.set(i64::try_from(agents).unwrap_or(i64::MAX));
     }
 
     /// Takes the counts of a group.
@@ -135,6 +172,10 @@ impl Metrics {
         self.0.members.get_or_create(&labels).set(status.members.into());
         self.0.in_sync.get_or_create(&labels).set(status.in_sync.into());
         self.0.draining.get_or_create(&labels).set(status.draining.into());
+        for outcome in OUTCOMES {
+            let GroupKey { namespace, name: group } = key.clone();
+            let _ = self.0.handoffs.get_or_create(&HandoffLabels { namespace, group, outcome });
+        }
     }
 
     /// Forgets a group that is no more.

@@ -1,7 +1,7 @@
 //! Sets the operator up and runs it until a signal.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use baton_identity::{Expected, incoming};
@@ -17,9 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use crate::api::ApiServer;
-use crate::args::Args;
+use crate::args::{Args, Command};
 use crate::certificate::{Custodian, Resolver};
-use crate::directory::{Attendance, DirectoryService};
+use crate::check;
+use crate::directory::{Attendance, DirectoryService, Keeper};
 use crate::event::Announcer;
 use crate::feed::{Feed, Listed};
 use crate::groups::Groups;
@@ -27,6 +28,7 @@ use crate::health::InService;
 use crate::identity::{self, Herald, IdentityService, Issuer};
 use crate::index::SharedIndex;
 use crate::injector::{self, Injector};
+use crate::lease::{Candidate, Fence};
 use crate::metrics::Metrics;
 use crate::tls;
 
@@ -39,29 +41,57 @@ const ADMIN: ServerLimits = ServerLimits { connections: 64, idle: Duration::from
 /// How long open streams and requests may take to end after a signal.
 const GOODBYE: Duration = Duration::from_secs(5);
 
+/// How long pods are still admitted after a signal: until the API server has heard that this operator leaves its Service.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// How often gauges that nobody pushes are read.
 const GAUGES: Duration = Duration::from_secs(5);
 
-/// Runs the operator until SIGTERM or SIGINT.
+/// Runs the operator until SIGTERM or SIGINT, or what else was asked for.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     // Clients that are not told which one use the process's.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    if args.command == Some(Command::Check) {
+        return check::run(&args, client(&args).await?).await;
+    }
     let stop = CancellationToken::new();
-    let api = ApiServer::new(client(&args).await?);
+    let fence = Fence::default();
+    let api = ApiServer::new(client(&args).await?).behind(fence.clone());
     let index = SharedIndex::default();
     let attendance = Arc::new(Attendance::default());
     let metrics = Metrics::default();
     let resolver = Arc::new(Resolver::default());
     let issuer = Issuer::new(args.trust_domain.clone());
 
+    let candidate = Candidate::new(
+        api.clone(),
+        &args.namespace,
+        &args.lease,
+        name(&args),
+        args.own_directory(),
+        fence,
+        metrics.clone(),
+    );
+    let office = candidate.office();
+    let keeper = Keeper::new(office.clone(), issuer.wallet().clone());
+    let line = keeper.line();
+
     let feed = Feed::new(index.clone(), api.clone());
     let listed = feed.listed();
     let mut registry = new_registry();
     metrics.register(&mut registry);
-    let health = Arc::new(InService { listed: listed.clone(), resolver: resolver.clone(), issuer: issuer.clone() });
+    let health = Arc::new(InService {
+        listed: listed.clone(),
+        resolver: resolver.clone(),
+        issuer: issuer.clone(),
+        line: line.clone(),
+    });
     let admin = listen(args.admin).await?;
     tokio::spawn(serve_http(admin, admin_router(health, Arc::new(registry)), ADMIN));
     tokio::spawn(feed.run());
+    tokio::spawn(keeper.run());
+    let resigned = CancellationToken::new();
+    let candidacy = tokio::spawn(stand(candidate, listed.clone(), resigned.clone()));
 
     let injector = Injector {
         index: index.clone(),
@@ -72,7 +102,9 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         garbage: Arc::default(),
     };
     let acceptor = TlsAcceptor::from(Arc::new(resolver.server_config().context("set up TLS")?));
-    tokio::spawn(tls::serve(listen(args.webhook).await?, acceptor, injector::router(injector)));
+    let admitted = CancellationToken::new();
+    let webhook = tls::serve(listen(args.webhook).await?, acceptor, injector::router(injector), admitted.clone());
+    let webhook = tokio::spawn(webhook);
     let custodian = Custodian::new(
         api.clone(),
         &args.namespace,
@@ -80,11 +112,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         &args.webhook_secret,
         &args.webhook_configuration,
         resolver,
+        office.clone(),
     );
     tokio::spawn(custodian.run());
-    let custodian = identity::Custodian::new(api.clone(), &args.namespace, &args.identity_secret, issuer.clone());
+    let custodian =
+        identity::Custodian::new(api.clone(), &args.namespace, &args.identity_secret, issuer.clone(), office.clone());
     tokio::spawn(custodian.run());
-    tokio::spawn(Herald::new(api.clone(), &index, &issuer).run());
+    tokio::spawn(Herald::new(api.clone(), &index, &issuer, office.clone()).run());
     tokio::spawn(gauges(metrics.clone(), api.clone(), attendance.clone()));
 
     let directory = listen(args.directory).await?;
@@ -95,16 +129,39 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         api: api.clone(),
         announcer,
         metrics: metrics.clone(),
+        office: office.clone(),
     };
     let certificates = IdentityService::new(index.clone(), api.clone(), issuer, metrics.clone());
-    let service = DirectoryService { index, attendance, api, metrics, refusals: Arc::default(), stop: stop.clone() };
+    let refusals = Arc::default();
+    let service = DirectoryService { index, attendance, api, metrics, refusals, office, line, stop: stop.clone() };
     let served = tokio::spawn(serve_directory(directory, service, certificates, groups, listed, stop.clone()));
 
     signalled().await?;
     tracing::info!("The operator stops; running agents keep their lists");
+    // Another takes over while this one still serves; what agents said last is written by that one.
+    resigned.cancel();
+    let _ = tokio::time::timeout(GOODBYE, candidacy).await;
     stop.cancel();
-    let _ = tokio::time::timeout(GOODBYE, served).await;
+    let lingering = async {
+        tokio::time::sleep(LINGER).await;
+        admitted.cancel();
+        tokio::time::timeout(GOODBYE, webhook).await
+    };
+    let _ = tokio::join!(tokio::time::timeout(GOODBYE, served), lingering);
     Ok(())
+}
+
+/// Stands for election once the index is a picture of the cluster.
+async fn stand(candidate: Candidate, mut listed: Listed, resigned: CancellationToken) {
+    if resigned.run_until_cancelled(listed.complete()).await.is_some() {
+        candidate.run(resigned).await;
+    }
+}
+
+/// A name that no other process has or ever had: a container that starts again in its pod is another candidate.
+fn name(args: &Args) -> String {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    format!("{}_{:x}", args.pod_name.as_deref().unwrap_or("operator"), since.as_nanos())
 }
 
 /// Serves agents once the index is a picture of the cluster: decisions from half a picture would be wrong.
@@ -168,6 +225,7 @@ async fn gauges(metrics: Metrics, api: ApiServer, attendance: Arc<Attendance>) {
     loop {
         metrics.api_server(api.is_reached());
         metrics.streams(attendance.len());
+        metrics.forwarded(attendance.forwarded());
         tokio::time::sleep(GAUGES).await;
     }
 }

@@ -54,10 +54,10 @@ impl SharedSecret {
         let secrets = self.secrets(api);
         let params = PostParams { field_manager: Some(self.manager.into()), ..PostParams::default() };
         match over {
-            None => api.call(secrets.create(&params, &secret)).await.map(drop),
+            None => api.write(secrets.create(&params, &secret)).await.map(drop),
             Some(found) => {
                 secret.metadata.resource_version.clone_from(&found.resource_version);
-                api.call(secrets.replace(&self.name, &params, &secret)).await.map(drop)
+                api.write(secrets.replace(&self.name, &params, &secret)).await.map(drop)
             }
         }
     }

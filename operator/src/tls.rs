@@ -10,6 +10,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// Connections at once. API servers keep a handful open; the rest is room for a thundering herd of pods.
 const CONNECTIONS: usize = 512;
@@ -20,8 +22,22 @@ const PATIENCE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_
 /// The pause after a failed accept, which means that the process has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until it is dropped.
-pub async fn serve(listener: TcpListener, acceptor: TlsAcceptor, router: Router) {
+/// Serves until it is told to stop; then it answers what it was asked and closes the connections, so that the API server
+/// takes another operator's.
+pub async fn serve(listener: TcpListener, acceptor: TlsAcceptor, router: Router, stop: CancellationToken) {
+    let connections = TaskTracker::new();
+    stop.run_until_cancelled(accept(listener, acceptor, router, &connections, &stop)).await;
+    connections.close();
+    connections.wait().await;
+}
+
+async fn accept(
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+    router: Router,
+    connections: &TaskTracker,
+    stop: &CancellationToken,
+) {
     let slots = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         // Without a free slot the kernel's queue holds what comes.
@@ -34,15 +50,15 @@ pub async fn serve(listener: TcpListener, acceptor: TlsAcceptor, router: Router)
                 continue;
             }
         };
-        let (acceptor, router) = (acceptor.clone(), router.clone());
-        tokio::spawn(async move {
+        let (acceptor, router, stop) = (acceptor.clone(), router.clone(), stop.clone());
+        connections.spawn(async move {
             let _slot = slot;
-            connection(stream, acceptor, router).await;
+            connection(stream, acceptor, router, stop).await;
         });
     }
 }
 
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router) {
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router, stop: CancellationToken) {
     // Without it, an answer of two segments waits for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let stream = match tokio::time::timeout(PATIENCE.0, acceptor.accept(stream)).await {
@@ -53,7 +69,15 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, router: Router) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE.1);
     let service = TowerToHyperService::new(router);
-    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
+    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
         tracing::debug!(%error, "A connection to the webhook ended with an error");
     }
 }

@@ -25,6 +25,8 @@ mod no_overlap;
 mod node_drain;
 mod node_loss;
 mod operator_away;
+mod operator_death;
+mod operator_rollout;
 mod partition;
 mod refused_group;
 mod release;
@@ -50,7 +52,7 @@ use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 const BESIDE: usize = 4;
 
 /// The longest first, and those that run alone last.
-const SCENARIOS: [Scenario; 35] = [
+const SCENARIOS: [Scenario; 38] = [
     failed_handoff::SCALE_TO_ZERO,
     rollout::SCENARIO,
     command_line::SCENARIO,
@@ -85,6 +87,9 @@ const SCENARIOS: [Scenario; 35] = [
     kubelet_restart::SCENARIO,
     node_loss::SCENARIO,
     operator_away::SCENARIO,
+    operator_death::HOLDER,
+    operator_death::BESIDE,
+    operator_rollout::SCENARIO,
     api_server_outage::SCENARIO,
 ];
 

@@ -87,12 +87,25 @@ impl Cluster {
             return self.wait_for_operator();
         }
         wait::until(OPERATOR_LIMIT, "no operator is left", || {
-            let selector = format!("labelSelector=app.kubernetes.io/name={OPERATOR}");
-            let pods = self.api.get(&format!("/api/v1/namespaces/{SYSTEM}/pods?{selector}"))?;
-            let left = pods["items"].as_array().map_or(0, Vec::len);
+            let left = self.operator_pods()?.len();
             ensure!(left == 0, "{left} are left");
             Ok(())
         })
+    }
+
+    /// The operators' pods, also those that are leaving.
+    pub fn operator_pods(&self) -> Result<Vec<Value>> {
+        let selector = "labelSelector=app.kubernetes.io/component=operator";
+        let pods = self.api.get(&format!("/api/v1/namespaces/{SYSTEM}/pods?{selector}"))?;
+        Ok(pods["items"].as_array().cloned().unwrap_or_default())
+    }
+
+    /// Who holds the operators' Lease, and how often it has changed hands.
+    pub fn holder(&self) -> Result<(String, u64)> {
+        let lease = self.api.get(&format!("/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/{OPERATOR}"))?;
+        let spec = &lease["spec"];
+        let holder = spec["holderIdentity"].as_str().filter(|holder| !holder.is_empty()).context("nobody holds it")?;
+        Ok((holder.to_owned(), spec["leaseTransitions"].as_u64().unwrap_or_default()))
     }
 
     /// How many operators there should be.

@@ -129,6 +129,7 @@ impl Attendance {
             release: env!("CARGO_PKG_VERSION").to_owned(),
             members: rows.unwrap_or_default(),
             held_state: engine.holds_state(),
+            age_millis: 0,
         }
     }
 }

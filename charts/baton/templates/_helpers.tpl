@@ -14,3 +14,11 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
+
+{{- define "baton.environment" -}}
+- {name: BATON_SERVICE, value: {{ include "baton.name" . }}}
+- {name: BATON_LEASE, value: {{ include "baton.name" . }}}
+- {name: BATON_WEBHOOK_SECRET, value: {{ include "baton.name" . }}-webhook}
+- {name: BATON_WEBHOOK_CONFIGURATION, value: {{ include "baton.name" . }}}
+- {name: BATON_IDENTITY_SECRET, value: {{ include "baton.name" . }}-identity}
+{{- end }}

@@ -10,7 +10,7 @@ pub enum Expected {
     OwnGroup,
     /// An operator.
     Operator,
-    /// Pods of any group, and whoever has no certificate yet. What they may do is decided for each call.
+    /// Pods of any group, operators, and whoever has no certificate yet. What they may do is decided for each call.
     Anybody,
 }
 
@@ -23,9 +23,11 @@ impl Expected {
             return Err(Refusal::OtherTrustDomain);
         }
         match (self, other) {
-            (Self::Operator, Identity::Operator(_)) | (Self::Anybody, Identity::Member(..)) => Ok(()),
+            (Self::Operator, Identity::Operator(_)) | (Self::Anybody, Identity::Member(..) | Identity::Operator(_)) => {
+                Ok(())
+            }
             (Self::Operator, Identity::Member(..)) => Err(Refusal::NoOperator),
-            (Self::Anybody | Self::OwnGroup, Identity::Operator(_)) => Err(Refusal::NoMember),
+            (Self::OwnGroup, Identity::Operator(_)) => Err(Refusal::NoMember),
             (Self::OwnGroup, Identity::Member(_, other)) => {
                 // Without a certificate of its own a process has no group.
                 let own = own.and_then(Identity::member).ok_or(Refusal::NotReady)?;

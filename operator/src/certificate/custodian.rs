@@ -1,4 +1,5 @@
-//! The task that keeps the webhook's certificate: makes it, renews it, and has the API server trust it.
+//! The task that keeps the webhook's certificate: makes it, renews it, and has the API server trust it. An operator that
+//! does not hold the lease serves with what it finds.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use k8s_openapi::jiff::Timestamp;
 use super::store::{Kept, Store};
 use super::{Bundle, Renewal, Resolver};
 use crate::api::{ApiError, ApiServer};
+use crate::lease::Office;
 
 /// How often the Secret and the trust in it are looked at. By the wall clock, since machines sleep.
 const LOOK: Duration = Duration::from_secs(30);
@@ -26,6 +28,7 @@ pub struct Custodian {
     store: Store,
     names: Vec<String>,
     resolver: Arc<Resolver>,
+    office: Office,
     served: Option<Bundle>,
 }
 
@@ -38,6 +41,8 @@ enum LookError {
     Bundle(#[from] AuthorityError),
     #[error(transparent)]
     Serve(#[from] CredentialError),
+    #[error("the holder of the lease has made none yet")]
+    NotYet,
 }
 
 // === impl Custodian ===
@@ -52,10 +57,11 @@ impl Custodian {
         secret: &str,
         webhook: &str,
         resolver: Arc<Resolver>,
+        office: Office,
     ) -> Self {
         let names = ["", ".cluster.local"].map(|suffix| format!("{service}.{namespace}.svc{suffix}"));
         let store = Store::new(namespace, secret, webhook);
-        Self { api, store, names: names.to_vec(), resolver, served: None }
+        Self { api, store, names: names.to_vec(), resolver, office, served: None }
     }
 
     /// Runs until it is dropped.
@@ -75,16 +81,33 @@ impl Custodian {
                     RETRY
                 }
             };
-            tokio::time::sleep(wait).await;
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.office.changed() => {}
+            }
         }
     }
 
     async fn look(&mut self) -> Result<(), LookError> {
         let kept = self.store.read(&self.api).await?;
-        let bundle = self.current(kept).await?;
-        // What is served until then stays trusted, whatever the Secret holds by now.
-        let served = self.served.as_ref().map(|served| served.ca.as_str());
-        let news = self.store.trust(&self.api, &bundle.trusted_beside(served)).await?;
+        let Some(bundle) = (match self.office.term() {
+            Some(_) => Some(self.current(kept).await?),
+            None => kept.and_then(|kept| kept.bundle),
+        }) else {
+            // What is served meanwhile stays.
+            return if self.served.is_some() { Ok(()) } else { Err(LookError::NotYet) };
+        };
+        let news = match self.office.term() {
+            Some(_) => {
+                // What is served until then stays trusted, whatever the Secret holds by now.
+                let served = self.served.as_ref().map(|served| served.ca.as_str());
+                self.store.trust(&self.api, &bundle.trusted_beside(served)).await?
+            }
+            None if self.served.as_ref() == Some(&bundle) => false,
+            None if self.store.is_trusted(&self.api, &bundle.ca).await? => true,
+            None if self.served.is_some() => return Err(LookError::NotYet),
+            None => false,
+        };
         if self.served.as_ref() == Some(&bundle) {
             return Ok(());
         }
@@ -123,7 +146,9 @@ impl LookError {
     /// Whether somebody should read of it, as [`ApiError::is_news`] says.
     fn is_news(&self) -> bool {
         match self {
-            Self::Api(error) => error.is_news(),
+            // Another operator was first.
+            Self::Api(error) => error.is_news() && !error.is_conflict(),
+            Self::NotYet => false,
             Self::Bundle(_) | Self::Serve(_) => true,
         }
     }

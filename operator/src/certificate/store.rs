@@ -49,6 +49,15 @@ impl Store {
         self.secret.write(api, over.map(|kept| &kept.found), compose(bundle)).await
     }
 
+    /// Whether the API server trusts this CA.
+    pub(super) async fn is_trusted(&self, api: &ApiServer, ca: &str) -> Result<bool, ApiError> {
+        let configurations: Api<MutatingWebhookConfiguration> = Api::all(api.client());
+        let found = api.call(configurations.get(&self.webhook)).await?;
+        let trusts = |bundle: &ByteString| std::str::from_utf8(&bundle.0).is_ok_and(|trusted| trusted.contains(ca));
+        let webhooks = found.webhooks.unwrap_or_default();
+        Ok(webhooks.iter().all(|webhook| webhook.client_config.ca_bundle.as_ref().is_some_and(trusts)))
+    }
+
     /// Makes the API server trust these CAs; answers whether it did not before.
     pub(super) async fn trust(&self, api: &ApiServer, trusted: &str) -> Result<bool, ApiError> {
         let configurations: Api<MutatingWebhookConfiguration> = Api::all(api.client());
@@ -69,7 +78,7 @@ impl Store {
             "webhooks": entries,
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        api.call(configurations.patch(&self.webhook, &params, &Patch::Apply(patch))).await.map(|_| true)
+        api.write(configurations.patch(&self.webhook, &params, &Patch::Apply(patch))).await.map(|_| true)
     }
 }
 

@@ -1,4 +1,5 @@
-//! The agents with an open stream to this operator, by group, and the receipts that they brought.
+//! The agents with an open stream to this operator, by group, and the receipts that they brought. To the holder of the
+//! lease, those attend too that others forward.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -34,7 +35,8 @@ pub struct Seat {
 
 #[derive(Debug, Default)]
 struct Desk {
-    attendees: BTreeMap<ReplicaId, Attendee>,
+    /// The streams of each agent, the one with the newest hello last: one that broke may linger, here or elsewhere.
+    seats: BTreeMap<ReplicaId, Vec<Attendee>>,
     receipts: VecDeque<Receipt>,
     started_empty: Option<StartedEmpty>,
     changed: watch::Sender<()>,
@@ -48,16 +50,20 @@ impl Attendance {
         self.arrivals.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Seats an agent. An earlier stream of the same agent loses its seat.
+    /// Seats an agent. Of several streams of the same agent, the one with the newest hello counts.
     pub fn seat(self: &Arc<Self>, key: GroupKey, replica: ReplicaId, attendee: Attendee) -> Seat {
         let arrival = attendee.arrival;
-        self.change(&key, |desk| desk.attendees.insert(replica, attendee));
+        self.change(&key, |desk| {
+            let seats = desk.seats.entry(replica).or_default();
+            seats.push(attendee);
+            seats.sort_by_key(Attendee::order);
+        });
         Seat { attendance: Arc::clone(self), key, replica, arrival }
     }
 
     /// Who attends for a group.
     pub fn attendees(&self, key: &GroupKey) -> BTreeMap<ReplicaId, Attendee> {
-        self.groups.lock().get(key).map(|desk| desk.attendees.clone()).unwrap_or_default()
+        self.groups.lock().get(key).map(Desk::attendees).unwrap_or_default()
     }
 
     /// A list has all that these agents knew when they said hello: from now on they know that list.
@@ -73,8 +79,7 @@ impl Attendance {
         let mut groups = self.groups.lock();
         let Some(desk) = groups.get_mut(key) else { return };
         for (replica, arrival, known) in news {
-            let attendee = desk.attendees.get_mut(&replica).filter(|one| one.arrival == arrival);
-            if let Some(attendee) = attendee {
+            if let Some(attendee) = desk.seat(replica, arrival) {
                 attendee.known = Some(known);
             }
         }
@@ -110,9 +115,14 @@ impl Attendance {
         self.groups.lock().get_mut(key)?.started_empty.take()
     }
 
-    /// How many streams are open.
+    /// How many streams are open to this operator.
     pub fn len(&self) -> usize {
-        self.groups.lock().values().map(|desk| desk.attendees.len()).sum()
+        self.count(|attendee| !attendee.forwarded)
+    }
+
+    /// How many agents attend through another operator.
+    pub fn forwarded(&self) -> usize {
+        self.count(|attendee| attendee.forwarded)
     }
 
     /// Whether no stream is open.
@@ -123,9 +133,14 @@ impl Attendance {
     /// Forgets a group that is no more, unless agents still attend for it.
     pub fn forget(&self, key: &GroupKey) {
         let mut groups = self.groups.lock();
-        if groups.get(key).is_some_and(|desk| desk.attendees.is_empty()) {
+        if groups.get(key).is_some_and(|desk| desk.seats.is_empty()) {
             groups.remove(key);
         }
+    }
+
+    fn count(&self, counts: impl Fn(&Attendee) -> bool) -> usize {
+        let groups = self.groups.lock();
+        groups.values().flat_map(|desk| desk.seats.values().flatten()).filter(|attendee| counts(attendee)).count()
     }
 
     fn change<R>(&self, key: &GroupKey, change: impl FnOnce(&mut Desk) -> R) {
@@ -136,16 +151,34 @@ impl Attendance {
     }
 }
 
+// === impl Desk ===
+
+impl Desk {
+    fn attendees(&self) -> BTreeMap<ReplicaId, Attendee> {
+        self.seats.iter().filter_map(|(replica, seats)| Some((*replica, seats.last()?.clone()))).collect()
+    }
+
+    fn seat(&mut self, replica: ReplicaId, arrival: u64) -> Option<&mut Attendee> {
+        self.seats.get_mut(&replica)?.iter_mut().find(|one| one.arrival == arrival)
+    }
+}
+
 // === impl Seat ===
 
 impl Seat {
-    /// Changes what is known of the agent, unless a newer stream of it has the seat.
+    /// Changes what this stream has told of the agent.
     pub fn update(&self, change: impl FnOnce(&mut Attendee)) {
-        self.attendance.change(&self.key, |desk| {
-            if let Some(attendee) = desk.attendees.get_mut(&self.replica).filter(|one| one.arrival == self.arrival) {
-                change(attendee);
-            }
-        });
+        self.attendance.change(&self.key, |desk| desk.seat(self.replica, self.arrival).map(change));
+    }
+
+    /// As [`Self::update`], if the condition holds; else nobody is told of a change.
+    pub fn update_if(&self, condition: impl FnOnce(&Attendee) -> bool, change: impl FnOnce(&mut Attendee)) {
+        let mut groups = self.attendance.groups.lock();
+        let Some(desk) = groups.get_mut(&self.key) else { return };
+        if let Some(attendee) = desk.seat(self.replica, self.arrival).filter(|attendee| condition(attendee)) {
+            change(attendee);
+            desk.changed.send_replace(());
+        }
     }
 
     /// Leaves a receipt that the agent brought.
@@ -157,8 +190,10 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.attendance.change(&self.key, |desk| {
-            if desk.attendees.get(&self.replica).is_some_and(|one| one.arrival == self.arrival) {
-                desk.attendees.remove(&self.replica);
+            let Some(seats) = desk.seats.get_mut(&self.replica) else { return };
+            seats.retain(|one| one.arrival != self.arrival);
+            if seats.is_empty() {
+                desk.seats.remove(&self.replica);
             }
         });
     }

@@ -11,10 +11,12 @@ use crate::index::Listing;
 /// What an attending agent has said of itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attendee {
-    /// The order of arrival: an agent that said hello later has a greater one.
+    /// Names the stream: each has another.
     pub arrival: u64,
-    /// When this stream's hello came.
+    /// When this stream's hello came, to whichever operator.
     pub since: Instant,
+    /// Whether the stream is open to another operator, which forwards what comes by it.
+    pub forwarded: bool,
     /// Its pod's name.
     pub pod_name: String,
     /// Its pod's UID.
@@ -101,6 +103,11 @@ impl Attendee {
         let known = self.known.as_ref().filter(|known| known.uid == listing.uid && known.number <= listing.spec.number);
         let named = known.is_some_and(|known| known.names(replica));
         named && listing.row(replica).is_none()
+    }
+
+    /// What streams are ordered by: the one with the newest hello is the greatest.
+    pub fn order(&self) -> (Instant, u64) {
+        (self.since, self.arrival)
     }
 
     /// Takes the agent's report of its own phase: phases only go forward.

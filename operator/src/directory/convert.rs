@@ -65,6 +65,7 @@ pub(super) fn introduction(hello: wire::Hello, arrival: u64, since: Instant) -> 
         attendee: Attendee {
             arrival,
             since,
+            forwarded: false,
             pod_name: text("pod_name", hello.pod_name)?,
             pod_uid: text("pod_uid", hello.pod_uid)?,
             node: short("node", hello.node)?,
@@ -195,7 +196,7 @@ fn acks(acks: Acks) -> (u32, wire::AckRule) {
     }
 }
 
-fn member(row: &MemberRow) -> wire::Member {
+pub(super) fn member(row: &MemberRow) -> wire::Member {
     wire::Member {
         replica: row.replica.0,
         pod_name: row.pod_name.clone(),

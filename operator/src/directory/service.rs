@@ -12,10 +12,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::Attendance;
 use super::session::Session;
+use super::{Attendance, Line, relay};
 use crate::api::ApiServer;
 use crate::index::SharedIndex;
+use crate::lease::Office;
 use crate::metrics::Metrics;
 
 /// Notices that wait for the transport. One: whatever is newer waits in the watch channel and replaces what
@@ -35,6 +36,10 @@ pub struct DirectoryService {
     pub metrics: Metrics,
     /// What agents were last refused for: they ask again and again.
     pub refusals: Arc<Mutex<Repeat>>,
+    /// Whether this operator writes.
+    pub office: Office,
+    /// The way to the operator that writes, if it is another.
+    pub line: Line,
     /// Ends all streams when the operator stops, so that agents turn to another one at once.
     pub stop: CancellationToken,
 }
@@ -44,10 +49,10 @@ pub struct DirectoryService {
 #[tonic::async_trait]
 impl Directory for DirectoryService {
     type AttendStream = ReceiverStream<Result<wire::Notice, Status>>;
+    type ForwardStream = ReceiverStream<Result<wire::Notice, Status>>;
 
     async fn attend(&self, request: Request<Streaming<wire::Report>>) -> Result<Response<Self::AttendStream>, Status> {
-        let certificate = request.peer_certs().and_then(|chain| chain.first().cloned());
-        let identity = certificate.and_then(|certificate| Identity::of(&certificate).ok());
+        let identity = identity(&request);
         // Whoever has no certificate may ask for one, and for nothing else.
         let Some(member) = identity.as_ref().and_then(Identity::member).cloned() else {
             self.metrics.refused_connection(Refusal::NoCertificate.code());
@@ -59,4 +64,29 @@ impl Directory for DirectoryService {
         tokio::spawn(async move { stop.run_until_cancelled(session.run(request.into_inner())).await });
         Ok(Response::new(ReceiverStream::new(stream)))
     }
+
+    async fn forward(
+        &self,
+        request: Request<Streaming<wire::Report>>,
+    ) -> Result<Response<Self::ForwardStream>, Status> {
+        if !matches!(identity(&request), Some(Identity::Operator(_))) {
+            self.metrics.refused_connection(Refusal::NoOperator.code());
+            return Err(Status::permission_denied("only operators forward what others say"));
+        }
+        let Some(term) = self.office.term() else {
+            return Err(Status::unavailable("this operator does not hold the lease"));
+        };
+        let (end, stream) = mpsc::channel(NOTICES);
+        let (service, stop) = (self.clone(), self.stop.clone());
+        tokio::spawn(
+            async move { stop.run_until_cancelled(relay::relay(service, term, request.into_inner(), end)).await },
+        );
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+}
+
+/// Who the other side has proved to be.
+fn identity<T>(request: &Request<T>) -> Option<Identity> {
+    let certificate = request.peer_certs()?.first().cloned()?;
+    Identity::of(&certificate).ok()
 }

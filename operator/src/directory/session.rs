@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baton_crds::membership::ReplicaId;
+use baton_crds::membership::{MemberRow, ReplicaId};
 use baton_identity::Member;
 use baton_wire::directory as wire;
 use baton_wire::directory::notice::Body as NoticeBody;
@@ -17,12 +17,13 @@ use tonic::{Status, Streaming};
 use tracing::Instrument;
 
 use super::convert::{self, Introduction, Malformed};
+use super::forward::{Said, forward};
 use super::hello;
-use super::{DirectoryService, Seat};
+use super::{Attendee, DirectoryService, Known, Seat};
 use crate::index::{GroupView, Listing};
 
 /// How long an agent may take for its hello.
-const HELLO: Duration = Duration::from_secs(10);
+pub(super) const HELLO: Duration = Duration::from_secs(10);
 
 /// The sending half of the stream to the agent.
 pub(super) type Notices = mpsc::Sender<Result<wire::Notice, Status>>;
@@ -34,6 +35,18 @@ pub(super) struct Session {
     /// Who its certificate says that it is.
     proven: Member,
     notices: Notices,
+}
+
+/// An agent at its seat.
+struct Agent {
+    seat: Seat,
+    replica: ReplicaId,
+    /// What it says, for whoever holds the lease.
+    said: watch::Sender<Said>,
+    /// The UID of the list that named it last.
+    listed_by: Option<String>,
+    /// The newest list that it knew when it said hello: an older one is not sent, also if this operator has seen no newer.
+    knew: Option<(String, u64)>,
 }
 
 /// What the agent was last told: the list, and the settings that came with it.
@@ -49,7 +62,7 @@ impl Session {
 
     /// Runs until the stream ends.
     pub(super) async fn run(self, mut reports: Streaming<wire::Report>) {
-        let introduction = match tokio::time::timeout(HELLO, self.introduction(&mut reports)).await {
+        let (introduction, said) = match tokio::time::timeout(HELLO, self.introduction(&mut reports)).await {
             Ok(Ok(introduction)) => introduction,
             Ok(Err(status)) => return self.fail(status).await,
             Err(_) => return self.fail(Status::deadline_exceeded("no hello within 10 seconds")).await,
@@ -60,21 +73,24 @@ impl Session {
             pod = introduction.attendee.pod_name,
             replica = %introduction.replica,
         );
-        self.attend(introduction, reports).instrument(span).await;
+        self.attend(introduction, said, reports).instrument(span).await;
     }
 
-    async fn introduction(&self, reports: &mut Streaming<wire::Report>) -> Result<Introduction, Status> {
+    async fn introduction(&self, reports: &mut Streaming<wire::Report>) -> Result<(Introduction, Said), Status> {
         let report = reports.message().await?.ok_or_else(|| Status::cancelled("the stream ended before a hello"))?;
         let Some(ReportBody::Hello(hello)) = report.body else {
             return Err(Status::failed_precondition("the first report of a stream must be a hello"));
         };
-        let arrival = self.service.attendance.arrival();
-        Ok(convert::introduction(hello, arrival, Instant::now())?)
+        let (arrival, said) = (self.service.attendance.arrival(), Said::new(hello.clone()));
+        Ok((convert::introduction(hello, arrival, Instant::now())?, said))
     }
 
-    async fn attend(self, introduction: Introduction, reports: Streaming<wire::Report>) {
+    async fn attend(self, introduction: Introduction, said: Said, reports: Streaming<wire::Report>) {
         let Introduction { key, replica, release, attendee } = introduction;
         let service = &self.service;
+        if service.line.is_deaf() {
+            return self.fail(deaf()).await;
+        }
         let proven = hello::check_proof(&self.proven, &key, &attendee);
         if proven.is_err() {
             service.metrics.refused_connection("other_certificate");
@@ -98,28 +114,31 @@ impl Session {
         let Some(view) = service.index.read().view(&key) else { return };
         tracing::info!(phase = ?attendee.phase, address = attendee.address, remote = ?self.remote, release, "An agent attends");
         let listed_by = attendee.known.as_ref().filter(|known| known.names(replica)).map(|known| known.uid.clone());
+        let knew = attendee.known.as_ref().map(|known| (known.uid.clone(), known.number));
+        let said = watch::Sender::new(said);
+        tokio::spawn(forward(said.subscribe(), service.line.clone()));
         let seat = service.attendance.seat(key, replica, attendee);
-        let ended = self.converse(&seat, replica, listed_by, view, reports).await;
+        let ended = self.converse(Agent { seat, replica, said, listed_by, knew }, view, reports).await;
         tracing::info!(reason = ended, "An agent's stream ended");
     }
 
     /// Takes reports and sends memberships until either side ends; answers why.
     async fn converse(
         &self,
-        seat: &Seat,
-        replica: ReplicaId,
-        mut listed_by: Option<String>,
+        mut agent: Agent,
         mut view: watch::Receiver<Arc<GroupView>>,
         mut reports: Streaming<wire::Report>,
     ) -> String {
         let mut told = Told(None);
+        let mut line = self.service.line.clone();
         loop {
-            let newest = newest(&view.borrow_and_update(), replica, listed_by.as_deref());
-            let newest = newest.filter(|(what, _)| *what != told);
+            let newest = agent.newest(&view.borrow_and_update());
+            let newest = newest.filter(|(what, ..)| *what != told);
             tokio::select! {
                 report = reports.message() => match report {
                     Ok(Some(report)) => {
-                        if let Err(error) = take(seat, report) {
+                        agent.said.send_modify(|said| said.take(&report));
+                        if let Err(error) = take(&agent.seat, report) {
                             self.fail(error.into()).await;
                             return "it sent a report that makes no sense".into();
                         }
@@ -129,11 +148,11 @@ impl Session {
                 },
                 permit = self.notices.reserve(), if newest.is_some() => {
                     let Ok(permit) = permit else { return "the agent stopped listening".into() };
-                    let Some((what, membership)) = newest else { continue };
+                    let Some((what, membership, own)) = newest else { continue };
                     tracing::debug!(number = what.number(), "A membership is sent");
                     self.service.metrics.pushed();
                     permit.send(Ok(wire::Notice { body: Some(NoticeBody::Membership(membership)) }));
-                    listed_by = what.uid().or(listed_by);
+                    agent.was_told(&what, own);
                     told = what;
                 }
                 changed = view.changed() => {
@@ -141,6 +160,10 @@ impl Session {
                     if changed.is_err() {
                         return "the HandoffGroup was deleted".into();
                     }
+                }
+                () = line.deaf() => {
+                    self.fail(deaf()).await;
+                    return "the operator that holds the lease cannot be reached from here".into();
                 }
             }
         }
@@ -159,10 +182,6 @@ impl Told {
     fn number(&self) -> u64 {
         self.0.as_ref().map_or(0, |(_, number, _)| *number)
     }
-
-    fn uid(&self) -> Option<String> {
-        self.0.as_ref().map(|(uid, ..)| uid.clone())
-    }
 }
 
 // === impl Status ===
@@ -173,19 +192,53 @@ impl From<Malformed> for Status {
     }
 }
 
-/// The newest membership, once it lists the agent, or does not any more: the agent takes the latter for its removal.
-fn newest(view: &GroupView, replica: ReplicaId, listed_by: Option<&str>) -> Option<(Told, wire::Membership)> {
-    let listing: &Listing = view.listing.as_deref()?;
-    if listing.row(replica).is_none() && listed_by != Some(&listing.uid) {
-        return None;
+fn deaf() -> Status {
+    Status::unavailable("this operator cannot reach the one that holds the lease; come again, to that one")
+}
+
+// === impl Agent ===
+
+impl Agent {
+    /// The newest membership with the agent's own row, once it lists the agent, or does not any more: the agent takes the
+    /// latter for its removal.
+    fn newest(&self, view: &GroupView) -> Option<(Told, wire::Membership, Option<MemberRow>)> {
+        let listing: &Listing = view.listing.as_deref()?;
+        let own = listing.row(self.replica);
+        if own.is_none() && self.listed_by.as_ref() != Some(&listing.uid) {
+            return None;
+        }
+        let is_behind = |(uid, number): &(String, u64)| *uid == listing.uid && listing.spec.number < *number;
+        if self.knew.as_ref().is_some_and(is_behind) {
+            return None;
+        }
+        let membership = convert::membership(listing, &view.group.spec);
+        let settings = membership.settings.clone()?;
+        Some((Told(Some((listing.uid.clone(), listing.spec.number, settings))), membership, own.cloned()))
     }
-    let membership = convert::membership(listing, &view.group.spec);
-    let settings = membership.settings.clone()?;
-    Some((Told(Some((listing.uid.clone(), listing.spec.number, settings))), membership))
+
+    /// A list went to the agent. That it was named by one is never forgotten: whoever writes later takes an agent that is
+    /// not listed any more for removed, and not for new.
+    fn was_told(&mut self, told: &Told, own: Option<MemberRow>) {
+        let Some((uid, number, _)) = &told.0 else { return };
+        self.listed_by = Some(uid.clone());
+        let is_new = self.knew.as_ref().is_none_or(|(knew, _)| knew == uid);
+        let (Some(own), true) = (own, is_new) else { return };
+        let known = Known { uid: uid.clone(), number: *number, rows: [own].into_iter().collect() };
+        self.said.send_if_modified(|said| {
+            if said.hello.members.iter().all(|member| member.replica != self.replica.0) {
+                said.hello.known = Some(wire::Version { uid: uid.clone(), number: *number });
+                said.hello.members = known.rows.iter().map(convert::member).collect();
+            }
+            // The holder knows it by the list itself.
+            false
+        });
+        let knows = |attendee: &Attendee| attendee.known.as_ref().is_some_and(|known| known.names(self.replica));
+        self.seat.update_if(|attendee| !knows(attendee), |attendee| attendee.known = Some(known));
+    }
 }
 
 /// Takes one report of a seated agent.
-fn take(seat: &Seat, report: wire::Report) -> Result<(), Malformed> {
+pub(super) fn take(seat: &Seat, report: wire::Report) -> Result<(), Malformed> {
     match report.body {
         // A newer release may report more.
         None => {}

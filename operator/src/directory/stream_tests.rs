@@ -18,10 +18,11 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::{Endpoint, Uri};
 use tonic::{Code, Status, Streaming};
 
-use super::{Attendance, DirectoryService};
+use super::{Attendance, DirectoryService, Line};
 use crate::api::ApiServer;
 use crate::fixture::{group, listing, pod, row};
 use crate::index::{GroupKey, Life, SharedIndex};
+use crate::lease::Office;
 use crate::metrics::Metrics;
 
 const SOON: Duration = Duration::from_secs(5);
@@ -43,6 +44,18 @@ struct Agent {
 
 impl Directory {
     async fn start() -> Self {
+        let authority = Authority::new("test CA", SystemTime::now(), 2 * LEAF_LIFE).expect("a CA");
+        Self::of(authority, Office::always(true), Line::to(None)).await
+    }
+
+    /// One that does not hold the lease, beside this one, which does.
+    async fn beside(&self) -> Self {
+        let wallet = wallet(&self.authority, Some("spiffe://td/operator"));
+        let line = Line::to(Some((&self.address, &wallet)));
+        Self::of(self.authority.clone(), Office::always(false), line).await
+    }
+
+    async fn of(authority: Authority, office: Office, line: Line) -> Self {
         let unreachable = |_: hyper::Request<kube::client::Body>| async {
             Err::<hyper::Response<kube::client::Body>, _>(std::io::Error::from(std::io::ErrorKind::ConnectionRefused))
         };
@@ -53,13 +66,14 @@ impl Directory {
             api: ApiServer::new(client),
             metrics: Default::default(),
             refusals: Arc::default(),
+            office,
+            line,
             stop: Default::default(),
         };
         let (index, attendance, metrics) = (service.index.clone(), service.attendance.clone(), service.metrics.clone());
         index.write().apply_group(group("web", 100));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address").to_string();
-        let authority = Authority::new("test CA", SystemTime::now(), 2 * LEAF_LIFE).expect("a CA");
         let config = wallet(&authority, Some("spiffe://td/operator")).server_config(Expected::Anybody);
         let connections = incoming(listener, config.expect("a configuration"), |_, _| {});
         let server = tonic::transport::Server::builder().add_service(DirectoryServer::new(service));
@@ -81,6 +95,21 @@ impl Directory {
         let mut client = DirectoryClient::new(channel.expect("a channel"));
         let notices = client.attend(ReceiverStream::new(stream)).await?.into_inner();
         Ok(Agent { reports, notices })
+    }
+
+    /// A call to forward by somebody of this identity.
+    async fn forward_as(&self, identity: &str) -> Result<(), Status> {
+        let config =
+            wallet(&self.authority, Some(identity)).client_config(Expected::Operator).expect("a configuration");
+        let (connection, _) = connect(&self.address, config, SOON).await.expect("a connection");
+        let mut connection = Some(connection);
+        let connector = tower::service_fn(move |_: Uri| {
+            let connection = connection.take().ok_or(std::io::Error::from(std::io::ErrorKind::NotConnected));
+            async move { connection.map(TokioIo::new) }
+        });
+        let channel = Endpoint::from_static("http://directory").connect_with_connector(connector).await;
+        let (_reports, stream) = mpsc::channel(1);
+        DirectoryClient::new(channel.expect("a channel")).forward(ReceiverStream::new(stream)).await.map(drop)
     }
 
     async fn open(&self, pod: &str) -> Agent {
@@ -159,6 +188,7 @@ fn hello(replica: u64, pod: &str) -> wire::Hello {
         release: String::new(),
         members: vec![],
         held_state: false,
+        age_millis: 0,
     }
 }
 
@@ -318,4 +348,105 @@ async fn a_certificate_is_good_for_its_own_pod_and_group_alone() {
     }
     assert_eq!(directory.metrics.refused_connections("other_certificate"), 3);
     assert!(directory.attendance.is_empty());
+}
+
+/// Waits until something is so.
+async fn soon(is_so: impl Fn() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(SOON, wait).await.expect("in time");
+}
+
+fn key() -> GroupKey {
+    GroupKey::new("shop", "web")
+}
+
+#[tokio::test]
+async fn what_agents_say_to_another_operator_is_heard_by_the_one_that_writes() {
+    let holder = Directory::start().await;
+    let beside = holder.beside().await;
+    beside.index.write().apply_pod("shop", pod("a"));
+    let agent = beside.hello(7, "a").await;
+    agent
+        .say(ReportBody::Phase(wire::PhaseReport { phase: wire::Phase::Active.into(), keys: 40, ..Default::default() }))
+        .await;
+    let heard = || holder.attendance.attendees(&key()).get(&ReplicaId(7)).cloned();
+    soon(|| heard().is_some_and(|one| one.keys == 40 && one.phase == Active && one.forwarded)).await;
+    assert_eq!((holder.attendance.len(), holder.attendance.forwarded()), (0, 1));
+    assert_eq!((beside.attendance.len(), beside.attendance.forwarded()), (1, 0));
+
+    let outcome = wire::Outcome::Acknowledged.into();
+    let receipt = wire::HandoffReport {
+        replica: 7,
+        pod_name: "a".into(),
+        pod_uid: "uid-a".into(),
+        stage: wire::handoff_report::Stage::Sealed.into(),
+        outcome,
+        ..Default::default()
+    };
+    agent.say(ReportBody::Handoff(receipt)).await;
+    // It is known here too, should the holder die.
+    soon(|| beside.attendance.take_receipts(&key()).len() == 1).await;
+    drop(agent);
+    soon(|| heard().is_none()).await;
+    assert_eq!(holder.attendance.take_receipts(&key()).len(), 1, "the last word is brought");
+}
+
+#[tokio::test]
+async fn a_stream_to_another_operator_ends_no_newer_one_to_the_holder() {
+    let holder = Directory::start().await;
+    let beside = holder.beside().await;
+    for directory in [&holder, &beside] {
+        directory.index.write().apply_pod("shop", pod("a"));
+    }
+    let old = beside.hello(7, "a").await;
+    soon(|| holder.attendance.forwarded() == 1).await;
+    let _new = holder.hello(7, "a").await;
+    holder.attended_by(1).await;
+    let forwarded = || holder.attendance.attendees(&key()).get(&ReplicaId(7)).map(|one| one.forwarded);
+    soon(|| forwarded() == Some(false)).await;
+    drop(old);
+    soon(|| holder.attendance.forwarded() == 0).await;
+    assert_eq!(forwarded(), Some(false));
+}
+
+#[tokio::test]
+async fn nobody_but_an_operator_forwards_and_nobody_but_the_holder_listens() {
+    let holder = Directory::start().await;
+    let member = holder.forward_as("spiffe://td/ns/shop/group/web/pod/uid-a").await;
+    assert_eq!(member.expect_err("a refusal").code(), Code::PermissionDenied);
+    let beside = holder.beside().await;
+    let operator = beside.forward_as("spiffe://td/operator").await;
+    assert_eq!(operator.expect_err("a refusal").code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn an_agent_is_sent_no_older_list_than_the_one_that_it_has() {
+    let directory = Directory::start().await;
+    directory.index.write().apply_pod("shop", pod("a"));
+    directory.list(4, vec![row(7, "a", Active)]);
+    let mut agent = directory.open("a").await;
+    let known = Some(wire::Version { uid: "list".into(), number: 6 });
+    agent.say(ReportBody::Hello(wire::Hello { known, ..hello(7, "a") })).await;
+    directory.attended_by(1).await;
+    directory.list(5, vec![row(7, "a", Active)]);
+    directory.list(6, vec![row(7, "a", Active)]);
+    assert_eq!(agent.number().await, 6);
+}
+
+#[tokio::test]
+async fn that_an_agent_was_listed_is_known_to_whoever_writes_next() {
+    let holder = Directory::start().await;
+    let beside = holder.beside().await;
+    beside.index.write().apply_pod("shop", pod("a"));
+    beside.list(4, vec![row(7, "a", Active)]);
+    let mut agent = beside.hello(7, "a").await;
+    assert_eq!(agent.number().await, 4);
+    let attendee = || beside.attendance.attendees(&key()).remove(&ReplicaId(7));
+    soon(|| attendee().is_some_and(|one| one.known.is_some())).await;
+    let removed = listing(5, None, vec![]);
+    assert!(attendee().is_some_and(|one| one.was_removed(ReplicaId(7), &removed)));
 }

@@ -24,6 +24,7 @@ fn hello() -> wire::Hello {
         release: "0.1.0".into(),
         members: vec![],
         held_state: false,
+        age_millis: 0,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The Handoff objects of one group: written when a departure is concluded, deleted when they are old or too many.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use baton_crds::handoff::{Handoff, HandoffStatus};
@@ -86,6 +86,25 @@ impl Archive {
         }
     }
 
+    /// Others may write from now on: what the API server has is not known any more.
+    pub fn put_away(&mut self) {
+        (self.shelf, self.swept) = (None, None);
+    }
+
+    /// Whether records wait to be written.
+    pub fn is_pending(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// The names of all records that there are. What is pending and was written by another is dropped.
+    pub async fn names(&mut self, api: &ApiServer, group: &GroupFacts) -> Result<BTreeSet<String>, ApiError> {
+        let records: Api<Handoff> = Api::namespaced(api.client(), &group.key.namespace);
+        let shelf = self.shelf.insert(list(api, &records, group).await?);
+        let is_new = |record: &Handoff| record.metadata.name.as_ref().is_none_or(|name| !shelf.contains_key(name));
+        self.pending.retain(is_new);
+        Ok(shelf.keys().cloned().collect())
+    }
+
     /// One bounded step; says whether there is more to do.
     async fn turn(&mut self, api: &ApiServer, group: &GroupFacts, wall: Timestamp) -> Result<bool, ApiError> {
         let records: Api<Handoff> = Api::namespaced(api.client(), &group.key.namespace);
@@ -102,7 +121,7 @@ impl Archive {
         }
         let surplus = surplus(shelf, group.spec.handoff.keep_records.get(), wall);
         for name in surplus.iter().take(TURN) {
-            match api.call(records.delete(name, &DeleteParams::default())).await {
+            match api.write(records.delete(name, &DeleteParams::default())).await {
                 Err(error) if !error.is_not_found() => return Err(error),
                 Ok(_) | Err(_) => shelf.remove(name),
             };
@@ -161,11 +180,11 @@ async fn write(api: &ApiServer, records: &Api<Handoff>, name: &str, record: &Han
         "ownerReferences": record.metadata.owner_references,
     });
     object["spec"] = json!(record.spec);
-    api.call(records.patch(name, &params, &Patch::Apply(object))).await?;
+    api.write(records.patch(name, &params, &Patch::Apply(object))).await?;
     let mut status = types;
     status["metadata"] = json!({ "name": name });
     status["status"] = json!(record.status);
-    api.call(records.patch_status(name, &params, &Patch::Apply(status))).await.map(drop)
+    api.write(records.patch_status(name, &params, &Patch::Apply(status))).await.map(drop)
 }
 
 #[cfg(test)]

@@ -75,6 +75,12 @@ pub fn departure_reason(view: &GroupView, row: Option<&MemberRow>, receipt: &Rec
     }
 }
 
+/// The name of a departure's record.
+pub fn record_name(receipt: &Receipt) -> String {
+    let pod: String = receipt.pod_name.chars().take(NAME).collect();
+    format!("{pod}-{}", receipt.replica)
+}
+
 /// The record of a departure. The same departure always has the same name.
 pub fn record(
     group: &GroupFacts,
@@ -100,8 +106,7 @@ pub fn record(
         observed_generation: None,
         last_transition_time: Time(now),
     };
-    let pod: String = receipt.pod_name.chars().take(NAME).collect();
-    let mut record = Handoff::new(&format!("{pod}-{}", receipt.replica), spec);
+    let mut record = Handoff::new(&record_name(receipt), spec);
     record.metadata.namespace = Some(group.key.namespace.clone());
     record.metadata.labels = Some([(label::GROUP.to_owned(), group.key.name.clone())].into());
     record.metadata.owner_references = Some(vec![group.owner_reference()]);

@@ -1,4 +1,5 @@
-//! The task that keeps the CAs in their Secret: makes the first, has the next one known before it signs.
+//! The task that keeps the CAs in their Secret: makes the first, has the next one known before it signs. An operator that
+//! does not hold the lease signs by what it finds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use k8s_openapi::ByteString;
 
 use super::issuer::{IssueError, Issuer};
 use crate::api::{ApiError, ApiServer};
+use crate::lease::Office;
 use crate::secret::{Found, SharedSecret};
 
 /// How often the Secret is looked at. By the wall clock, since machines sleep.
@@ -29,6 +31,7 @@ pub struct Custodian {
     api: ApiServer,
     secret: SharedSecret,
     issuer: Arc<Issuer>,
+    office: Office,
 }
 
 /// A look at the CAs failed; what is in use stays.
@@ -42,20 +45,22 @@ enum LookError {
     Issue(#[from] IssueError),
     #[error("the CAs cannot be written down: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("the holder of the lease has made none yet")]
+    NotYet,
 }
 
 // === impl Custodian ===
 
 impl Custodian {
     /// Keeps the CAs in a Secret of this name.
-    pub fn new(api: ApiServer, namespace: &str, secret: &str, issuer: Arc<Issuer>) -> Self {
+    pub fn new(api: ApiServer, namespace: &str, secret: &str, issuer: Arc<Issuer>, office: Office) -> Self {
         let manager = "baton-operator-identity";
         let secret = SharedSecret { namespace: namespace.into(), name: secret.into(), manager };
-        Self { api, secret, issuer }
+        Self { api, secret, issuer, office }
     }
 
     /// Runs until it is dropped.
-    pub async fn run(self) {
+    pub async fn run(mut self) {
         let mut failures = Repeat::new();
         loop {
             let wait = match self.look().await {
@@ -71,14 +76,25 @@ impl Custodian {
                     RETRY
                 }
             };
-            tokio::time::sleep(wait).await;
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.office.changed() => {}
+            }
         }
     }
 
     async fn look(&self) -> Result<(), LookError> {
         let now = SystemTime::now();
         let found = self.secret.read(&self.api).await?;
-        let kept = found.as_ref().and_then(parse);
+        let kept = found.as_ref().and_then(keyring_of);
+        if self.office.term().is_none() {
+            return match kept {
+                Some(keyring) => Ok(self.issuer.take(keyring, now)?),
+                // What is in use meanwhile stays.
+                None if self.issuer.is_in_office() => Ok(()),
+                None => Err(LookError::NotYet),
+            };
+        }
         // If the Secret is lost, what is in use is kept again: its certificates are all over the cluster.
         let lost = kept.is_none();
         let kept = kept.unwrap_or_else(|| self.issuer.keyring());
@@ -95,7 +111,8 @@ impl Custodian {
     }
 }
 
-fn parse(found: &Found) -> Option<Keyring> {
+/// The CAs that a Secret holds; none if it holds something else.
+pub(crate) fn keyring_of(found: &Found) -> Option<Keyring> {
     let keyring: Keyring = serde_json::from_slice(&found.fields.get(FIELD)?.0).ok()?;
     (!keyring.seats.is_empty()).then_some(keyring)
 }
@@ -108,6 +125,7 @@ impl LookError {
         match self {
             // Another operator was first.
             Self::Api(error) => error.is_news() && !error.is_conflict(),
+            Self::NotYet => false,
             Self::Authority(_) | Self::Issue(_) | Self::Json(_) => true,
         }
     }

@@ -1,4 +1,5 @@
-//! The task that has agents trust the CAs: a ConfigMap in each namespace with a group, mounted by the injector.
+//! The task that has agents trust the CAs: a ConfigMap in each namespace with a group, mounted by the injector. The holder
+//! of the lease writes it.
 //!
 //! It stays when the last group of a namespace goes: agents that run there may start again.
 
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 use super::{Issuer, ROOTS};
 use crate::api::{ApiError, ApiServer};
 use crate::index::{GroupKey, SharedIndex, Views};
+use crate::lease::Office;
 
 /// The manager of the ConfigMaps.
 const FIELD_MANAGER: &str = "baton-operator-identity";
@@ -32,6 +34,7 @@ pub struct Herald {
     groups: watch::Receiver<Arc<Views>>,
     roots: watch::Receiver<Arc<str>>,
     told: BTreeMap<String, Arc<str>>,
+    office: Office,
     failures: Repeat,
 }
 
@@ -39,15 +42,21 @@ pub struct Herald {
 
 impl Herald {
     /// Tells the namespaces of these groups of the issuer's CAs.
-    pub fn new(api: ApiServer, index: &SharedIndex, issuer: &Issuer) -> Self {
+    pub fn new(api: ApiServer, index: &SharedIndex, issuer: &Issuer, office: Office) -> Self {
         let groups = index.read().groups();
-        Self { api, groups, roots: issuer.roots(), told: BTreeMap::new(), failures: Repeat::new() }
+        Self { api, groups, roots: issuer.roots(), told: BTreeMap::new(), office, failures: Repeat::new() }
     }
 
     /// Runs until it is dropped.
     pub async fn run(mut self) {
         let mut repaired = Instant::now();
+        let mut term = None;
         loop {
+            let present = self.office.elected().await;
+            // Others may have written since this operator last did.
+            if term.replace(present) != Some(present) {
+                self.told.clear();
+            }
             if repaired.elapsed() >= REPAIR {
                 self.told.clear();
                 repaired = Instant::now();
@@ -101,6 +110,6 @@ impl Herald {
             "data": { key: roots },
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        self.api.call(maps.patch(name, &params, &Patch::Apply(patch))).await.map(drop)
+        self.api.write(maps.patch(name, &params, &Patch::Apply(patch))).await.map(drop)
     }
 }

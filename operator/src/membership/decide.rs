@@ -107,7 +107,7 @@ pub fn decide(situation: Situation<'_>) -> Decision {
 /// Takes what the agents say of themselves: a hello makes a row, and ends the earlier rows of its pod.
 fn enrol(situation: &Situation<'_>, rows: &mut Vec<MemberRow>) {
     let mut attendees: Vec<_> = situation.attendees.iter().collect();
-    attendees.sort_by_key(|(_, attendee)| attendee.arrival);
+    attendees.sort_by_key(|(_, attendee)| attendee.order());
     for (&replica, attendee) in attendees {
         let removed = situation.view.listing.as_deref().is_some_and(|listing| attendee.was_removed(replica, listing));
         if removed {
@@ -124,7 +124,7 @@ fn enrol(situation: &Situation<'_>, rows: &mut Vec<MemberRow>) {
         row.held_state |= attendee.held_state;
         row.address.clone_from(&attendee.address);
         // A stream of the pod's earlier agent may linger.
-        let later = |id| situation.attendees.get(&id).is_some_and(|other| other.arrival > attendee.arrival);
+        let later = |id| situation.attendees.get(&id).is_some_and(|other| other.order() > attendee.order());
         let siblings = rows.iter_mut().filter(|row| row.pod_uid == attendee.pod_uid && row.replica != replica);
         for earlier in siblings.filter(|row| !later(row.replica)) {
             (earlier.phase, earlier.forgotten) = (MemberPhase::Gone, false);

@@ -1,4 +1,5 @@
-//! The task that keeps one group's Membership: decides, writes, reads pods for proof, and waits for news.
+//! The task that keeps one group's Membership: decides, writes, reads pods for proof, and waits for news. It works while
+//! this operator holds the lease; what it measured of time is measured anew in each term.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use super::{Decision, Draft, PodCheck, PodRef, Situation, Unreached, Verdict, de
 use crate::api::{ApiError, ApiServer};
 use crate::directory::Attendance;
 use crate::index::{GroupView, Listing, SharedIndex};
+use crate::lease::Office;
 use crate::metrics::Metrics;
 
 /// How many pods are read at once. A whole group may end in one moment.
@@ -32,6 +34,8 @@ pub struct Scribe {
     pub api: ApiServer,
     /// Counts writes.
     pub metrics: Metrics,
+    /// Whether this operator writes.
+    pub office: Office,
     /// The group.
     pub view: watch::Receiver<Arc<GroupView>>,
 }
@@ -41,6 +45,18 @@ pub struct Scribe {
 impl Scribe {
     /// Runs until the group is gone.
     pub async fn run(mut self) {
+        let mut office = self.office.clone();
+        loop {
+            let term = office.elected().await;
+            tokio::select! {
+                () = self.keep() => return,
+                () = office.ended(term) => {}
+            }
+        }
+    }
+
+    /// Keeps the Membership until the group is gone.
+    async fn keep(&mut self) {
         let key = self.view.borrow().group.key.clone();
         let mut changes = self.attendance.changes(&key);
         let mut check = PodCheck::default();

@@ -27,7 +27,7 @@ pub(super) async fn write(
     let Some(current) = current else {
         let object = object(group, draft);
         let params = PostParams { field_manager: Some(FIELD_MANAGER.into()), ..PostParams::default() };
-        return api.call(memberships.create(&params, &object)).await;
+        return api.write(memberships.create(&params, &object)).await;
     };
     let patch = json!({
         "metadata": {
@@ -38,7 +38,7 @@ pub(super) async fn write(
         "spec": { "number": draft.number, "first": draft.first, "members": draft.members },
     });
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
-    api.call(memberships.patch(&group.key.name, &params, &Patch::Merge(patch))).await
+    api.write(memberships.patch(&group.key.name, &params, &Patch::Merge(patch))).await
 }
 
 /// Reads the object as it is now.

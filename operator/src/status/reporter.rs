@@ -1,6 +1,7 @@
 //! The task that speaks of one group: writes its status and publishes its events.
 //!
-//! A change of a condition is written at once, counts at most every ten seconds.
+//! A change of a condition is written at once, counts at most every ten seconds. An operator that does not hold the lease
+//! looks on in silence, so that it knows what its predecessor may not have told any more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,8 +24,9 @@ use super::trouble;
 use crate::api::{ApiError, ApiServer};
 use crate::directory::Attendance;
 use crate::event::{self, Announcer, Event};
-use crate::handoff::{Archive, Former, Happening, Ledger, Receipt, departure_reason, record};
+use crate::handoff::{Archive, Former, Happening, Ledger, Receipt, Untold, departure_reason, record, record_name};
 use crate::index::{Agent, GroupView, OptIn};
+use crate::lease::{Office, Term};
 use crate::membership::StartedEmpty;
 use crate::metrics::Metrics;
 
@@ -40,6 +42,10 @@ const IDLE: Duration = Duration::from_secs(60);
 /// How long what just happened is gathered before a status is written: members come and go in swarms.
 const GATHER: Duration = Duration::from_millis(50);
 
+/// How long after this operator's election the agents of its predecessor may take to come to it: until then, members that
+/// it has not heard of are not called unheard.
+const ARRIVAL: Duration = Duration::from_secs(10);
+
 /// The manager of the status fields.
 const FIELD_MANAGER: &str = "baton-operator-status";
 
@@ -53,6 +59,8 @@ pub struct Reporter {
     pub announcer: Announcer,
     /// Where counts go.
     pub metrics: Metrics,
+    /// Whether this operator speaks.
+    pub office: Office,
     /// The group.
     pub view: watch::Receiver<Arc<GroupView>>,
 }
@@ -75,6 +83,9 @@ struct Memory {
     written: Option<Instant>,
     failed: bool,
     failures: Repeat,
+    /// Since when this operator speaks; none while it looks on.
+    speaks: Option<(Term, Instant)>,
+    untold: Untold,
 }
 
 // === impl Reporter ===
@@ -85,22 +96,84 @@ impl Reporter {
         let first = self.view.borrow().clone();
         let key = first.group.key.clone();
         let mut changes = self.attendance.changes(&key);
-        let mut memory = Memory {
-            status: first.group.status.clone(),
-            last_handoff: first.group.status.last_handoff.clone(),
-            ..Memory::default()
-        };
+        let mut memory = Memory::default();
+        let mut office = self.office.clone();
         loop {
             changes.mark_unchanged();
             let view = self.view.borrow_and_update().clone();
-            let wait = self.look(&view, &mut memory).await;
+            let wait = match office.term() {
+                Some(term) if memory.speaks.is_some_and(|(speaks, _)| speaks == term) => {
+                    self.look(&view, &mut memory).await
+                }
+                Some(term) => self.take_over(&view, &mut memory, term).await,
+                None => self.look_on(&view, &mut memory),
+            };
             tokio::select! {
                 changed = self.view.changed() => if changed.is_err() { return },
                 _ = changes.changed() => {}
                 () = tokio::time::sleep(wait) => {}
+                () = office.changed() => {}
             }
             tokio::time::sleep(GATHER).await;
         }
+    }
+
+    /// Takes note of what happens, for the case that this operator is elected.
+    fn look_on(&self, view: &GroupView, memory: &mut Memory) -> Duration {
+        if memory.speaks.take().is_some() {
+            self.metrics.forget(&view.group.key);
+            memory.archive.put_away();
+        }
+        self.note(view, memory);
+        // What is so already is no news after an election.
+        let status = memory.status.clone();
+        news(view, memory, &status);
+        memory.ledger.again_in(Instant::now()).unwrap_or(IDLE).min(IDLE)
+    }
+
+    /// Takes note of departures, and of what is said of the group.
+    fn note(&self, view: &GroupView, memory: &mut Memory) {
+        let now = Instant::now();
+        let rows = memory.former.look(view.listing.as_deref(), now);
+        for happening in self.happenings(view, memory, &rows, now) {
+            if let Happening::Concluded(receipt) = happening {
+                let row = rows.iter().find(|row| row.replica == receipt.replica);
+                memory.untold.add(receipt, row.cloned(), now);
+            }
+        }
+        memory.untold.look(now);
+        memory.status = view.group.status.clone();
+        // The last one may be one that could not be written before the lease was lost.
+        let said = view.group.status.last_handoff.clone();
+        let at = |one: &Option<LastHandoff>| one.as_ref().map(|one| one.at.0);
+        if at(&said) >= at(&memory.last_handoff) {
+            memory.last_handoff = said;
+        }
+        (memory.written, memory.failed) = (None, false);
+    }
+
+    /// Begins to speak: first of the handoffs that have no record, because the operator before had no time for it.
+    async fn take_over(&self, view: &GroupView, memory: &mut Memory, term: Term) -> Duration {
+        self.note(view, memory);
+        let untold = memory.untold.receipts();
+        if !untold.is_empty() || memory.archive.is_pending() {
+            let Ok(told) = memory.archive.names(&self.api, &view.group).await else { return RETRY };
+            for (receipt, row) in untold.iter().filter(|(receipt, _)| !told.contains(&record_name(receipt))) {
+                self.tell(view, memory, row.as_slice(), Happening::Concluded(receipt.clone())).await;
+            }
+        }
+        memory.untold = Untold::default();
+        memory.speaks = Some((term, Instant::now()));
+        self.look(view, memory).await
+    }
+
+    /// How long the agents of the operator before may still take to come.
+    fn arrival(&self, view: &GroupView, memory: &Memory) -> Option<Duration> {
+        let (_, since) = memory.speaks?;
+        let left = ARRIVAL.checked_sub(since.elapsed())?;
+        let attendees = self.attendance.attendees(&view.group.key);
+        let mut present = view.listing.iter().flat_map(|listing| listing.present());
+        present.any(|row| !attendees.contains_key(&row.replica)).then_some(left)
     }
 
     /// Announces what happened and writes what changed; answers when to look again at the latest.
@@ -115,6 +188,10 @@ impl Reporter {
         if let Some(what) = self.attendance.take_started_empty(key) {
             self.announcer.publish(&view.group, &started_empty(&what)).await;
             memory.started_empty = Some(what);
+        }
+        if let Some(left) = self.arrival(view, memory) {
+            let kept = memory.archive.keep(&self.api, &view.group, Instant::now(), now_in_seconds()).await;
+            return left.min(kept);
         }
         let status = derive(Observation {
             view,
@@ -235,7 +312,7 @@ impl Reporter {
             "status": status,
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
-        self.api.call(groups.patch_status(&key.name, &params, &Patch::Apply(patch))).await.map(drop)
+        self.api.write(groups.patch_status(&key.name, &params, &Patch::Apply(patch))).await.map(drop)
     }
 }
 
@@ -334,4 +411,61 @@ fn alike(left: &[Condition], right: &[Condition]) -> bool {
 fn now_in_seconds() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_crds::membership::MemberPhase::{Active, Leaving};
+    use baton_crds::status::HandoffOutcome::Acknowledged;
+
+    use super::*;
+    use crate::fixture::{Requests, group, listing, pod, receipt, row, view};
+    use crate::handoff::Stage;
+    use crate::lease::Holder;
+
+    /// An operator that looks on while pod `a` leaves in good order, and is elected then; what it has written of that to an
+    /// API server that has these records.
+    async fn written_after_election(records: serde_json::Value) -> Vec<String> {
+        let (api, requests) = Requests::answer(move |_, _| (200, json!({"metadata": {}, "items": records})));
+        let attendance = Arc::new(Attendance::default());
+        let seen = |phase| {
+            let mut view = view(&[pod("a"), pod("b")]);
+            view.listing = Some(Arc::new(listing(1, None, vec![row(1, "a", phase), row(2, "b", Active)])));
+            Arc::new(view)
+        };
+        let (views, view) = watch::channel(seen(Active));
+        let holder = watch::Sender::new(Holder::Nobody);
+        let announcer = Announcer::new(api.clone(), None);
+        let (metrics, office) = (Metrics::default(), Office::of(&holder));
+        let reporter = Reporter { attendance: attendance.clone(), api, announcer, metrics, office, view };
+        tokio::spawn(reporter.run());
+        let pause = || tokio::time::sleep(4 * GATHER);
+        pause().await;
+        views.send_replace(seen(Leaving));
+        attendance.leave_receipt(&group("web", 0).key, receipt(1, Stage::Sealed, Acknowledged));
+        pause().await;
+        assert!(requests.take().is_empty(), "who looks on is silent");
+        holder.send_replace(Holder::Own(Term(1)));
+        pause().await;
+        let patches = requests.take().into_iter().filter(|one| one.method == "PATCH");
+        patches.map(|one| one.path).filter(|path| path.contains("handoffs/")).collect()
+    }
+
+    #[tokio::test]
+    async fn a_handoff_that_the_operator_before_has_not_told_is_told_by_the_next() {
+        let written = written_after_election(json!([])).await;
+        assert!(written.iter().any(|path| path.ends_with("handoffs/a-0000000000000001")), "{written:?}");
+    }
+
+    #[tokio::test]
+    async fn a_handoff_that_the_operator_before_has_told_is_not_told_again() {
+        let told = record(
+            &group("web", 0),
+            None,
+            &receipt(1, Stage::Sealed, Acknowledged),
+            baton_crds::handoff::DepartureReason::PodDeleted,
+            now_in_seconds(),
+        );
+        assert_eq!(written_after_election(json!([told])).await, Vec::<String>::new());
+    }
 }

@@ -81,7 +81,7 @@ impl Store {
 
 fn custodian(store: &Store) -> Custodian {
     let issuer = Issuer::new("td".parse().expect("a trust domain"));
-    Custodian::new(store.api(), "baton-system", "ca", issuer)
+    Custodian::new(store.api(), "baton-system", "ca", issuer, Office::always(true))
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn each_namespace_with_a_group_is_told_of_the_cas() {
     let custodian = custodian(&store);
     let index = SharedIndex::default();
     index.write().apply_group(group("web", 100));
-    tokio::spawn(Herald::new(store.api(), &index, &custodian.issuer).run());
+    tokio::spawn(Herald::new(store.api(), &index, &custodian.issuer, Office::always(true)).run());
     custodian.look().await.expect("a CA");
     let mut other = group("web", 100);
     other.key.namespace = "stage".into();
