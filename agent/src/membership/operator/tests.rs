@@ -43,12 +43,17 @@ struct Bench {
 #[tonic::async_trait]
 impl Directory for Desk {
     type AttendStream = ReceiverStream<Result<Notice, Status>>;
+    type ForwardStream = ReceiverStream<Result<Notice, Status>>;
 
     async fn attend(&self, request: Request<Streaming<Report>>) -> Result<Response<Self::AttendStream>, Status> {
         let (notices, outgoing) = mpsc::channel(8);
         let stream = Stream { reports: request.into_inner(), notices };
         self.streams.send(stream).await.map_err(|_| Status::unavailable("the test is over"))?;
         Ok(Response::new(ReceiverStream::new(outgoing)))
+    }
+
+    async fn forward(&self, _: Request<Streaming<Report>>) -> Result<Response<Self::ForwardStream>, Status> {
+        Err(Status::unimplemented("agents forward nothing"))
     }
 }
 
