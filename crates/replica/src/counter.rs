@@ -38,9 +38,8 @@ pub(crate) fn add(entry: &mut Entry, by: i64, author: &Author<'_>) {
     folded.retain(|version| !version.has_expired(author.now));
     let added = folded.iter().map(|version| version.added).fold(by, i64::saturating_add);
     let base = folded.into_iter().filter(|version| !version.is_contribution()).max_by_key(Version::rank);
-    let (hlc, writer, value) =
-        base.map_or((author.hlc, author.dot.replica, None), |base| (base.hlc, base.writer, base.value));
-    entry.add(Version { dot: author.dot, hlc, writer, value, added, owner, expires_at });
+    let (hlc, value) = base.map_or((author.hlc, None), |base| (base.hlc, base.value));
+    entry.add(Version { dot: author.dot, hlc, writer: author.dot.replica, value, added, owner, expires_at });
 }
 
 /// Whether one version can take the place of all: not if others have added, who may be adding now.
@@ -58,8 +57,8 @@ pub(crate) fn copy(entry: &mut Entry, expires_at: Option<u64>, author: &Author<'
     let added = entry.versions().iter().map(|version| version.added).fold(0, i64::saturating_add);
     let Some(winner) = entry.versions().first() else { return };
     let hlc = if active(Mutant::TouchIsNewer) { author.hlc } else { winner.hlc };
-    let (writer, value) = (winner.writer, winner.value.clone());
-    entry.put(Version { dot: author.dot, hlc, writer, value, added, owner, expires_at });
+    let value = winner.value.clone();
+    entry.put(Version { dot: author.dot, hlc, writer: author.dot.replica, value, added, owner, expires_at });
 }
 
 /// How many versions this replica could take over: of replicas that are retired, if it is the oldest.

@@ -20,7 +20,7 @@ pub struct Version {
     pub dot: Dot,
     /// When its value was put; zero for a default, which loses to any real value.
     pub hlc: Hlc,
-    /// Who made it; the dot's replica unless the write was issued again by another.
+    /// Who made it: the dot's replica, unless the write was issued again by another as it was.
     pub writer: ReplicaId,
     /// What was put; `None` if the replica only added to a counter.
     pub value: Option<Value>,
@@ -77,6 +77,11 @@ impl Version {
     /// A value that was put under a dot.
     pub(crate) const fn put(dot: Dot, hlc: Hlc, value: Value, expires_at: Option<u64>) -> Self {
         Self { dot, hlc, writer: dot.replica, value: Some(value), added: 0, owner: None, expires_at }
+    }
+
+    /// Whether another than its writer has issued it again.
+    pub fn is_issued_again(&self) -> bool {
+        self.writer != self.dot.replica
     }
 
     /// Whether it only adds to a counter.

@@ -131,7 +131,7 @@ impl Shard {
         for version in former.versions().iter().filter(|version| unseen(version.dot)) {
             context.raise(version.dot.replica, version.dot.counter);
         }
-        let outdated = outdated(former, stored.versions(), unseen);
+        let outdated = outdated(former, &stored, unseen);
         outdated.iter().for_each(|dot| context.raise(dot.replica, dot.counter));
         // A dot covers what the same replica wrote before, which may live beside it.
         let again = |version: &&Version| {
@@ -180,19 +180,27 @@ impl Shard {
     }
 }
 
-/// What another process has issued again, though its writer has superseded it: that process did not have the later write,
-/// and the context of the later write does not know the new dot.
-///
-fn outdated(former: &Entry, stored: &[Version], unseen: impl Fn(Dot) -> bool) -> Vec<Dot> {
+/// What another process has issued again, though it is superseded: that process did not know, and the context of what
+/// supersedes it does not know the new dot.
+fn outdated(former: &Entry, stored: &Entry, unseen: impl Fn(Dot) -> bool) -> Vec<Dot> {
     let latest = |replica: ReplicaId| {
         let dots = former.versions().iter().map(|version| version.dot).filter(|dot| dot.replica == replica);
-        dots.map(|dot| dot.counter).fold(former.context().get(replica), u64::max)
+        Dot { replica, counter: dots.map(|dot| dot.counter).fold(former.context().get(replica), u64::max) }
     };
-    let was_superseded = |version: &&Version| {
-        let Version { dot, writer, .. } = version;
-        *writer != dot.replica && unseen(Dot { replica: *writer, counter: latest(*writer) })
+    let holds = |version: &Version| former.versions().iter().any(|other| is_same_write(other, version));
+    let is_outdated = |version: &&Version| {
+        let (last, issued) = (latest(version.writer), stored.context().get(version.writer));
+        // Its writer did something later. Or this process had seen all that was issued again, and it was not there any more.
+        unseen(last) || (issued > 0 && last.counter >= issued && !holds(version))
     };
-    stored.iter().filter(was_superseded).map(|version| version.dot).collect()
+    let again = stored.versions().iter().filter(|version| version.is_issued_again());
+    again.filter(is_outdated).map(|version| version.dot).collect()
+}
+
+/// Whether two versions are of one write, issued again under whatever dot.
+fn is_same_write(one: &Version, other: &Version) -> bool {
+    let write = |version: &Version| (version.writer, version.hlc, version.added, version.expires_at);
+    write(one) == write(other) && one.value == other.value
 }
 
 fn supersede(entry: &mut Entry, context: &VersionVector) {

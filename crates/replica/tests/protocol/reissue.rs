@@ -345,3 +345,107 @@ fn a_claim_under_the_new_id_outlives_what_is_issued_again() {
         assert_eq!(read.owner.and_then(|owner| owner.replica), Some(back));
     }
 }
+
+/// Two that stay, and so many that reach neither of them.
+fn two_and<const N: usize>(away: impl Fn([ReplicaId; N]) -> Vec<ReplicaId>) -> (World, [ReplicaId; N]) {
+    let (mut world, ids) = World::group(tight(1_000));
+    let away = away(ids);
+    for stays in ids.iter().filter(|id| !away.contains(id)) {
+        away.iter().for_each(|gone| world.part(*gone, *stays));
+    }
+    (world, ids)
+}
+
+fn remove(world: &mut World, ids: &[ReplicaId]) {
+    for id in ids {
+        world.expel(*id);
+        world.cut_off(*id);
+    }
+    world.settle();
+}
+
+fn comes_back(world: &mut World, id: ReplicaId) -> ReplicaId {
+    let back = world.come_back(id);
+    world.settle();
+    back
+}
+
+/// Not its writer has superseded it, but another, who comes back later than one who still holds it.
+#[test]
+fn what_another_has_replaced_or_deleted_does_not_come_back() {
+    let (mut world, [a, _, c, d, e]) = two_and(|[_, _, c, d, e]| vec![c, d, e]);
+    for name in ["replaced", "deleted"] {
+        write(&mut world, c, name, put("old"));
+    }
+    world.exchange(c, d);
+    world.exchange(c, e);
+    for (one, other) in [(c, d), (c, e), (d, e)] {
+        world.part(one, other);
+    }
+    write(&mut world, d, "replaced", put("new"));
+    write(&mut world, d, "deleted", Operation::Delete);
+    remove(&mut world, &[c, d, e]);
+    let _ = comes_back(&mut world, e);
+    let (d, c) = (comes_back(&mut world, d), comes_back(&mut world, c));
+    assert_eq!(read(&world, [a, d, c], "deleted"), None);
+    assert_eq!(read(&world, [a, d, c], "replaced"), Some("new".into()));
+    let read = world.shard(a).get(&key("replaced"), world.now).expect("live").expect("there");
+    assert_eq!(read.value_count(), 1, "{:?}", read.versions());
+}
+
+/// The same when its writer has crashed.
+#[test]
+fn what_another_has_deleted_does_not_come_back_without_its_writer() {
+    let (mut world, [a, _, c, d, e]) = two_and(|[_, _, c, d, e]| vec![c, d, e]);
+    write(&mut world, c, "k", put("old"));
+    world.exchange(c, d);
+    world.exchange(c, e);
+    for (one, other) in [(c, d), (c, e), (d, e)] {
+        world.part(one, other);
+    }
+    write(&mut world, d, "k", Operation::Delete);
+    world.crash(c);
+    remove(&mut world, &[d, e]);
+    let (e, d) = (comes_back(&mut world, e), comes_back(&mut world, d));
+    assert_eq!(read(&world, [a, d, e], "k"), None);
+}
+
+/// A touch keeps the time of what it touches; it is a write of whoever touches, and so is what that one adds.
+#[test]
+fn additions_to_a_touched_value_outlive_the_return_of_its_writer() {
+    let (mut world, [a, b, c]) = World::group(tight(1_000));
+    write(&mut world, c, "k", put("5"));
+    write(&mut world, c, "touched", put("old"));
+    world.settle();
+    world.cut_off(c);
+    for name in ["k", "touched"] {
+        write(&mut world, a, name, Operation::Touch { expires_at: None });
+    }
+    write(&mut world, a, "k", Operation::Increment(7));
+    world.now += 10;
+    write(&mut world, c, "k", put("100"));
+    write(&mut world, c, "touched", Operation::Delete);
+    remove(&mut world, &[c]);
+    let c = comes_back(&mut world, c);
+    assert_eq!(read(&world, [a, b, c], "k"), Some("107".into()));
+    assert_eq!(read(&world, [a, b, c], "touched"), Some("old".into()));
+}
+
+/// What is added to an older write that was issued again stays when its writer comes back with the later one.
+#[test]
+fn additions_to_what_was_issued_again_outlive_the_return_of_its_writer() {
+    let (mut world, [a, b, c, e]) = two_and(|[_, _, c, e]| vec![c, e]);
+    write(&mut world, c, "k", put("5"));
+    world.exchange(c, e);
+    world.part(c, e);
+    write(&mut world, c, "k", put("50"));
+    remove(&mut world, &[c, e]);
+    let e = comes_back(&mut world, e);
+    world.now += 10;
+    write(&mut world, e, "k", Operation::Increment(100));
+    world.settle();
+    assert_eq!(read(&world, [a, b, e], "k"), Some("105".into()));
+    let c = comes_back(&mut world, c);
+    // Both were put without knowing of each other; the sum goes with whichever is read.
+    assert_eq!(read(&world, [a, e, c], "k"), Some("150".into()));
+}
