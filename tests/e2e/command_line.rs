@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
+use baton_tests::pod::Pod;
 use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::Stage;
 use baton_tests::wait::until;
@@ -20,6 +21,9 @@ pub(crate) const SCENARIO: Scenario = Scenario {
 
 const PODS: usize = 3;
 
+/// How long the operator may take to show something.
+const SHOWN: Duration = Duration::from_secs(40);
+
 /// The map in which the arena keeps its players.
 const MAP: &str = "players";
 
@@ -27,7 +31,10 @@ fn run(stage: &Stage) -> Result<()> {
     let crowd = stage.play(&Arena::of(3))?;
     stage.wait_condition("arena", "Ready", "True", None)?;
     stage.wait_forgotten(PODS)?;
-    looks(stage)?;
+    stage.wait_condition("arena", "Drained", "True", None)?;
+    stage.wait_condition("arena", "HandoffSafe", "True", None)?;
+    // Counts are written at most every ten seconds.
+    until(SHOWN, "the group is shown as it is", || looks(stage))?;
     reads(stage)?;
 
     let old = stage.pods.present();
@@ -37,8 +44,10 @@ fn run(stage: &Stage) -> Result<()> {
         said.contains("restarted\n") && said.contains("is over after") && said.contains("3 pods handed off"),
         "{restart:?}"
     );
-    let left = stage.pods.present().into_iter().filter(|pod| old.iter().any(|old| old.uid() == pod.uid())).count();
-    ensure!(left == 0, "{left} old pods are left after: {restart:?}");
+    for pod in &old {
+        ensure_ended(stage, pod)?;
+    }
+    stage.wait_replaced(&old, PODS)?;
     stage.ensure_handed_off(&old)?;
     for pod in &old {
         ensure!(
@@ -59,7 +68,7 @@ fn run(stage: &Stage) -> Result<()> {
     ensure!(table.with_code(0)?.lines().count() == 1 + old.len(), "{table:?}");
 
     // New pods may still be catching up, which is worth a warning.
-    until(Duration::from_secs(40), "the doctor finds nothing wrong", || {
+    until(SHOWN, "the doctor finds nothing wrong", || {
         let doctor = stage.baton(&["doctor", "-o", "wide"])?;
         ensure!(doctor.with_code(0)?.contains("0 errors, 0 warnings"), "{doctor:?}");
         Ok(())
@@ -68,6 +77,15 @@ fn run(stage: &Stage) -> Result<()> {
     let name = format!("HandoffGroup {}/arena", stage.namespace);
     ensure!(plan.with_code(0)?.contains(&name) && plan.stdout.contains("helm uninstall baton"), "{plan:?}");
     stage.check(crowd)
+}
+
+/// A pod is gone, or all of its containers have ended: its object may be there for a moment more.
+fn ensure_ended(stage: &Stage, pod: &Pod) -> Result<()> {
+    let found = stage.cluster.api.find(&stage.path("Pod", pod.name()))?;
+    let Some(found) = found.filter(|found| found["metadata"]["uid"] == pod.uid()) else { return Ok(()) };
+    let phase = &found["status"]["phase"];
+    ensure!(phase == "Succeeded" || phase == "Failed", "{} is still {phase}", pod.name());
+    Ok(())
 }
 
 /// Groups and members.
@@ -93,6 +111,19 @@ fn looks(stage: &Stage) -> Result<()> {
 
 /// Keys and values, through the API server and an agent's loopback.
 fn reads(stage: &Stage) -> Result<()> {
+    // Players come and go: a key that is listed may be gone before it is read.
+    until(SHOWN, "a key is listed, and read from every pod", || reads_a_key(stage))?;
+    let absent = stage.baton(&["get", MAP, "nobody has this key"])?;
+    ensure!(absent.with_code(1).is_ok() && absent.stderr.contains("has no key"), "{absent:?}");
+    let watch = stage.baton(&["watch", MAP, "--interval", "200ms", "--count", "3", "-o", "json"])?;
+    let changes = watch.with_code(0)?.lines().filter(|line| !line.contains(r#""change":"present""#)).count();
+    ensure!(changes == 3, "{watch:?}");
+    let refused = stage.baton(&["keys", "No Map"])?;
+    ensure!(refused.with_code(1).is_ok() && refused.stderr.contains("refuses"), "{refused:?}");
+    Ok(())
+}
+
+fn reads_a_key(stage: &Stage) -> Result<()> {
     let keys = stage.baton(&["keys", MAP, "--limit", "2", "-o", "json"])?;
     let listed = keys.json()?;
     ensure!(listed.as_array().is_some_and(|keys| keys.len() == 2) && keys.stderr.contains("more than 2"), "{keys:?}");
@@ -104,12 +135,5 @@ fn reads(stage: &Stage) -> Result<()> {
         let good = document["pod"] == pod.name() && document["map"] == MAP && document["size"].as_u64() > Some(0);
         ensure!(good, "{document}");
     }
-    let absent = stage.baton(&["get", MAP, "nobody has this key"])?;
-    ensure!(absent.with_code(1).is_ok() && absent.stderr.contains("has no key"), "{absent:?}");
-    let watch = stage.baton(&["watch", MAP, "--interval", "200ms", "--count", "3", "-o", "json"])?;
-    let changes = watch.with_code(0)?.lines().filter(|line| !line.contains(r#""change":"present""#)).count();
-    ensure!(changes == 3, "{watch:?}");
-    let refused = stage.baton(&["keys", "No Map"])?;
-    ensure!(refused.with_code(1).is_ok() && refused.stderr.contains("refuses"), "{refused:?}");
     Ok(())
 }
