@@ -116,7 +116,7 @@ fn operators(operators: &Seen<Deployment>) -> Vec<Finding> {
                     "The operator {place} is scaled to 0: members do not change, and no pod that opted in is created."
                 ),
                 format!(
-                    "kubectl scale deployment {} -n {} --replicas=1",
+                    "kubectl scale deployment {} -n {} --replicas=2",
                     operator.name_any(),
                     operator.namespace().unwrap_or_default()
                 ),
