@@ -186,3 +186,40 @@ async fn sleep(duration: Option<Duration>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use baton_crds::membership::{MemberPhase, ReplicaId};
+
+    use super::*;
+    use crate::fixture::{Requests, attendee, group, pod, view};
+    use crate::lease::{Holder, Term};
+
+    #[tokio::test]
+    async fn what_agents_say_is_written_down_by_the_holder_of_the_lease_alone() {
+        let (api, requests) = Requests::answer(|_, _| (200, serde_json::json!({})));
+        let attendance = Arc::new(Attendance::default());
+        let key = group("web", 0).key;
+        let hello = attendee(0, "a", MemberPhase::Joining, Instant::now());
+        let _seat = attendance.seat(key, ReplicaId(1), hello);
+        let holder = watch::Sender::new(Holder::Nobody);
+        let (_views, view) = watch::channel(Arc::new(view(&[pod("a")])));
+        let office = Office::of(&holder);
+        let scribe =
+            Scribe { index: SharedIndex::default(), attendance, api, metrics: Metrics::default(), office, view };
+        tokio::spawn(scribe.run());
+        let pause = || tokio::time::sleep(Duration::from_millis(100));
+        let written =
+            || requests.take().into_iter().any(|one| one.method == "POST" && one.path.ends_with("memberships"));
+        pause().await;
+        assert!(requests.take().is_empty(), "who does not hold it is silent");
+        holder.send_replace(Holder::Own(Term(1)));
+        pause().await;
+        assert!(written());
+        holder.send_replace(Holder::Other { name: "b".into(), address: None });
+        pause().await;
+        requests.take();
+        tokio::time::sleep(2 * PAUSE.0).await;
+        assert!(requests.take().is_empty(), "and so is who does not any more");
+    }
+}
