@@ -122,6 +122,8 @@ mutants! {
     ReissueWithoutContext,
     /// What was held under a former id is issued again before the members have agreed on what they have of it.
     ReissueUnsettled,
+    /// What is issued again supersedes all that is there, whether it was known under the former id or not.
+    ReissueBuriesOthers,
     /// Two that were removed, and hold the same, issue it again at once.
     ReissuedByTwo,
     /// A handoff counts members that lack the state of a founder.

@@ -24,6 +24,10 @@ pub(crate) struct Operation {
     pub(crate) kind: Kind,
     /// The additions, by number, whose sum is in the version that it made.
     pub(crate) additions: BTreeSet<usize>,
+    /// What it issues again, by number.
+    pub(crate) original: Option<usize>,
+    /// The writes that observed what it issues again, or that issue those again: whoever has one may drop it.
+    pub(crate) outdated_by: Vec<usize>,
     /// Whether the members have agreed that it went with its process: what they know of it is then no evidence.
     pub(crate) closed: bool,
     /// Whether somebody closed it who held no more of it than a later write of the same replica over it: who claims it need
@@ -172,6 +176,8 @@ impl Oracle {
             made,
             kind,
             additions,
+            original: None,
+            outdated_by: Vec::new(),
             superseders,
             asked,
             acks,
@@ -188,7 +194,6 @@ impl Oracle {
         &mut self,
         (shard, dot, key): (usize, Dot, Key),
         former: &VersionVector,
-        before: &Entry,
         after: &Entry,
     ) -> Result<usize, String> {
         let same_key = |operation: &Operation| operation.shard == shard && operation.key == key;
@@ -204,12 +209,10 @@ impl Oracle {
         if made.is_some() && original.is_none() {
             return Err(format!("{dot} issues {made:?} again, which was never written"));
         }
-        let alive = |entry: &Entry, dot: Dot| entry.versions().iter().any(|version| version.dot == dot);
+        let alive = |dot: Dot| after.versions().iter().any(|version| version.dot == dot);
+        // Whatever else is gone now was not to be buried.
         let supersedes = |number: usize, old: &Operation| {
-            let newly = after.context().covers(old.dot) && !before.context().covers(old.dot);
-            let replaced = alive(before, old.dot) && !alive(after, old.dot);
-            let here = same_key(old) && !alive(after, old.dot);
-            Some(number) == original || (here && (former.covers(old.dot) || newly || replaced))
+            Some(number) == original || (same_key(old) && !alive(old.dot) && former.covers(old.dot))
         };
         let superseded = self.operations.iter().enumerate().filter(|(number, old)| supersedes(*number, old));
         let superseded: Vec<usize> = superseded.map(|(number, _)| number).collect();
@@ -219,8 +222,43 @@ impl Oracle {
         }
         if let Some(original) = original {
             self.operations[number].additions = self.operations[original].additions.clone();
+            self.operations[number].original = Some(original);
+            self.operations[number].outdated_by = self.after(original, number);
+            for outdated in self.again_before(original, number) {
+                self.operations[outdated].outdated_by.push(number);
+            }
         }
         Ok(number)
+    }
+
+    /// The writes that observed one, and those that observed them; without what issues any of these again.
+    fn after(&self, one: usize, again: usize) -> Vec<usize> {
+        let mut found: BTreeSet<usize> = BTreeSet::new();
+        let mut open = vec![one];
+        while let Some(number) = open.pop() {
+            let operation = &self.operations[number];
+            let later = operation.superseders.iter().chain(&operation.outdated_by).copied();
+            let is_other = |later: &usize| *later != again && self.operations[*later].original != Some(number);
+            open.extend(later.filter(is_other).filter(|later| found.insert(*later)));
+        }
+        found.into_iter().collect()
+    }
+
+    /// What issues again something that one write superseded, or what that had superseded.
+    fn again_before(&self, one: usize, again: usize) -> Vec<usize> {
+        let mut before = BTreeSet::from([one]);
+        // Who observes something is later, but for what issues it again.
+        while let Some(more) = (0..self.operations.len()).find(|number| {
+            let is_before = |later: &usize| before.contains(later);
+            !before.contains(number) && self.operations[*number].superseders.iter().any(is_before)
+        }) {
+            before.insert(more);
+        }
+        before.remove(&one);
+        let is_outdated = |number: &usize| {
+            *number != again && self.operations[*number].original.is_some_and(|original| before.contains(&original))
+        };
+        (0..self.operations.len()).filter(is_outdated).collect()
     }
 
     pub(crate) fn number(&self, shard: usize, dot: Dot) -> Option<usize> {
@@ -312,8 +350,10 @@ impl Oracle {
             {
                 continue;
             }
+            let known = |later: &Operation| self.covers(seen, later.dot);
             let doubted = operation.superseders.iter().map(|number| &self.operations[*number]);
-            let doubted = doubted.filter(|later| later.is_doubtful()).any(|later| self.covers(seen, later.dot));
+            let outdated = operation.outdated_by.iter().map(|number| &self.operations[*number]);
+            let doubted = doubted.filter(|later| later.is_doubtful()).chain(outdated).any(known);
             if operation.is_doubtful() || doubted || version.expires_at.is_some() {
                 truth.may.insert(operation.dot);
             } else {

@@ -131,6 +131,9 @@ impl Shard {
         for version in former.versions().iter().filter(|version| unseen(version.dot)) {
             context.raise(version.dot.replica, version.dot.counter);
         }
+        if active(Mutant::ReissueBuriesOthers) {
+            stored.versions().iter().for_each(|version| context.raise(version.dot.replica, version.dot.counter));
+        }
         let outdated = outdated(former, &stored, unseen);
         outdated.iter().for_each(|dot| context.raise(dot.replica, dot.counter));
         // A dot covers what the same replica wrote before, which may live beside it.

@@ -7,7 +7,7 @@ use baton_replica::{Mutant, with_mutant};
 use crate::{counter, descent, operation, ownership, reissue, repair};
 
 /// Each mutant and a test that must fail with it.
-const CAUGHT: [(Mutant, fn()); 21] = [
+const CAUGHT: [(Mutant, fn()); 22] = [
     (Mutant::InitOverwrites, operation::a_default_loses_to_a_value_that_was_put_before_it_and_comes_later),
     (Mutant::TakeWithoutOwnDot, operation::a_take_leaves_its_own_dot_as_a_delete_does),
     (Mutant::TouchIsNewer, operation::a_touch_does_not_win_over_a_newer_value),
@@ -24,6 +24,7 @@ const CAUGHT: [(Mutant, fn()); 21] = [
     (Mutant::ReissueWithoutContext, reissue::what_it_has_replaced_or_deleted_alone_does_not_come_back),
     (Mutant::ReissueWithoutContext, reissue::counters_get_the_difference),
     (Mutant::ReissueUnsettled, reissue::the_writes_of_others_come_back_once_their_writers_have_ended),
+    (Mutant::ReissueBuriesOthers, reissue::it_loses_to_what_was_written_later),
     (Mutant::ReissuedByTwo, reissue::what_two_have_held_is_issued_again_by_one),
     (Mutant::RepairByAbsence, repair::what_one_has_lost_comes_back_from_the_others),
     (Mutant::StrangersCounted, descent::nobody_hands_an_older_state_to_who_lacks_it),

@@ -105,14 +105,16 @@ fn is_accounted(world: &World, number: usize, accounted: &mut [Option<bool>]) ->
     if let Some(known) = accounted[number] {
         return known;
     }
-    // Later writes only are asked about, so this ends.
+    // What is being asked about is not asked again, so this ends.
+    accounted[number] = Some(false);
     let operation = &world.oracle.operations[number];
     let result = match &operation.made {
         None => is_known(world, operation) || is_done(world, number),
         // What has expired is nowhere, and what has not may be dropped by a clock that is ahead.
         Some(version) => version.expires_at.is_some() || is_alive(world, operation),
     };
-    let result = result || operation.superseders.iter().any(|later| is_accounted(world, *later, accounted));
+    let mut later = operation.superseders.iter().chain(&operation.outdated_by);
+    let result = result || later.any(|later| is_accounted(world, *later, accounted));
     accounted[number] = Some(result);
     result
 }

@@ -148,11 +148,11 @@ impl World {
             // With nobody else to know of it, a delete is purged at once.
             let purged = || before.iter().map(|(key, _)| key).find(|key| find(&after, key) == Entry::default());
             let Some(key) = touched.or_else(purged).cloned() else { continue };
-            let (before, after) = (find(&before, &key), find(&after, &key));
+            let after = find(&after, &key);
             self.trace.say(self.now, || format!("{id} issues {key:?} again as {dot}: {after:?}"));
             self.trace.mix(dot.replica.bits() ^ dot.counter);
             let superseded = former.get(&key).cloned().unwrap_or_default();
-            let noted = self.oracle.record_again((index, dot, key), &superseded, &before, &after);
+            let noted = self.oracle.record_again((index, dot, key), &superseded, &after);
             let number = Invariant::Convergence.of(noted)?;
             let owner = after.owner().filter(|owner| owner.dot == dot);
             self.oracle.tokens.extend(owner.map(|owner| (number, owner.token)));
