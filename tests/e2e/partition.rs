@@ -61,6 +61,7 @@ fn run(stage: &Stage) -> Result<()> {
     let parted = Parted::new(here, there)?;
     sleep(PARTED);
     ensure!(stage.pods.ready().len() == 2, "a pod is not ready because it does not reach the other");
+    stage.wait_condition("arena", "InSync", "False", Some("MembersParted"))?;
     drop(parted);
     stage.wait_condition("arena", "InSync", "True", None)?;
     let old = stage.rollout(2)?;

@@ -49,6 +49,7 @@ words! {
         MembersStarting,
         AllInSync,
         MembersCatchingUp,
+        MembersParted,
         MembersUnheard,
         NoMembers,
         SurvivorsAvailable,

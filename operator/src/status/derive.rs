@@ -143,7 +143,23 @@ fn in_sync(active: &[&MemberRow], attendees: &BTreeMap<ReplicaId, Attendee>) -> 
             format!("Agents have not applied all that their peers have: {pods}."),
         );
     }
+    if let Some((one, other)) = parted(active, attendees) {
+        let message = format!("The agents of {} and {} do not reach each other.", one.pod_name, other.pod_name);
+        return verdict(State::False, Reason::MembersParted, message);
+    }
     verdict(State::True, Reason::AllInSync, format!("{} in sync.", members(active.len())))
+}
+
+/// Two members of which one says that it has no link to the other: neither knows what it lacks.
+fn parted<'a>(
+    active: &[&'a MemberRow],
+    attendees: &BTreeMap<ReplicaId, Attendee>,
+) -> Option<(&'a MemberRow, &'a MemberRow)> {
+    let lacks = |one: &MemberRow, other: &MemberRow| {
+        let attendee = attendees.get(&one.replica).filter(|attendee| attendee.says_whom_it_reaches);
+        one.replica != other.replica && attendee.is_some_and(|attendee| !attendee.reached.contains(&other.replica))
+    };
+    active.iter().find_map(|one| Some((*one, *active.iter().find(|other| lacks(one, other))?)))
 }
 
 fn drained(present: &[&MemberRow], under_way: &[String]) -> Verdict {

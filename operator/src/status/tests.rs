@@ -147,13 +147,19 @@ fn a_pod_that_refuses_an_agent_by_its_own_label_is_not_missed() {
 }
 
 #[test]
-fn in_sync_tells_agents_that_lag_from_agents_that_are_not_heard() {
+fn in_sync_tells_agents_that_lag_from_those_that_are_parted_or_not_heard() {
     let mut world = World::new(&["a", "b"], vec![row(1, "a", Active), row(2, "b", Active)], &[1, 2]);
     world.attendees.get_mut(&ReplicaId(1)).expect("an attendee").in_sync = false;
     assert_eq!(world.condition("InSync"), says("False", "MembersCatchingUp"));
     assert_eq!(world.status().in_sync, 1);
     world.attendees.remove(&ReplicaId(2));
     assert_eq!(world.condition("InSync"), says("False", "MembersUnheard"));
+    let mut apart = World::new(&["a", "b"], vec![row(1, "a", Active), row(2, "b", Active)], &[1, 2]);
+    assert_eq!(apart.condition("InSync"), says("True", "AllInSync"));
+    apart.attendees.get_mut(&ReplicaId(1)).expect("an attendee").says_whom_it_reaches = true;
+    assert_eq!(apart.condition("InSync"), says("False", "MembersParted"));
+    apart.attendees.get_mut(&ReplicaId(1)).expect("an attendee").reached.insert(ReplicaId(2));
+    assert_eq!(apart.condition("InSync"), says("True", "AllInSync"));
     let empty = World::new(&["a"], vec![row(1, "a", Joining)], &[1]);
     assert_eq!(empty.condition("InSync"), says("Unknown", "NoMembers"));
 }
