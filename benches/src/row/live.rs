@@ -56,14 +56,14 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
     ];
     let at = |rate| Load { rate: Some(rate), window: WINDOW, round: 2 << 32, ..full };
     let [seen_50, seen_99, acknowledged_50, acknowledged_99] =
-        probe(&fleet, at(TARGET / 2.0), stage.amount(PROBES))?.percentiles();
+        probe(&fleet, at(TARGET / 2.0), "target", stage.amount(PROBES))?.percentiles();
     figures.extend([
         Figure::new("50 k/s: put until another agent shows it, p50", seen_50, "ms").at_most(1.0),
         Figure::new("50 k/s: put until another agent shows it, p99", seen_99, "ms").at_most(5.0),
         Figure::new("50 k/s: put until both others acknowledge, p50", acknowledged_50, "ms"),
         Figure::new("50 k/s: put until both others acknowledge, p99", acknowledged_99, "ms"),
     ]);
-    let [seen_50, seen_99, ..] = probe(&fleet, at(spread / 2.0), stage.amount(PROBES))?.percentiles();
+    let [seen_50, seen_99, ..] = probe(&fleet, at(spread / 2.0), "reached", stage.amount(PROBES))?.percentiles();
     figures.extend([
         Figure::new("half of what was reached: until another agent shows it, p50", seen_50, "ms"),
         Figure::new("half of what was reached: until another agent shows it, p99", seen_99, "ms"),
@@ -98,8 +98,9 @@ impl Probes {
     }
 }
 
-/// Puts through the first agent and looks at the second, while the load goes on.
-fn probe(fleet: &Fleet, load: Load, count: u64) -> Result<Probes> {
+/// Puts through the first agent and looks at the second, while the load goes on. Every name is new, so that what is seen
+/// is this put.
+fn probe(fleet: &Fleet, load: Load, names: &str, count: u64) -> Result<Probes> {
     let ports = fleet.ports();
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -110,18 +111,18 @@ fn probe(fleet: &Fleet, load: Load, count: u64) -> Result<Probes> {
             }
             outcome
         });
-        let probes = probes(&ports, count);
+        let probes = probes(&ports, names, count);
         ended.store(true, Ordering::Relaxed);
         load.join().map_err(|_| anyhow::anyhow!("the load panicked"))??;
         probes
     })
 }
 
-fn probes(ports: &[u16], count: u64) -> Result<Probes> {
+fn probes(ports: &[u16], names: &str, count: u64) -> Result<Probes> {
     let (mut here, mut there) = (Pipe::connect(ports[0])?, Pipe::connect(ports[1])?);
     let mut probes = Probes { seen: Vec::new(), acknowledged: Vec::new() };
     for number in 0..count {
-        let name = format!("probe-{number}");
+        let name = format!("{names}-{number}");
         let begun = Instant::now();
         here.put_now(name.as_bytes(), "?acks=0", b"1")?;
         while there.get_now(name.as_bytes())?.is_none() {
