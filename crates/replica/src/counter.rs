@@ -54,8 +54,9 @@ pub(crate) fn can_copy(entry: &Entry, roster: &Roster) -> Result<(), Refusal> {
 /// new deadline does not win over a newer value.
 pub(crate) fn copy(entry: &mut Entry, expires_at: Option<u64>, author: &Author<'_>) {
     let owner = entry.owner().copied().map(Box::new);
-    let added = entry.versions().iter().map(|version| version.added).fold(0, i64::saturating_add);
-    let Some(winner) = entry.versions().first() else { return };
+    let live = || entry.versions().iter().filter(|version| !version.has_expired(author.now));
+    let added = live().map(|version| version.added).fold(0, i64::saturating_add);
+    let Some(winner) = live().next() else { return };
     let hlc = if active(Mutant::TouchIsNewer) { author.hlc } else { winner.hlc };
     let value = winner.value.clone();
     entry.put(Version { dot: author.dot, hlc, writer: author.dot.replica, value, added, owner, expires_at });

@@ -129,7 +129,7 @@ impl Shard {
 }
 
 /// The entry as everybody must see it from its versions' deadlines on, whether or not they were dropped already.
-fn unexpired(entry: Cow<'_, Entry>, now: u64) -> Cow<'_, Entry> {
+pub(super) fn unexpired(entry: Cow<'_, Entry>, now: u64) -> Cow<'_, Entry> {
     if entry.versions().iter().all(|version| !version.has_expired(now)) {
         return entry;
     }

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::log::Slot;
 use crate::mutant::{Mutant, active};
 use crate::operation::{Author, Need, put};
+use crate::shard::read::unexpired;
 use crate::shard::{Shard, Stage};
 use crate::store::{Keep, RecordId};
 use crate::{
@@ -104,7 +105,7 @@ impl Shard {
                 self.make_put(key, false, hlc, value)
             }
             operation => {
-                let entry = self.store.get(key);
+                let entry = self.store.get(key).map(|entry| unexpired(entry, now));
                 check(condition, entry.as_deref())?;
                 let existed = entry.as_deref().is_some_and(|entry| !entry.versions().is_empty());
                 let need = operation.need(entry.as_deref().unwrap_or(&Entry::default()), &self.roster)?;
@@ -290,7 +291,7 @@ impl Shard {
         let mut dot = Dot { replica: self.me(), counter: self.clock.get(self.me()) };
         for (at, Request { key, condition, operation }) in requests.iter().enumerate() {
             let rejected = |error| Rejected { at, error };
-            let stored = self.store.get(key);
+            let stored = self.store.get(key).map(|entry| unexpired(entry, now));
             check(condition, stored.as_deref()).map_err(rejected)?;
             let stored = stored.unwrap_or_default();
             let entry = copies.get(key).unwrap_or(&stored);

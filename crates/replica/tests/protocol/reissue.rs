@@ -449,3 +449,35 @@ fn additions_to_what_was_issued_again_outlive_the_return_of_its_writer() {
     // Both were put without knowing of each other; the sum goes with whichever is read.
     assert_eq!(read(&world, [a, e, c], "k"), Some("150".into()));
 }
+
+/// Seed 1384473: what has expired waits beside an earlier version of the same replica that lives; nobody sees it.
+#[test]
+fn a_condition_looks_at_what_is_read_where_something_expired_must_wait() {
+    let (mut world, [_, _, c]) = World::group(roomy());
+    world.cut_off(c);
+    write(&mut world, c, "k", put("alone"));
+    world.expel(c);
+    world.settle();
+    let c = world.come_back(c);
+    world.holds_reissues = true;
+    world.settle();
+    let deadline = world.now + 1_000;
+    write(
+        &mut world,
+        c,
+        "k",
+        Operation::Put {
+            value: Value { content_type: "text/plain".into(), body: "soon over".into() },
+            expires_at: Some(deadline),
+        },
+    );
+    world.holds_reissues = false;
+    world.settle();
+    world.now = deadline + 1;
+    let read = world.shard(c).get(&key("k"), world.now).expect("live").expect("there");
+    assert_eq!((&read.value.body[..], read.value_count()), (&b"alone"[..], 1));
+    let same = Condition::Matches(read.tag);
+    world.write(c, &key("k"), same, put("new")).expect("it is as it was read");
+    let read = world.shard(c).get(&key("k"), world.now).expect("live").expect("there");
+    assert_eq!((&read.value.body[..], read.value_count()), (&b"new"[..], 1));
+}
