@@ -91,8 +91,8 @@ impl Version {
 
     /// Whether it is a value that its replica put, and nothing else.
     pub(crate) fn is_plain(&self) -> bool {
-        let Self { dot, writer, value, added, owner, expires_at, .. } = self;
-        value.is_some() && *writer == dot.replica && *added == 0 && owner.is_none() && expires_at.is_none()
+        let Self { value, added, owner, expires_at, .. } = self;
+        value.is_some() && !self.is_issued_again() && *added == 0 && owner.is_none() && expires_at.is_none()
     }
 
     /// What it is, if it is a value that its replica put, and nothing else.

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::{Endpoint, Uri};
+use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Status, Streaming};
 
 use super::{Attendance, DirectoryService, Line};
@@ -81,9 +81,8 @@ impl Directory {
         Self { index, attendance, metrics, authority, address }
     }
 
-    /// A stream by a connection that shows the certificate of this identity, if any.
-    async fn open_as(&self, identity: Option<&str>) -> Result<Agent, Status> {
-        let (reports, stream) = mpsc::channel(16);
+    /// By a connection that shows the certificate of this identity, if any.
+    async fn client_as(&self, identity: Option<&str>) -> DirectoryClient<Channel> {
         let config = wallet(&self.authority, identity).client_config(Expected::Operator).expect("a configuration");
         let (connection, _) = connect(&self.address, config, SOON).await.expect("a connection");
         let mut connection = Some(connection);
@@ -92,24 +91,20 @@ impl Directory {
             async move { connection.map(TokioIo::new) }
         });
         let channel = Endpoint::from_static("http://directory").connect_with_connector(connector).await;
-        let mut client = DirectoryClient::new(channel.expect("a channel"));
-        let notices = client.attend(ReceiverStream::new(stream)).await?.into_inner();
+        DirectoryClient::new(channel.expect("a channel"))
+    }
+
+    /// A stream by such a connection.
+    async fn open_as(&self, identity: Option<&str>) -> Result<Agent, Status> {
+        let (reports, stream) = mpsc::channel(16);
+        let notices = self.client_as(identity).await.attend(ReceiverStream::new(stream)).await?.into_inner();
         Ok(Agent { reports, notices })
     }
 
     /// A call to forward by somebody of this identity.
     async fn forward_as(&self, identity: &str) -> Result<(), Status> {
-        let config =
-            wallet(&self.authority, Some(identity)).client_config(Expected::Operator).expect("a configuration");
-        let (connection, _) = connect(&self.address, config, SOON).await.expect("a connection");
-        let mut connection = Some(connection);
-        let connector = tower::service_fn(move |_: Uri| {
-            let connection = connection.take().ok_or(std::io::Error::from(std::io::ErrorKind::NotConnected));
-            async move { connection.map(TokioIo::new) }
-        });
-        let channel = Endpoint::from_static("http://directory").connect_with_connector(connector).await;
         let (_reports, stream) = mpsc::channel(1);
-        DirectoryClient::new(channel.expect("a channel")).forward(ReceiverStream::new(stream)).await.map(drop)
+        self.client_as(Some(identity)).await.forward(ReceiverStream::new(stream)).await.map(drop)
     }
 
     async fn open(&self, pod: &str) -> Agent {

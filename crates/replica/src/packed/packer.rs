@@ -95,7 +95,7 @@ impl Packer {
         let Version { dot, hlc, writer, value, added, owner, expires_at } = version;
         let typed = value.as_ref().is_some_and(|value| !value.content_type.is_empty());
         self.out.push(
-            flag(OTHER_WRITER, *writer != dot.replica)
+            flag(OTHER_WRITER, version.is_issued_again())
                 | flag(HAS_VALUE, value.is_some())
                 | flag(HAS_TYPE, typed)
                 | flag(HAS_ADDED, *added != 0)
@@ -104,7 +104,7 @@ impl Packer {
                 | flag(HAS_DEADLINE, expires_at.is_some()),
         );
         self.birth(*dot, *hlc);
-        if *writer != dot.replica {
+        if version.is_issued_again() {
             self.replica(*writer);
         }
         if let Some(value) = value {

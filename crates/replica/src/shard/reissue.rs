@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::mutant::{Mutant, active};
+use crate::operation::is_by;
 use crate::shard::adopt::has_not_seen;
 use crate::shard::descent::{Founders, includes};
 use crate::shard::{Effects, Shard, Stage, Wake};
@@ -151,7 +152,7 @@ impl Shard {
         // What this replica has written itself meanwhile comes last, under a new dot: whoever supersedes what is issued
         // again must not cover it.
         let me = self.me();
-        let own = |version: &&Version| version.writer == me && version.dot.replica == me;
+        let own = |version: &&Version| is_by(version, me) && !version.is_issued_again();
         if let Some(own) = stored.versions().iter().find(own).filter(|_| buries || !versions.is_empty()) {
             context.raise(me, own.dot.counter);
             versions.push(own.clone());

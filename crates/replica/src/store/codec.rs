@@ -311,7 +311,7 @@ fn write_version(version: &Version, names: &mut Replicas, out: &mut Vec<u8>) {
     let has_type = version.value.as_ref().is_some_and(|value| !value.content_type.is_empty());
     let has = when(version.value.is_some(), HAS_VALUE)
         | when(has_type, HAS_TYPE)
-        | when(version.writer != version.dot.replica, HAS_WRITER)
+        | when(version.is_issued_again(), HAS_WRITER)
         | when(version.added != 0, HAS_ADDED)
         | when(version.expires_at.is_some(), HAS_DEADLINE)
         | when(version.owner.is_some(), HAS_OWNER)

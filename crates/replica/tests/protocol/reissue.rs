@@ -29,11 +29,30 @@ fn removed_and_back(
     (world, [a, b, back])
 }
 
+/// The same group when the third is back under its new id, and has issued nothing again yet.
+fn back_and_held(
+    together: impl FnOnce(&mut World, ReplicaId),
+    alone: impl FnOnce(&mut World, ReplicaId),
+) -> (World, [ReplicaId; 3]) {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    together(&mut world, a);
+    world.settle();
+    world.cut_off(c);
+    alone(&mut world, c);
+    world.expel(c);
+    world.settle();
+    let back = world.come_back(c);
+    world.holds_reissues = true;
+    world.settle();
+    (world, [a, b, back])
+}
+
 fn put(text: &str) -> Operation {
-    Operation::Put {
-        value: Value { content_type: "text/plain".into(), body: text.to_owned().into() },
-        expires_at: None,
-    }
+    put_until(text, None)
+}
+
+fn put_until(text: &str, expires_at: Option<u64>) -> Operation {
+    Operation::Put { value: Value { content_type: "text/plain".into(), body: text.to_owned().into() }, expires_at }
 }
 
 fn write(world: &mut World, at: ReplicaId, name: &str, operation: Operation) {
@@ -119,14 +138,8 @@ pub(crate) fn counters_get_the_difference() {
 /// The new id may have added before it was decided what the former one had to issue again.
 #[test]
 fn additions_under_both_ids_count_once_each() {
-    let (mut world, [a, _, c]) = World::group(roomy());
-    world.cut_off(c);
-    write(&mut world, c, "k", Operation::Increment(3));
-    world.expel(c);
-    world.settle();
-    let back = world.come_back(c);
-    world.holds_reissues = true;
-    world.settle();
+    let alone = |world: &mut World, c| write(world, c, "k", Operation::Increment(3));
+    let (mut world, [a, _, back]) = back_and_held(|_, _| {}, alone);
     world.holds_reissues = false;
     write(&mut world, back, "k", Operation::Increment(10));
     world.settle();
@@ -164,14 +177,7 @@ fn two_that_come_back_with_the_same_count_it_once() {
 
 #[test]
 fn nothing_is_handed_off_before_all_is_issued_again() {
-    let (mut world, [_, _, c]) = World::group(roomy());
-    world.cut_off(c);
-    write(&mut world, c, "k", put("alone"));
-    world.expel(c);
-    world.settle();
-    let back = world.come_back(c);
-    world.holds_reissues = true;
-    world.settle();
+    let (mut world, [_, _, back]) = back_and_held(|_, _| {}, |world, c| write(world, c, "k", put("alone")));
     world.holds_reissues = false;
     world.leave(back);
     world.holds_reissues = true;
@@ -271,83 +277,8 @@ pub(crate) fn what_two_have_held_is_issued_again_by_one() {
     assert!(world.operator.gone().is_empty(), "a former id stays listed");
 }
 
-/// A group of which two were removed: one has 5 in a counter, and does one thing more; the other knows of the 5 only.
-fn two_removed(later: Operation) -> (World, [ReplicaId; 3]) {
-    let (mut world, [a, c, d]) = World::group(tight(1_000));
-    world.cut_off(a);
-    write(&mut world, c, "k", Operation::Increment(5));
-    world.exchange(c, d);
-    world.cut_off(c);
-    write(&mut world, c, "k", later);
-    for id in [c, d] {
-        world.cut_off(id);
-        world.expel(id);
-    }
-    world.come_into_sight(a);
-    world.settle();
-    (world, [a, c, d])
-}
-
-/// Seed 1039045: the process that comes first holds an older write of the same writer, and issues that one again.
-#[test]
-fn what_one_issues_again_is_superseded_by_what_its_writer_did_later() {
-    for (later, expected) in
-        [(Operation::Increment(2), Some("7")), (put("new"), Some("new")), (Operation::Delete, None)]
-    {
-        let (mut world, [a, c, d]) = two_removed(later);
-        let d = world.come_back(d);
-        world.settle();
-        assert_eq!(read(&world, [a, d, d], "k"), Some("5".into()));
-        let c = world.come_back(c);
-        world.settle();
-        assert_eq!(read(&world, [a, c, d], "k").as_deref(), expected);
-        assert_eq!(world.shard(c).inherited() + world.shard(d).inherited(), 0);
-    }
-}
-
-/// Seed 1265046: meanwhile the first has added under its new id, before it issued the older write again.
-#[test]
-fn what_is_superseded_later_covers_nothing_that_was_written_under_the_new_id() {
-    for (later, expected) in [(Operation::Increment(2), "17"), (Operation::Delete, "10")] {
-        let (mut world, [a, c, d]) = two_removed(later);
-        let d = world.come_back(d);
-        world.holds_reissues = true;
-        world.settle();
-        write(&mut world, d, "k", Operation::Increment(10));
-        world.holds_reissues = false;
-        world.settle();
-        let c = world.come_back(c);
-        world.settle();
-        assert_eq!(read(&world, [a, c, d], "k").as_deref(), Some(expected));
-    }
-}
-
-/// It comes back with what had not seen the claim.
-#[test]
-fn a_claim_under_the_new_id_outlives_what_is_issued_again() {
-    let (mut world, [a, b, c]) = World::group(roomy());
-    write(&mut world, a, "k", put("together"));
-    world.settle();
-    world.cut_off(c);
-    write(&mut world, c, "k", put("alone"));
-    world.expel(c);
-    world.settle();
-    let back = world.come_back(c);
-    world.holds_reissues = true;
-    world.settle();
-    write(&mut world, back, "k", Operation::Claim);
-    world.settle();
-    world.holds_reissues = false;
-    world.settle_owners();
-    assert_eq!(read(&world, [a, b, back], "k"), Some("alone".into()));
-    for id in [a, b, back] {
-        let read = world.shard(id).get(&key("k"), world.now).expect("live").expect("there");
-        assert_eq!(read.owner.and_then(|owner| owner.replica), Some(back));
-    }
-}
-
-/// Two that stay, and so many that reach neither of them.
-fn two_and<const N: usize>(away: impl Fn([ReplicaId; N]) -> Vec<ReplicaId>) -> (World, [ReplicaId; N]) {
+/// A group, some of which reach none of those that stay.
+fn parted<const N: usize>(away: impl Fn([ReplicaId; N]) -> Vec<ReplicaId>) -> (World, [ReplicaId; N]) {
     let (mut world, ids) = World::group(tight(1_000));
     let away = away(ids);
     for stays in ids.iter().filter(|id| !away.contains(id)) {
@@ -370,10 +301,68 @@ fn comes_back(world: &mut World, id: ReplicaId) -> ReplicaId {
     back
 }
 
+/// A group of which two were removed: one has 5 in a counter, and does one thing more; the other knows of the 5 only.
+fn two_removed(later: Operation) -> (World, [ReplicaId; 3]) {
+    let (mut world, [a, c, d]) = parted(|[_, c, d]| vec![c, d]);
+    write(&mut world, c, "k", Operation::Increment(5));
+    world.exchange(c, d);
+    world.part(c, d);
+    write(&mut world, c, "k", later);
+    remove(&mut world, &[c, d]);
+    (world, [a, c, d])
+}
+
+/// Seed 1039045: the process that comes first holds an older write of the same writer, and issues that one again.
+#[test]
+fn what_one_issues_again_is_superseded_by_what_its_writer_did_later() {
+    for (later, expected) in
+        [(Operation::Increment(2), Some("7")), (put("new"), Some("new")), (Operation::Delete, None)]
+    {
+        let (mut world, [a, c, d]) = two_removed(later);
+        let d = comes_back(&mut world, d);
+        assert_eq!(read(&world, [a, d, d], "k"), Some("5".into()));
+        let c = comes_back(&mut world, c);
+        assert_eq!(read(&world, [a, c, d], "k").as_deref(), expected);
+        assert_eq!(world.shard(c).inherited() + world.shard(d).inherited(), 0);
+    }
+}
+
+/// Seed 1265046: meanwhile the first has added under its new id, before it issued the older write again.
+#[test]
+fn what_is_superseded_later_covers_nothing_that_was_written_under_the_new_id() {
+    for (later, expected) in [(Operation::Increment(2), "17"), (Operation::Delete, "10")] {
+        let (mut world, [a, c, d]) = two_removed(later);
+        let d = world.come_back(d);
+        world.holds_reissues = true;
+        world.settle();
+        write(&mut world, d, "k", Operation::Increment(10));
+        world.holds_reissues = false;
+        world.settle();
+        let c = comes_back(&mut world, c);
+        assert_eq!(read(&world, [a, c, d], "k").as_deref(), Some(expected));
+    }
+}
+
+/// It comes back with what had not seen the claim.
+#[test]
+fn a_claim_under_the_new_id_outlives_what_is_issued_again() {
+    let together = |world: &mut World, a| write(world, a, "k", put("together"));
+    let (mut world, [a, b, back]) = back_and_held(together, |world, c| write(world, c, "k", put("alone")));
+    write(&mut world, back, "k", Operation::Claim);
+    world.settle();
+    world.holds_reissues = false;
+    world.settle_owners();
+    assert_eq!(read(&world, [a, b, back], "k"), Some("alone".into()));
+    for id in [a, b, back] {
+        let read = world.shard(id).get(&key("k"), world.now).expect("live").expect("there");
+        assert_eq!(read.owner.and_then(|owner| owner.replica), Some(back));
+    }
+}
+
 /// Not its writer has superseded it, but another, who comes back later than one who still holds it.
 #[test]
 fn what_another_has_replaced_or_deleted_does_not_come_back() {
-    let (mut world, [a, _, c, d, e]) = two_and(|[_, _, c, d, e]| vec![c, d, e]);
+    let (mut world, [a, _, c, d, e]) = parted(|[_, _, c, d, e]| vec![c, d, e]);
     for name in ["replaced", "deleted"] {
         write(&mut world, c, name, put("old"));
     }
@@ -396,7 +385,7 @@ fn what_another_has_replaced_or_deleted_does_not_come_back() {
 /// The same when its writer has crashed.
 #[test]
 fn what_another_has_deleted_does_not_come_back_without_its_writer() {
-    let (mut world, [a, _, c, d, e]) = two_and(|[_, _, c, d, e]| vec![c, d, e]);
+    let (mut world, [a, _, c, d, e]) = parted(|[_, _, c, d, e]| vec![c, d, e]);
     write(&mut world, c, "k", put("old"));
     world.exchange(c, d);
     world.exchange(c, e);
@@ -434,7 +423,7 @@ fn additions_to_a_touched_value_outlive_the_return_of_its_writer() {
 /// What is added to an older write that was issued again stays when its writer comes back with the later one.
 #[test]
 fn additions_to_what_was_issued_again_outlive_the_return_of_its_writer() {
-    let (mut world, [a, b, c, e]) = two_and(|[_, _, c, e]| vec![c, e]);
+    let (mut world, [a, b, c, e]) = parted(|[_, _, c, e]| vec![c, e]);
     write(&mut world, c, "k", put("5"));
     world.exchange(c, e);
     world.part(c, e);
@@ -450,27 +439,34 @@ fn additions_to_what_was_issued_again_outlive_the_return_of_its_writer() {
     assert_eq!(read(&world, [a, e, c], "k"), Some("150".into()));
 }
 
-/// Seed 1384473: what has expired waits beside an earlier version of the same replica that lives; nobody sees it.
+/// The first replaces its counter while the second supersedes what it has issued again: what it had added is no more.
 #[test]
-fn a_condition_looks_at_what_is_read_where_something_expired_must_wait() {
-    let (mut world, [_, _, c]) = World::group(roomy());
-    world.cut_off(c);
-    write(&mut world, c, "k", put("alone"));
-    world.expel(c);
+fn what_a_living_member_has_added_is_not_issued_again_by_another() {
+    let (mut world, [a, c, d]) = two_removed(Operation::Increment(2));
+    let d = world.come_back(d);
+    world.holds_reissues = true;
+    world.settle();
+    write(&mut world, d, "k", Operation::Increment(10));
+    world.holds_reissues = false;
     world.settle();
     let c = world.come_back(c);
     world.holds_reissues = true;
     world.settle();
+    world.cut_off(d);
+    write(&mut world, d, "k", put("100"));
+    world.holds_reissues = false;
+    world.settle();
+    world.come_into_sight(d);
+    world.settle();
+    assert_eq!(read(&world, [a, c, d], "k"), Some("107".into()));
+}
+
+/// Seed 1384473: what has expired waits beside an earlier version of the same replica that lives; nobody sees it.
+#[test]
+fn a_condition_looks_at_what_is_read_where_something_expired_must_wait() {
+    let (mut world, [_, _, c]) = back_and_held(|_, _| {}, |world, c| write(world, c, "k", put("alone")));
     let deadline = world.now + 1_000;
-    write(
-        &mut world,
-        c,
-        "k",
-        Operation::Put {
-            value: Value { content_type: "text/plain".into(), body: "soon over".into() },
-            expires_at: Some(deadline),
-        },
-    );
+    write(&mut world, c, "k", put_until("soon over", Some(deadline)));
     world.holds_reissues = false;
     world.settle();
     world.now = deadline + 1;
