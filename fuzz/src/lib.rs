@@ -13,6 +13,7 @@ pub mod meter;
 pub mod mutation;
 mod replica;
 pub mod shard;
+pub mod weight;
 
 /// One target.
 #[derive(Clone, Copy, Debug)]
@@ -28,10 +29,11 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 5] = [
+pub const TARGETS: [Target; 6] = [
     Target { name: "directory", run: directory::run, show: directory::show, seeds: directory::seeds },
     Target { name: "frame", run: frame::run, show: frame::show, seeds: frame::seeds },
     Target { name: "key", run: key::run, show: key::show, seeds: key::seeds },
     Target { name: "membership", run: membership::run, show: membership::show, seeds: membership::seeds },
     Target { name: "shard", run: shard::run, show: shard::show, seeds: shard::seeds },
+    Target { name: "weight", run: weight::run, show: weight::show, seeds: weight::seeds },
 ];

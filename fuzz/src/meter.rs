@@ -36,11 +36,24 @@ impl Meter {
     /// Handles so many bytes more, and panics if at any moment more memory was alive than all bytes so far may take.
     pub fn bounded<R>(&mut self, length: usize, handle: impl FnOnce() -> R) -> R {
         self.came += length;
-        ALLOCATOR.reset_peak_usage();
-        let result = handle();
-        let (taken, came) = (ALLOCATOR.peak_usage().saturating_sub(self.before), self.came);
+        let came = self.came;
+        let (result, taken) = measured(self.before, handle);
         let most = BASE + PER_BYTE * came;
         assert!(taken <= most, "{came} bytes took {taken} bytes of memory, and may take {most}");
         result
     }
+}
+
+/// Handles something that may take so many bytes of memory beside what is alive now.
+pub fn at_most<R>(most: usize, handle: impl FnOnce() -> R) -> R {
+    let (result, taken) = measured(ALLOCATOR.current_usage(), handle);
+    assert!(taken <= most, "that took {taken} bytes of memory, and may take {most}");
+    result
+}
+
+/// How much more than that was alive at any moment.
+fn measured<R>(before: usize, handle: impl FnOnce() -> R) -> (R, usize) {
+    ALLOCATOR.reset_peak_usage();
+    let result = handle();
+    (result, ALLOCATOR.peak_usage().saturating_sub(before))
 }

@@ -60,6 +60,11 @@ fn any_messages_about_a_shard_are_taken_or_refused() {
     replay("shard", MUTATED_SCRIPTS);
 }
 
+#[test]
+fn any_message_is_weighed_as_what_it_is_and_decoded_within_what_its_scale_states() {
+    replay("weight", MUTATIONS);
+}
+
 /// Seeds that nobody can make again are bytes that nobody dares to change.
 #[test]
 fn the_committed_seeds_are_those_that_the_program_makes() {
