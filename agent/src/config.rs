@@ -76,6 +76,10 @@ pub(crate) struct RunArgs {
     #[arg(long, env = "BATON_NODE", default_value = "")]
     node: String,
 
+    /// With --operator: no app uses this agent. It keeps the group's state, and takes over nothing that others own.
+    #[arg(long, env = "BATON_KEEPER", conflicts_with = "members")]
+    keeper: bool,
+
     /// IP address where peers reach this pod; needed with --operator.
     #[arg(long, env = "BATON_POD_IP", value_name = "IP")]
     pod_ip: Option<IpAddr>,
@@ -312,6 +316,8 @@ pub(crate) struct PodConfig {
     pub(crate) uid: String,
     /// Its node; may be empty.
     pub(crate) node: String,
+    /// Whether no app is in it.
+    pub(crate) keeper: bool,
 }
 
 // === impl RunDir ===

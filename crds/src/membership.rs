@@ -72,6 +72,9 @@ pub struct MemberRow {
     /// pod is back with a new row, or has ended, nobody who is Gone is dropped from the list.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub forgotten: bool,
+    /// Whether the pod is a keeper: it has no app, so it takes over nothing that others own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keeper: bool,
     /// The real deletion grace period of a terminating pod; 0 if unknown.
     #[serde(default)]
     #[schemars(with = "i64")]

@@ -116,5 +116,6 @@ fn usual_row(replica: u64) -> wire::Member {
         phase: wire::Phase::Active.into(),
         held_state: true,
         grace_seconds: 30,
+        keeper: false,
     }
 }

@@ -40,7 +40,12 @@ impl RunArgs {
             source,
             namespace: self.namespace,
             group: self.group,
-            pod: PodConfig { name: self.pod_name, uid: self.pod_uid.unwrap_or_default(), node: self.node },
+            pod: PodConfig {
+                name: self.pod_name,
+                uid: self.pod_uid.unwrap_or_default(),
+                node: self.node,
+                keeper: self.keeper,
+            },
             grace: Duration::from_secs(self.grace),
             http: self.http,
             peer: self.peer,
@@ -171,6 +176,7 @@ mod tests {
         };
         refused(&FILE[2..], &[], "--members <FILE>|--operator <URL>");
         refused(&FILE, &["--operator", "https://op.svc:7080"], "cannot be used with");
+        refused(&FILE, &["--keeper"], "cannot be used with");
         refused(&FILE[..4], &[], "--pod-name");
         refused(&OPERATOR, &["--pod-ip", "10.0.0.1"], "--pod-uid is needed");
         refused(&OPERATOR, &["--pod-uid", "u"], "--pod-ip is needed");

@@ -34,6 +34,7 @@ pub(super) struct Attendance {
     pod_name: String,
     pod_uid: String,
     node: String,
+    keeper: bool,
     address: SocketAddr,
 }
 
@@ -97,6 +98,7 @@ impl Attendance {
             pod_name: config.pod.name.clone(),
             pod_uid: config.pod.uid.clone(),
             node: config.pod.node.clone(),
+            keeper: config.pod.keeper,
             address,
         }
     }
@@ -130,6 +132,7 @@ impl Attendance {
             members: rows.unwrap_or_default(),
             held_state: engine.holds_state(),
             age_millis: 0,
+            keeper: self.keeper,
         }
     }
 }

@@ -52,6 +52,8 @@ pub struct Member {
     pub held_state: bool,
     /// The deletion grace period of a terminating pod.
     pub grace: Option<Duration>,
+    /// Whether its pod has no app: it adopts nothing.
+    pub keeper: bool,
 }
 
 /// A whole list.
@@ -137,6 +139,7 @@ impl Member {
             phase,
             held_state: false,
             grace: None,
+            keeper: false,
         }
     }
 }

@@ -11,8 +11,10 @@ use crate::{Key, Member, MemberPhase, ReplicaId, Roster};
 /// departed under a newer list chooses again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Succession {
-    /// Survivors of the newest revision of their controller, by id.
+    /// Survivors with an app, of the newest revision of their controller, by id.
     adopters: Vec<ReplicaId>,
+    /// Keepers that survive while no adopter does: they can end what nobody is to run any more.
+    keepers: Vec<ReplicaId>,
     /// New processes in the pods of departed ones: an agent that crashed gives its keys back to the app beside it.
     heirs: BTreeMap<ReplicaId, ReplicaId>,
     /// All ids in use that have not departed. What anybody else owns needs another owner, whether that was one who adopts
@@ -32,17 +34,30 @@ impl Succession {
         };
         survivors.sort_unstable();
         let rows: Vec<&Member> = survivors.iter().filter_map(|id| roster.row(*id)).collect();
-        let adopters = survivors.into_iter().filter(|id| roster.row(*id).is_none_or(|row| is_newest(row, &rows)));
+        let newest = survivors.into_iter().filter(|id| roster.row(*id).is_none_or(|row| is_newest(row, &rows)));
+        let (mut keepers, adopters): (Vec<_>, Vec<_>) =
+            newest.partition(|id| roster.row(*id).is_some_and(|row| row.keeper));
+        if !adopters.is_empty() {
+            keepers.clear();
+        }
         let staying = roster.listed().into_iter().filter(|id| !roster.is_departed(*id));
-        Self { adopters: adopters.collect(), heirs: heirs(roster), staying: staying.collect() }
+        Self { adopters, keepers, heirs: heirs(roster), staying: staying.collect() }
     }
 
-    /// Who takes over a key from a departed owner; `None` while there is nobody.
+    /// Who takes over a key from a departed owner; `None` while there is nobody with an app.
     pub fn adopter(&self, key: &Key, owner: ReplicaId) -> Option<ReplicaId> {
-        let heir = self.heirs.get(&owner).copied();
-        // Each key goes to the highest of its adopters' scores: one that comes or goes moves only its own share.
-        heir.or_else(|| self.adopters.iter().copied().max_by_key(|adopter| (score(key, *adopter), *adopter)))
+        self.heirs.get(&owner).copied().or_else(|| highest(key, &self.adopters))
     }
+
+    /// Who ends the ownership of a key that nobody is to adopt.
+    pub fn releaser(&self, key: &Key, owner: ReplicaId) -> Option<ReplicaId> {
+        self.adopter(key, owner).or_else(|| highest(key, &self.keepers))
+    }
+}
+
+/// Each key goes to the highest of its adopters' scores: one that comes or goes moves only its own share.
+fn highest(key: &Key, adopters: &[ReplicaId]) -> Option<ReplicaId> {
+    adopters.iter().copied().max_by_key(|adopter| (score(key, *adopter), *adopter))
 }
 
 /// Whether no survivor of the same controller has a greater revision. A revision of 0 is unknown and equal to all.
@@ -55,7 +70,7 @@ fn is_newest(row: &Member, survivors: &[&Member]) -> bool {
 fn heirs(roster: &Roster) -> BTreeMap<ReplicaId, ReplicaId> {
     let stays = |row: &&Member| {
         let phase = roster.peer(row.replica).map_or(row.phase, |peer| peer.phase);
-        matches!(phase, MemberPhase::Joining | MemberPhase::Active) && !roster.is_departed(row.replica)
+        matches!(phase, MemberPhase::Joining | MemberPhase::Active) && !roster.is_departed(row.replica) && !row.keeper
     };
     let heir = |gone: &Member| {
         let same = |row: &&Member| !gone.pod_uid.is_empty() && row.pod_uid == gone.pod_uid;
@@ -146,6 +161,25 @@ mod tests {
         assert_eq!(adopters(&succession(2, list.clone()), 1), [2]);
         list.push(row(4, "a", 1, Active));
         assert_eq!(adopters(&succession(2, list), 1), [4]);
+    }
+
+    #[test]
+    fn a_keeper_adopts_nothing_and_ends_what_nobody_is_to_adopt() {
+        use MemberPhase::{Active, Gone, Joining};
+        let keeper = |bits, pod| Member { keeper: true, ..row(bits, pod, 0, Active) };
+        let mut list = vec![row(1, "a", 1, Gone), keeper(2, "b"), keeper(3, "c"), row(4, "d", 1, Joining)];
+        let alone = succession(2, list.clone());
+        assert_eq!(adopters(&alone, 1), [] as [u64; 0]);
+        let releaser = alone.releaser(&key("k"), id(1));
+        assert!(releaser == Some(id(2)) || releaser == Some(id(3)));
+        assert_eq!(succession(3, list.clone()), alone);
+        list[3].phase = Active;
+        let with = succession(2, list.clone());
+        assert_eq!(adopters(&with, 1), [4]);
+        assert_eq!(with.releaser(&key("k"), id(1)), Some(id(4)));
+        list[1].phase = Gone;
+        list.push(keeper(5, "b"));
+        assert_eq!(adopters(&succession(3, list), 2), [4], "nor what another keeper owned");
     }
 
     #[test]

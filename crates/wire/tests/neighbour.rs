@@ -176,6 +176,7 @@ fn settings_that_are_left_out_are_the_defaults_and_a_phase_that_is_not_known_is_
     let taken = membership_from_wire(list.clone()).expect("a sound list");
     assert_eq!((taken.settings, taken.first), (Settings::default(), None));
     assert_eq!((taken.members[0].phase, taken.members[0].held_state), (MemberPhase::Active, false));
+    assert!(!taken.members[0].keeper, "an older operator has no keepers");
     assert_eq!((phase_from_wire(0), phase_from_wire(9)), (None, None));
 
     // Half a list would look like members that have left: who sends such lists speaks another protocol.

@@ -29,6 +29,8 @@ pub struct Attendee {
     pub phase: MemberPhase,
     /// Whether it ever had the state, as far as it tells.
     pub held_state: bool,
+    /// Whether it says that it has no app.
+    pub keeper: bool,
     /// Whether it has applied what its peers have.
     pub in_sync: bool,
     /// How many keys it holds.
@@ -90,6 +92,7 @@ impl Attendee {
             address: self.address.clone(),
             phase: self.phase,
             held_state: self.held_state,
+            keeper: self.keeper,
             grace_seconds: 0,
             forgotten: false,
             settlement: None,

@@ -72,6 +72,7 @@ pub(super) fn introduction(hello: wire::Hello, arrival: u64, since: Instant) -> 
             address: text("address", hello.address)?,
             phase,
             held_state,
+            keeper: hello.keeper,
             in_sync: false,
             keys: 0,
             bytes: 0,
@@ -215,6 +216,7 @@ pub(super) fn member(row: &MemberRow) -> wire::Member {
         .into(),
         held_state: row.held_state,
         grace_seconds: row.grace_seconds,
+        keeper: row.keeper,
     }
 }
 
@@ -242,6 +244,7 @@ fn row(member: wire::Member) -> Result<MemberRow, Malformed> {
         address: short("address", member.address)?,
         phase,
         held_state: member.held_state,
+        keeper: member.keeper,
         grace_seconds: member.grace_seconds.min(i64::MAX as u64),
         forgotten: false,
         settlement: None,

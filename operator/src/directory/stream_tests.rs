@@ -184,6 +184,7 @@ fn hello(replica: u64, pod: &str) -> wire::Hello {
         members: vec![],
         held_state: false,
         age_millis: 0,
+        keeper: false,
     }
 }
 

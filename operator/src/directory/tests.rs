@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use baton_crds::group::Completion;
-use baton_crds::membership::{MemberPhase, ReplicaId};
+use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
 use baton_wire::directory as wire;
 
 use super::Attendance;
@@ -25,6 +25,7 @@ fn hello() -> wire::Hello {
         members: vec![],
         held_state: false,
         age_millis: 0,
+        keeper: false,
     }
 }
 
@@ -80,11 +81,13 @@ fn an_agent_is_told_the_whole_list_and_its_settings() {
     spec.handoff.completion = Completion::Adopted;
     let presence = serde_json::json!({"name": "presence", "acks": "all", "onDeparture": "Release"});
     spec.maps = vec![serde_json::from_value(presence).expect("a map")];
-    let listing = listing(9, Some(1), vec![row(1, "a", MemberPhase::Active), row(2, "b", MemberPhase::Gone)]);
+    let keeper = MemberRow { keeper: true, ..row(2, "b", MemberPhase::Gone) };
+    let listing = listing(9, Some(1), vec![row(1, "a", MemberPhase::Active), keeper]);
     let told = convert::membership(&listing, &spec);
     assert_eq!(told.version, Some(wire::Version { uid: "list".into(), number: 9 }));
     assert_eq!((told.first, told.members.len()), (1, 2));
     assert_eq!(told.members[1].phase(), wire::Phase::Gone);
+    assert!(told.members[1].keeper && !told.members[0].keeper);
     let settings = told.settings.expect("settings");
     assert_eq!((settings.handoff_acks, settings.handoff_timeout_millis), (2, 20_000));
     assert_eq!((settings.default_write_acks, settings.accept_when_alone), (1, true));

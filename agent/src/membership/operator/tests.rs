@@ -82,6 +82,7 @@ impl Bench {
             pod_name: "web-1".to_owned(),
             pod_uid: "uid-1".to_owned(),
             node: "node-1".to_owned(),
+            keeper: true,
             address: "10.0.0.1:7072".parse().expect("an address"),
         };
         tokio::spawn(attend(engine.clone(), attendance));
@@ -145,6 +146,7 @@ async fn the_hello_says_who_the_agent_is_and_what_it_knows() {
     assert_eq!((hello.pod_name.as_str(), hello.pod_uid.as_str(), hello.node.as_str()), ("web-1", "uid-1", "node-1"));
     assert_eq!((hello.replica, hello.address.as_str()), (ME, "10.0.0.1:7072"));
     assert_eq!((hello.phase(), hello.known, hello.members.len()), (Phase::Joining, None, 0));
+    assert!(hello.keeper);
     stream.say(Say::Membership(list(5))).await;
     bench.wait_for_membership(5).await;
     drop(stream);

@@ -207,7 +207,12 @@ impl Shard {
         let Some(before) = owner else { return false };
         let Some(departed) = before.replica.filter(|owner| self.roster.is_departed(*owner)) else { return false };
         let key = self.store.key(record);
-        if self.heritage.succession.adopter(&key, departed) != Some(self.me()) || !matches!(self.stage, Stage::Live) {
+        let policy = self.roster.on_departure(key.map());
+        let next = match policy {
+            OnDeparture::Adopt => self.heritage.succession.adopter(&key, departed),
+            OnDeparture::Keep | OnDeparture::Release => self.heritage.succession.releaser(&key, departed),
+        };
+        if next != Some(self.me()) || !matches!(self.stage, Stage::Live) {
             return false;
         }
         let hlc = self.hlc.tick(now);
@@ -215,7 +220,6 @@ impl Shard {
         if active(Mutant::AdopterKeepsToken) {
             token = before.token;
         }
-        let policy = self.roster.on_departure(key.map());
         self.make_write(&key, false, |entry, dot, _| match policy {
             OnDeparture::Adopt => own(entry, Owner { replica: Some(dot.replica), token, dot, confirmed: false }),
             OnDeparture::Keep => own(entry, Owner { replica: None, token, dot, confirmed: false }),

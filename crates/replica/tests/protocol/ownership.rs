@@ -343,8 +343,33 @@ pub(crate) fn what_a_removed_process_owned_alone_is_adopted_when_it_comes_back()
 }
 
 #[test]
+pub(crate) fn what_is_left_to_keepers_waits_for_a_member_with_an_app() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    done(&mut world, a, put("session"));
+    let first = claim(&mut world, a);
+    [b, c].into_iter().for_each(|keeper| world.operator.has_no_app(keeper));
+    world.settle_owners();
+    world.crash(a);
+    world.settle_owners();
+    for keeper in [b, c] {
+        assert_eq!((owner(&world, keeper), token(&world, keeper)), (Some((a, true)), Some(first)));
+        assert!(!world.shard(keeper).adoption_due());
+    }
+    let d = world.spawn();
+    world.settle_owners();
+    for id in [b, c, d] {
+        assert_eq!(owner(&world, id), Some((d, false)));
+        assert!(token(&world, id) > Some(first));
+    }
+}
+
+#[test]
 pub(crate) fn a_map_may_keep_or_release_what_its_members_leave() {
-    for (policy, remains) in [(OnDeparture::Keep, true), (OnDeparture::Release, false)] {
+    let policies = [(OnDeparture::Keep, true), (OnDeparture::Release, false)];
+    // A keeper, too, as long as nobody with an app is there.
+    for ((policy, remains), keeper) in
+        policies.into_iter().zip([false, true]).chain(policies.into_iter().zip([true, false]))
+    {
         let (mut world, [a, b]) = World::group(roomy());
         done(&mut world, a, put("presence"));
         claim(&mut world, a);
@@ -353,6 +378,7 @@ pub(crate) fn a_map_may_keep_or_release_what_its_members_leave() {
         list.version.number += 1;
         list.settings.on_departure = vec![(MapName::parse("map").expect("valid"), policy)];
         list.members.iter_mut().filter(|row| row.replica == a).for_each(|row| row.phase = MemberPhase::Leaving);
+        list.members.iter_mut().filter(|row| row.replica == b).for_each(|row| row.keeper = keeper);
         world.node(b).take(&Rc::new(list));
         assert_eq!(world.adopt(b), 1);
         let read = world.shard(b).get(&key("k"), world.now).expect("live");

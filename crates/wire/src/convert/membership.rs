@@ -71,6 +71,7 @@ fn member_from_wire(row: wire::Member) -> Result<Member, WireError> {
         address: row.address,
         held_state: row.held_state,
         grace: (row.grace_seconds > 0).then(|| Duration::from_secs(row.grace_seconds)),
+        keeper: row.keeper,
     })
 }
 
@@ -87,5 +88,6 @@ fn member_to_wire(row: &Member) -> wire::Member {
         phase: phase_to_wire(row.phase).into(),
         held_state: row.held_state,
         grace_seconds: row.grace.map_or(0, |grace| grace.as_secs()),
+        keeper: row.keeper,
     }
 }

@@ -47,6 +47,12 @@ impl Operator {
         });
     }
 
+    /// An agent runs without an app.
+    pub(crate) fn has_no_app(&mut self, replica: ReplicaId) {
+        let of = |member: &&mut Member| member.replica == replica;
+        self.change(|list| list.members.iter_mut().filter(of).for_each(|member| member.keeper = true));
+    }
+
     /// A process has ended; the list says so once [`Self::bury`] is called.
     pub(crate) fn ended(&mut self, replica: ReplicaId) {
         self.unburied.push_back(replica);
@@ -94,5 +100,6 @@ fn row(replica: ReplicaId, phase: MemberPhase) -> Member {
         phase,
         held_state: false,
         grace: None,
+        keeper: false,
     }
 }
