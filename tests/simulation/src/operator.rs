@@ -201,5 +201,6 @@ fn row(replica: ReplicaId, pod: u32, revision: u64) -> Member {
         phase: MemberPhase::Joining,
         held_state: false,
         grace: None,
+        keeper: false,
     }
 }
