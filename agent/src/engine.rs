@@ -4,10 +4,13 @@
 //! to wake, a writer to wake) follows from the [`Effects`] that the shard returns.
 
 mod adoption;
+mod batch;
+mod count;
 mod expiry;
 mod fence;
 mod limit;
 mod link_handle;
+mod precondition;
 mod read;
 mod report;
 mod settled;
@@ -20,22 +23,24 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use baton_replica::{
-    Effects, Key, LinkId, Membership, Need, Phase, ProtocolError, ReplicaId, Roster, Shard, ShardMessage,
+    Effects, Key, LinkId, Membership, Need, Phase, ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage,
     VersionVector, Wake,
 };
 use baton_telemetry::Repeat;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 
 pub(crate) use adoption::adopt;
+pub(crate) use batch::{Batch, BatchFailure, Change};
 pub(crate) use expiry::expire;
 pub(crate) use fence::reissue;
 pub(crate) use limit::{DefaultLimits, LimitError, MAX_VALUE_BYTES};
 pub(crate) use link_handle::{LinkHandle, Links};
+pub(crate) use precondition::{Precondition, Tags, Unmet};
 pub(crate) use settled::Settled;
 pub(crate) use status::{MemberStatus, Status};
 pub(crate) use summary::Summary;
-pub(crate) use write::{Stored, WriteFailure};
+pub(crate) use write::{Stored, Write, WriteFailure};
 
 /// Who this process is.
 #[derive(Clone, Debug)]
@@ -55,11 +60,14 @@ pub(crate) struct Engine {
     shards: Vec<ShardCell>,
     roster: Mutex<Roster>,
     membership: watch::Sender<Option<Arc<Membership>>>,
+    /// Those of the newest list.
+    settings: RwLock<Arc<Settings>>,
     /// The number of the list that every shard goes by.
     followed: AtomicU64,
     phase: watch::Sender<Phase>,
     links: Links,
     usage: limit::UsageTable,
+    counts: count::Counts,
     reports: report::ReportQueue,
     /// Signalled when a departure may have come further.
     departure: Notify,
@@ -106,10 +114,12 @@ impl Engine {
             shards: (0..shards).map(cell).collect(),
             roster: Mutex::new(roster.clone()),
             membership: watch::Sender::new(None),
+            settings: RwLock::default(),
             followed: AtomicU64::new(0),
             phase: watch::Sender::new(Phase::Joining),
             links: Links::new(shards),
             usage: limit::UsageTable::default(),
+            counts: count::Counts::new(),
             reports: report::ReportQueue::default(),
             departure: Notify::new(),
             heard: AtomicBool::new(false),
@@ -137,6 +147,11 @@ impl Engine {
     /// The greatest value that a key's map takes.
     pub(crate) fn max_value_bytes(&self, key: &Key) -> u64 {
         self.limits.value_bytes(&self.settings(), key)
+    }
+
+    /// What is counted of operations.
+    pub(crate) const fn counts(&self) -> &count::Counts {
+        &self.counts
     }
 
     pub(crate) const fn shard_count(&self) -> usize {
@@ -353,6 +368,7 @@ impl Engine {
             take
         });
         if taken {
+            *self.settings.write() = Arc::new(list.settings.clone());
             self.change_roster(&mut roster, |roster| roster.take(&list));
             self.followed.store(list.version.number, Ordering::Release);
         }

@@ -1,7 +1,8 @@
 //! The app's HTTP API, on loopback.
 //!
 //! ```text
-//! PUT GET HEAD DELETE  /v1/maps/{map}/entries/{key}   ?acks=0|n|majority|all  ?siblings=true
+//! PUT GET HEAD DELETE  /v1/maps/{map}/entries/{key}   ?acks=0|n|majority|all ?ttl=30s ?init=true ?claim=true  ?siblings=true
+//! POST                 /v1/maps/{map}/entries/{key}:take | :touch | :claim | :release | :confirm
 //! GET                  /v1/maps/{map}/entries         ?prefix= ?limit= ?cursor= ?values=true
 //! GET                  /v1/status
 //! ```
@@ -9,6 +10,7 @@
 //! The key is everything after `entries/`, slashes included, percent-decoded once: any 1 to 1024 bytes. Every error is
 //! JSON with a code, a message and what to do.
 
+mod action;
 mod body;
 mod condition;
 mod count;
@@ -19,6 +21,7 @@ mod path;
 mod query;
 mod read;
 mod status;
+mod ttl;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,8 +35,8 @@ use tokio::net::TcpListener;
 
 use crate::engine::Engine;
 use crate::metric::Metrics;
+use crate::problem::Problem;
 use body::BodyBudget;
-use error::ApiError;
 pub(crate) use status::StatusReport;
 
 /// Connections of the app: one is some 20 KiB, and an app has a pool, not thousands.
@@ -46,7 +49,6 @@ const IDLE: Duration = Duration::from_secs(120);
 /// What handlers share.
 struct Api {
     engine: Arc<Engine>,
-    metrics: Arc<Metrics>,
     bodies: BodyBudget,
 }
 
@@ -60,8 +62,8 @@ pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener, metrics: A
 
 /// The API.
 fn router(engine: Arc<Engine>, metrics: Arc<Metrics>) -> Router {
-    let api = Arc::new(Api { engine, metrics: metrics.clone(), bodies: BodyBudget::new() });
-    let entry = get(read::get).put(entry::put).delete(entry::delete);
+    let api = Arc::new(Api { engine, bodies: BodyBudget::new() });
+    let entry = get(read::get).put(entry::put).delete(entry::delete).post(action::post);
     Router::new()
         .route("/v1/maps/{map}/entries", get(list::list))
         .route("/v1/maps/{map}/entries/", entry.clone())
@@ -77,12 +79,12 @@ async fn status(State(api): Shared) -> Json<StatusReport> {
     Json(api.engine.status().into())
 }
 
-async fn unknown_path(uri: Uri) -> ApiError {
-    ApiError::unknown_path(uri.path())
+async fn unknown_path(uri: Uri) -> Problem {
+    error::unknown_path(uri.path())
 }
 
-async fn method_not_allowed() -> ApiError {
-    ApiError::method_not_allowed()
+async fn method_not_allowed() -> Problem {
+    error::method_not_allowed()
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod link;
 mod membership;
 mod metric;
 mod open_file;
+mod problem;
 mod refusal;
 mod run;
 mod transport;

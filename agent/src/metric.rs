@@ -6,32 +6,23 @@ mod label;
 mod snapshot;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use baton_replica::Outcome;
 use baton_wire::directory::handoff_report::Stage;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::engine::{Engine, WriteFailure};
+use crate::engine::Engine;
 use crate::refusal::Refusals;
-use label::{HandoffLabels, RequestLabels, WriteLabels};
+use label::{HandoffLabels, RequestLabels};
 use snapshot::Snapshot;
-
-pub(crate) use label::Operation;
-
-/// From a write that nobody acknowledges, a tenth of a millisecond, to the longest wait for acknowledgements, 5 s.
-const SECONDS: [f64; 12] = [0.0001, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5, 5.0];
 
 /// What is counted as it happens.
 pub(crate) struct Metrics {
     registry: Arc<Registry>,
     requests: Family<RequestLabels, Counter>,
-    writes: Family<WriteLabels, Counter>,
-    write_seconds: Histogram,
     handoffs: Family<HandoffLabels, Counter>,
 }
 
@@ -43,17 +34,13 @@ impl Metrics {
         let mut registry = baton_telemetry::new_registry();
         let own = registry.sub_registry_with_prefix("baton_agent");
         let requests = Family::default();
-        let writes = Family::default();
-        let write_seconds = Histogram::new(SECONDS);
         own.register("http_requests", "Requests of the app by method and status code", requests.clone());
-        own.register("writes", "Writes of the app by what came of them", writes.clone());
-        let help = "Time from a write's arrival to its answer, acknowledgements included";
-        own.register("write_seconds", help, write_seconds.clone());
+        engine.counts().register(own);
         let handoffs = Family::default();
         own.register("handoffs", "Holds of the preStop hook and ends of the process, by outcome", handoffs.clone());
         refusals.register(own);
         own.register_collector(Box::new(Snapshot::new(engine)));
-        Arc::new(Self { registry: Arc::new(registry), requests, writes, write_seconds, handoffs })
+        Arc::new(Self { registry: Arc::new(registry), requests, handoffs })
     }
 
     /// What is scraped.
@@ -64,14 +51,6 @@ impl Metrics {
     /// A request was answered.
     pub(crate) fn answered(&self, method: &Method, status: StatusCode) {
         self.requests.get_or_create(&RequestLabels::new(method, status)).inc();
-    }
-
-    /// A write ended.
-    pub(crate) fn wrote(&self, operation: Operation, failure: Option<&WriteFailure>, took: Duration) {
-        self.writes.get_or_create(&WriteLabels::new(operation, failure)).inc();
-        if failure.is_none() {
-            self.write_seconds.observe(took.as_secs_f64());
-        }
     }
 
     /// A step of the departure ended.
@@ -99,9 +78,9 @@ mod tests {
         let limits = DefaultLimits { max_value_bytes: 64, max_bytes: 256, max_entries: 3 };
         let engine = Engine::new(ReplicaId::new(7).expect("not zero"), identity, 1, limits);
         let refusals = Refusals::default();
-        let metrics = Metrics::new(engine, &refusals);
+        let metrics = Metrics::new(engine.clone(), &refusals);
         metrics.answered(&Method::GET, StatusCode::OK);
-        metrics.wrote(Operation::Put, None, Duration::ZERO);
+        engine.counts().wrote("put", None, std::time::Instant::now());
         metrics.handed_off(Stage::Hook, Outcome::Acknowledged);
         refusals.count("no_tls");
         let text = baton_telemetry::encode_metrics(&metrics.registry());

@@ -7,6 +7,7 @@ mod bad_request;
 mod crash;
 mod crowd;
 mod departure_of_two;
+mod entry_options;
 mod frozen_peer;
 mod garbage;
 mod half_open_peer;

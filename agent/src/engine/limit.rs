@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use baton_replica::{Key, MapLimits, MapName, Settings, Usage, Value};
+use baton_replica::{Key, MapLimits, MapName, Operation, Settings, Shard, Usage};
 use parking_lot::RwLock;
 
 /// The greatest value there can be: a value travels in one frame of a peer link, and frames have a bound.
@@ -31,6 +31,24 @@ pub(crate) enum LimitError {
     Entries { held: u64, limit: u64 },
 }
 
+/// Where an operation is to be done.
+pub(super) struct Place<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) usage: &'a UsageTable,
+    pub(super) shard: &'a Shard,
+    pub(super) now: u64,
+}
+
+/// What maps will hold when the first writes of a batch are made.
+#[derive(Default)]
+pub(super) struct Pending(Vec<(String, Usage)>);
+
+/// The bounds of one map.
+struct Bounds {
+    bytes: u64,
+    entries: u64,
+}
+
 /// What each map holds, over all shards.
 #[derive(Default)]
 pub(crate) struct UsageTable {
@@ -51,33 +69,60 @@ impl DefaultLimits {
         own_limits(settings, key.map()).max_value_bytes.unwrap_or(self.max_value_bytes).min(MAX_VALUE_BYTES)
     }
 
-    /// Checks a write of a value. `replaced` is the size of what it replaces, if the key has a value.
-    pub(crate) fn check(
+    /// Checks an operation. `pending` is what a batch will have written before it.
+    pub(super) fn check(
         &self,
-        settings: &Settings,
-        usage: &UsageTable,
+        place: &Place<'_>,
+        pending: Option<&mut Pending>,
         key: &Key,
-        value: &Value,
-        replaced: Option<u64>,
+        operation: &Operation,
     ) -> Result<(), LimitError> {
+        let &Place { settings, usage, shard, now } = place;
+        let size = match operation {
+            Operation::Put { value, .. } | Operation::Init { value, .. } => {
+                let (size, limit) = (value.body.len() as u64, self.value_bytes(settings, key));
+                if size > limit {
+                    return Err(LimitError::Value { size, limit });
+                }
+                value.size() as u64
+            }
+            Operation::Increment(_) => 0,
+            _ => return Ok(()),
+        };
+        let replaced = shard.size(key, now).map(|bytes| bytes as u64);
+        let name = key.name().len() + key.field().map_or(0, <[u8]>::len);
+        let grows = Usage {
+            entries: i64::from(replaced.is_none()),
+            bytes: replaced.map_or(size + name as u64, |replaced| size.saturating_sub(replaced)) as i64,
+        };
+        if grows == Usage::default() {
+            return Ok(());
+        }
+        let mut held = usage.of(key.map());
+        if let Some(pending) = pending {
+            held = pending.add(key.map(), held, grows);
+        }
         let own = own_limits(settings, key.map());
-        let size = value.body.len() as u64;
-        let limit = self.value_bytes(settings, key);
-        if size > limit {
-            return Err(LimitError::Value { size, limit });
-        }
-        let size = value.size() as u64;
-        let held = usage.of(key.map());
-        let limit = own.max_bytes.unwrap_or(self.max_bytes);
-        let grows = replaced.map_or(size + key.name().len() as u64, |replaced| size.saturating_sub(replaced));
-        if grows > 0 && held.bytes.max(0) as u64 + grows > limit {
-            return Err(LimitError::Bytes { held: held.bytes.max(0) as u64, limit });
-        }
-        let limit = own.max_entries.unwrap_or(self.max_entries);
-        if replaced.is_none() && held.entries.max(0) as u64 >= limit {
-            return Err(LimitError::Entries { held: held.entries.max(0) as u64, limit });
-        }
-        Ok(())
+        let bounds = Bounds {
+            bytes: own.max_bytes.unwrap_or(self.max_bytes),
+            entries: own.max_entries.unwrap_or(self.max_entries),
+        };
+        bounds.check(held, grows)
+    }
+}
+
+// === impl Pending ===
+
+impl Pending {
+    /// Adds to what a map will hold, and says what that was before.
+    fn add(&mut self, map: &str, held: Usage, grows: Usage) -> Usage {
+        let at = self.0.iter().position(|(name, _)| name == map).unwrap_or_else(|| {
+            self.0.push((map.to_owned(), held));
+            self.0.len() - 1
+        });
+        let before = self.0[at].1;
+        self.0[at].1 = Usage { entries: before.entries + grows.entries, bytes: before.bytes + grows.bytes };
+        before
     }
 }
 
@@ -138,6 +183,26 @@ impl MapUsage {
     fn is_empty(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) == 0 && self.entries.load(Ordering::Relaxed) == 0
     }
+}
+
+// === impl Bounds ===
+
+impl Bounds {
+    const fn check(&self, held: Usage, grows: Usage) -> Result<(), LimitError> {
+        let (bytes, entries) = (clamp(held.bytes), clamp(held.entries));
+        if grows.bytes > 0 && bytes + clamp(grows.bytes) > self.bytes {
+            return Err(LimitError::Bytes { held: bytes, limit: self.bytes });
+        }
+        if grows.entries > 0 && entries >= self.entries {
+            return Err(LimitError::Entries { held: entries, limit: self.entries });
+        }
+        Ok(())
+    }
+}
+
+/// Two shards may report in another order than they changed, so a sum is below zero for a moment.
+const fn clamp(number: i64) -> u64 {
+    if number < 0 { 0 } else { number as u64 }
 }
 
 fn own_limits(settings: &Settings, map: &str) -> MapLimits {

@@ -1,25 +1,42 @@
 //! Writes: checked, made on this replica, and acknowledged by others as far as the client asks.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use baton_replica::{
-    AckLevel, Condition, Dot, Effects, Key, Settings, Tag, TooFewMembers, Value, Wake, WriteError, Written,
+    AckLevel, Answer, Condition, Done, Dot, Effects, Key, Operation, Settings, Shard, Tag, TooFewMembers, Wake,
+    WriteError,
 };
-use tokio::time::Instant;
 
-use crate::engine::{Engine, LimitError, wall_millis};
+use crate::engine::limit::Place;
+use crate::engine::{Engine, LimitError, Precondition, Unmet, count, wall_millis};
 
 /// How long a write waits for acknowledgements. A peer that is up answers within milliseconds; one that is not is
 /// found out by its heartbeats within this.
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A write that was made, and acknowledged as asked.
+/// One operation on one key, as a client asks for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Write {
+    pub(crate) key: Key,
+    /// What must hold of the key.
+    pub(crate) precondition: Precondition,
+    pub(crate) operation: Operation,
+    /// `None` means the map's default, or the group's.
+    pub(crate) acks: Option<AckLevel>,
+}
+
+/// A write that was made, or had nothing to write, and was acknowledged as asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
-    /// The tag of the new value.
-    pub(crate) tag: Tag,
+    /// The tag of what is there now; `None` if nothing is.
+    pub(crate) tag: Option<Tag>,
     /// Whether the key had a value before.
     pub(crate) existed: bool,
+    /// Whether anything was written.
+    pub(crate) written: bool,
+    /// What the operation answers.
+    pub(crate) answer: Answer,
     /// How many other members have applied it.
     pub(crate) acks: u32,
 }
@@ -30,6 +47,9 @@ pub(crate) enum WriteFailure {
     /// Not made.
     #[error(transparent)]
     Refused(#[from] WriteError),
+    /// Not made: the key is not as the client asks.
+    #[error(transparent)]
+    Unmet(#[from] Unmet),
     /// Not made.
     #[error(transparent)]
     Limit(#[from] LimitError),
@@ -38,63 +58,82 @@ pub(crate) enum WriteFailure {
     TooFewMembers(#[from] TooFewMembers),
     /// Made here, and it goes on replicating.
     #[error("{got} of {asked} acknowledgements came in time; the write is kept here and replicates on")]
-    Unacknowledged { tag: Tag, asked: u32, got: u32 },
+    Unacknowledged { tag: Option<Tag>, asked: u32, got: u32 },
+}
+
+/// What an operation leaves, as far as its kind says.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum After {
+    /// Its own version alone.
+    OwnVersion,
+    Nothing,
+    /// Versions that have to be looked at.
+    Versions,
 }
 
 // === impl Engine ===
 
 impl Engine {
-    /// Puts a value. `acks` of `None` means the map's default, or the group's.
-    pub(crate) async fn put(
-        &self,
-        key: &Key,
-        value: Value,
-        condition: &Condition,
-        acks: Option<AckLevel>,
-    ) -> Result<Stored, WriteFailure> {
-        let settings = self.settings();
-        let index = self.shard_of(key);
-        let wanted = self.wanted_acks(index, key, &settings, acks)?;
-        let mut result = Err(WriteFailure::Refused(WriteError::Joining));
-        self.with_shard(index, None, |shard| {
-            let now = wall_millis();
-            let replaced = shard.size(key, now).map(|bytes| bytes as u64);
-            result = match self.limits.check(&settings, &self.usage, key, &value, replaced) {
-                Ok(()) => shard.put(key, value, condition, now).map_err(WriteFailure::from),
-                Err(error) => Err(error.into()),
-            };
-            effects_of(result.is_ok())
-        });
-        self.acknowledged(index, result?, wanted).await
+    /// Makes one write, and waits for its acknowledgements.
+    pub(crate) async fn write(&self, write: Write) -> Result<Stored, WriteFailure> {
+        let (began, name) = (Instant::now(), count::name(&write.operation));
+        let result = self.write_acknowledged(write).await;
+        self.counts.wrote(name, result.as_ref().err(), began);
+        result
     }
 
-    /// Deletes a value; `None` if there was none.
-    pub(crate) async fn delete(
-        &self,
-        key: &Key,
-        condition: &Condition,
-        acks: Option<AckLevel>,
-    ) -> Result<Option<Stored>, WriteFailure> {
-        let index = self.shard_of(key);
-        let wanted = self.wanted_acks(index, key, &self.settings(), acks)?;
-        let mut result = Err(WriteError::Joining);
+    async fn write_acknowledged(&self, write: Write) -> Result<Stored, WriteFailure> {
+        let settings = self.settings();
+        let index = self.shard_of(&write.key);
+        let wanted = self.wanted_acks(index, &write.key, &settings, write.acks)?;
+        let mut result = Err(WriteFailure::Refused(WriteError::Joining));
         self.with_shard(index, None, |shard| {
-            result = shard.delete(key, condition, wall_millis());
-            effects_of(matches!(result, Ok(Some(_))))
+            result = self.write_here(shard, write, &settings);
+            effects_of(result.as_ref().is_ok_and(|(done, _)| done.dot.is_some()))
         });
-        match result? {
-            Some(written) => self.acknowledged(index, written, wanted).await.map(Some),
-            None => Ok(None),
+        let (done, tag) = result?;
+        self.acknowledged(index, done, tag, wanted).await
+    }
+
+    fn write_here(
+        &self,
+        shard: &mut Shard,
+        write: Write,
+        settings: &Settings,
+    ) -> Result<(Done, Option<Tag>), WriteFailure> {
+        let Write { key, precondition, operation, .. } = write;
+        let now = wall_millis();
+        let condition = self.admit(shard, &key, &precondition, now)?;
+        let place = Place { settings, usage: &self.usage, shard, now };
+        self.limits.check(&place, None, &key, &operation)?;
+        let after = After::of(&operation);
+        let done = shard.write_one(&key, &condition, operation, now)?;
+        let tag = after.tag(shard, &key, done.dot, now);
+        Ok((done, tag))
+    }
+
+    /// The condition that is left for the shard to check.
+    pub(super) fn admit(
+        &self,
+        shard: &Shard,
+        key: &Key,
+        precondition: &Precondition,
+        now: u64,
+    ) -> Result<Condition, WriteFailure> {
+        if let Some(condition) = precondition.simple() {
+            return Ok(condition);
         }
+        precondition.check(shard.get(key, now)?.as_ref())?;
+        Ok(Condition::Always)
     }
 
     /// The group's settings, or the defaults before the first member list.
-    pub(crate) fn settings(&self) -> Settings {
-        self.membership.borrow().as_ref().map(|list| list.settings.clone()).unwrap_or_default()
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        self.settings.read().clone()
     }
 
     /// How many acknowledgements the write waits for.
-    fn wanted_acks(
+    pub(super) fn wanted_acks(
         &self,
         index: usize,
         key: &Key,
@@ -106,22 +145,30 @@ impl Engine {
     }
 
     /// A write that was made waits for its acknowledgements.
-    async fn acknowledged(&self, index: usize, written: Written, wanted: u32) -> Result<Stored, WriteFailure> {
-        let Written { dot, existed } = written;
-        let tag = Tag::of_dot(dot);
+    async fn acknowledged(
+        &self,
+        index: usize,
+        done: Done,
+        tag: Option<Tag>,
+        wanted: u32,
+    ) -> Result<Stored, WriteFailure> {
+        let Done { dot, existed, answer } = done;
+        let Some(dot) = dot else {
+            return Ok(Stored { tag, existed, written: false, answer, acks: 0 });
+        };
         let acks = self.wait_for_acks(index, dot, wanted).await;
         if acks < wanted {
             return Err(WriteFailure::Unacknowledged { tag, asked: wanted, got: acks });
         }
-        Ok(Stored { tag, existed, acks })
+        Ok(Stored { tag, existed, written: true, answer, acks })
     }
 
-    async fn wait_for_acks(&self, index: usize, dot: Dot, wanted: u32) -> u32 {
+    pub(super) async fn wait_for_acks(&self, index: usize, dot: Dot, wanted: u32) -> u32 {
         let count = || self.inspect(index, |shard| shard.acknowledgements(dot));
         if wanted == 0 {
             return 0;
         }
-        let deadline = Instant::now() + ACK_TIMEOUT;
+        let deadline = tokio::time::Instant::now() + ACK_TIMEOUT;
         loop {
             let signal = self.shards[index].acknowledged.notified();
             tokio::pin!(signal);
@@ -134,7 +181,28 @@ impl Engine {
     }
 }
 
-const fn effects_of(written: bool) -> Effects {
+// === impl After ===
+
+impl After {
+    pub(super) const fn of(operation: &Operation) -> Self {
+        match operation {
+            Operation::Put { .. } | Operation::Init { .. } | Operation::Touch { .. } => Self::OwnVersion,
+            Operation::Delete | Operation::Take => Self::Nothing,
+            Operation::Increment(_) | Operation::Claim | Operation::Release | Operation::Confirm => Self::Versions,
+        }
+    }
+
+    /// The tag of what is there now. `dot` is the operation's write, if it made one.
+    pub(super) fn tag(self, shard: &Shard, key: &Key, dot: Option<Dot>, now: u64) -> Option<Tag> {
+        match (self, dot) {
+            (Self::OwnVersion, Some(dot)) => Some(Tag::of_dot(dot)),
+            (Self::Nothing, _) => None,
+            (Self::OwnVersion | Self::Versions, _) => shard.get(key, now).ok()?.map(|read| read.tag),
+        }
+    }
+}
+
+pub(super) const fn effects_of(written: bool) -> Effects {
     let wake = if written { Wake::All } else { Wake::Nobody };
     Effects { wake, acknowledged: false, bootstrapped: false }
 }

@@ -10,7 +10,8 @@ use http_body_util::BodyExt;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
-use crate::http::error::ApiError;
+use crate::http::error::{body_timeout, busy};
+use crate::problem::Problem;
 
 /// Bytes of all bodies that are being read, in KiB: sixteen of the largest value that an agent can be told to take.
 const BUDGET_KIB: usize = 64 * 1024;
@@ -38,35 +39,35 @@ impl BodyBudget {
 
     /// Reads a body of at most `limit` bytes. Room for the whole of it is taken before its first byte is, so that
     /// bodies that arrive together never wait for each other's rest.
-    pub(super) async fn read(&self, headers: &HeaderMap, mut body: Body, limit: u64) -> Result<Bytes, ApiError> {
+    pub(super) async fn read(&self, headers: &HeaderMap, mut body: Body, limit: u64) -> Result<Bytes, Problem> {
         let declared = declared_length(headers);
         if declared.is_some_and(|length| length > limit) {
             if !headers.contains_key(EXPECT) {
                 discard(&mut body).await;
             }
-            return Err(ApiError::value_too_large(limit));
+            return Err(Problem::value_too_large(limit));
         }
         let room = self.room(declared.unwrap_or(limit)).await?;
         let read = timeout(PATIENCE, collect(&mut body, declared.unwrap_or(0), limit)).await;
         drop(room);
-        match read.map_err(|_| ApiError::body_timeout())? {
+        match read.map_err(|_| body_timeout())? {
             Ok(bytes) => Ok(bytes),
             Err(Torn::TooLarge) => {
                 discard(&mut body).await;
-                Err(ApiError::value_too_large(limit))
+                Err(Problem::value_too_large(limit))
             }
             Err(Torn::Broken(error)) => {
                 let hint = "send the whole body, as long as Content-Length says or in well-formed chunks";
-                Err(ApiError::bad("bad_body", format!("the body broke off: {error}"), hint))
+                Err(Problem::invalid("bad_body", format!("the body broke off: {error}"), hint))
             }
         }
     }
 
-    async fn room(&self, bytes: u64) -> Result<SemaphorePermit<'_>, ApiError> {
+    async fn room(&self, bytes: u64) -> Result<SemaphorePermit<'_>, Problem> {
         let kib = bytes.div_ceil(1024).clamp(1, BUDGET_KIB as u64) as u32;
         match timeout(PATIENCE, self.kib.acquire_many(kib)).await {
             Ok(Ok(room)) => Ok(room),
-            Ok(Err(_)) | Err(_) => Err(ApiError::busy()),
+            Ok(Err(_)) | Err(_) => Err(busy()),
         }
     }
 }

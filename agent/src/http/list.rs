@@ -9,9 +9,9 @@ use baton_replica::Listed;
 use serde::Serialize;
 
 use crate::http::Shared;
-use crate::http::error::ApiError;
 use crate::http::path;
 use crate::http::query::Query;
+use crate::problem::Problem;
 
 /// Entries of one page, if the client does not say.
 const DEFAULT_LIMIT: usize = 100;
@@ -44,7 +44,7 @@ struct Row {
 }
 
 /// `GET /v1/maps/{map}/entries`: in the order of the keys' bytes.
-pub(super) async fn list(State(api): Shared, uri: Uri) -> Result<Json<impl Serialize>, ApiError> {
+pub(super) async fn list(State(api): Shared, uri: Uri) -> Result<Json<impl Serialize>, Problem> {
     let map = path::map_of(&uri)?;
     let query = Query::of(&uri, &["prefix", "limit", "cursor", "values"])?;
     let limit = query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
@@ -83,7 +83,7 @@ fn row(listed: &Listed, values: bool) -> Option<Row> {
     })
 }
 
-fn key_of_cursor(cursor: &[u8]) -> Result<Vec<u8>, ApiError> {
+fn key_of_cursor(cursor: &[u8]) -> Result<Vec<u8>, Problem> {
     let hint = "pass the cursor of the last page unchanged, or none for the first";
-    URL_SAFE_NO_PAD.decode(cursor).map_err(|_| ApiError::bad("bad_cursor", "this is no cursor of this API", hint))
+    URL_SAFE_NO_PAD.decode(cursor).map_err(|_| Problem::invalid("bad_cursor", "this is no cursor of this API", hint))
 }

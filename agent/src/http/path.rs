@@ -4,7 +4,7 @@ use axum::http::Uri;
 use baton_replica::{Key, MapName};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_encode};
 
-use crate::http::error::ApiError;
+use crate::problem::Problem;
 
 const MAPS: &str = "/v1/maps/";
 const ENTRIES: &str = "/entries";
@@ -15,25 +15,33 @@ const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 /// The key that a path of the API names.
 ///
 /// The framework's own extractor would refuse keys that are not UTF-8.
-pub(super) fn key(uri: &Uri) -> Result<Key, ApiError> {
+pub(super) fn key(uri: &Uri) -> Result<Key, Problem> {
     let (map, key) = split(uri);
     Ok(Key::new(&self::map(map)?, &decode(key, "key")?)?)
 }
 
+/// The key and the action of a path such as `…/entries/{key}:claim`; `None` if it names no action. A key may hold colons
+/// too: what follows the last one is the action.
+pub(super) fn key_and_action(uri: &Uri) -> Result<Option<(Key, &str)>, Problem> {
+    let (map, rest) = split(uri);
+    let Some((key, action)) = rest.rsplit_once(':') else { return Ok(None) };
+    Ok(Some((Key::new(&self::map(map)?, &decode(key, "key")?)?, action)))
+}
+
 /// The map that a path of the API names.
-pub(super) fn map_of(uri: &Uri) -> Result<MapName, ApiError> {
+pub(super) fn map_of(uri: &Uri) -> Result<MapName, Problem> {
     map(split(uri).0)
 }
 
 /// Decodes once, and refuses what only looks encoded.
-pub(super) fn decode(text: &str, what: &str) -> Result<Vec<u8>, ApiError> {
+pub(super) fn decode(text: &str, what: &str) -> Result<Vec<u8>, Problem> {
     let hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
     let bytes = text.as_bytes();
     let broken = |at: usize| bytes[at] == b'%' && !(hex(bytes.get(at + 1)) && hex(bytes.get(at + 2)));
     if (0..bytes.len()).any(broken) {
         let code = if what == "key" { "bad_key" } else { "bad_query" };
         let message = format!("the {what} has a % that is not followed by two hexadecimal digits");
-        return Err(ApiError::bad(code, message, "percent-encode it; % itself is %25"));
+        return Err(Problem::invalid(code, message, "percent-encode it; % itself is %25"));
     }
     Ok(percent_decode_str(text).collect())
 }
@@ -43,7 +51,7 @@ pub(super) fn encode(key: &[u8]) -> String {
     percent_encode(key, ESCAPED).to_string()
 }
 
-fn map(text: &str) -> Result<MapName, ApiError> {
+fn map(text: &str) -> Result<MapName, Problem> {
     let name = percent_decode_str(text).decode_utf8_lossy();
     Ok(MapName::parse(&name)?)
 }
@@ -61,7 +69,7 @@ fn split(uri: &Uri) -> (&str, &str) {
 mod tests {
     use super::*;
 
-    fn key_of(path: &str) -> Result<Vec<u8>, ApiError> {
+    fn key_of(path: &str) -> Result<Vec<u8>, Problem> {
         Ok(key(&path.parse().expect("a path"))?.name().to_vec())
     }
 
@@ -73,6 +81,18 @@ mod tests {
         assert_eq!(name("/v1/maps/m/entries/%FF%00+"), b"\xff\0+");
         assert_eq!(name("/v1/maps/entries/entries/entries/"), b"entries/");
         assert_eq!(name("/v1/maps/m/entries//"), b"/");
+    }
+
+    #[test]
+    fn an_action_follows_the_last_colon_of_the_path() {
+        let action = |path: &str| {
+            let path = path.parse().expect("a path");
+            let found = key_and_action(&path).expect("valid");
+            found.map(|(key, action)| (key.name().to_vec(), action.to_owned()))
+        };
+        assert_eq!(action("/v1/maps/m/entries/a:b:claim"), Some((b"a:b".to_vec(), "claim".to_owned())));
+        assert_eq!(action("/v1/maps/m/entries/a%3Aclaim:take?acks=1"), Some((b"a:claim".to_vec(), "take".to_owned())));
+        assert_eq!(action("/v1/maps/m/entries/a%3Aclaim"), None);
     }
 
     #[test]

@@ -3,8 +3,9 @@
 use axum::http::Uri;
 use baton_replica::AckLevel;
 
-use crate::http::error::ApiError;
 use crate::http::path::decode;
+use crate::http::ttl;
+use crate::problem::Problem;
 
 /// Parameters by name; the value as bytes.
 pub(super) struct Query(Vec<(String, Vec<u8>)>);
@@ -13,7 +14,7 @@ pub(super) struct Query(Vec<(String, Vec<u8>)>);
 
 impl Query {
     /// Takes the parameters of a request that may have those of `known`, each once.
-    pub(super) fn of(uri: &Uri, known: &[&str]) -> Result<Self, ApiError> {
+    pub(super) fn of(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
         let mut parameters: Vec<(String, Vec<u8>)> = Vec::new();
         for pair in uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -21,7 +22,11 @@ impl Query {
                 return Err(unknown(name, known));
             }
             if parameters.iter().any(|(before, _)| before == name) {
-                return Err(ApiError::bad("bad_query", format!("{name} is given twice"), "give each parameter once"));
+                return Err(Problem::invalid(
+                    "bad_query",
+                    format!("{name} is given twice"),
+                    "give each parameter once",
+                ));
             }
             parameters.push((name.to_owned(), decode(&value.replace('+', " "), name)?));
         }
@@ -34,35 +39,44 @@ impl Query {
     }
 
     /// A parameter that is `true` or `false`; false if it is not there.
-    pub(super) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Problem> {
         match self.bytes(name) {
             None | Some(b"false") => Ok(false),
             Some(b"true") => Ok(true),
             Some(_) => {
-                Err(ApiError::bad("bad_query", format!("{name} is neither true nor false"), "write true or false"))
+                Err(Problem::invalid("bad_query", format!("{name} is neither true nor false"), "write true or false"))
             }
         }
     }
 
     /// A parameter that is a number in a range.
-    pub(super) fn number(&self, name: &str, range: std::ops::RangeInclusive<usize>) -> Result<Option<usize>, ApiError> {
+    pub(super) fn number(&self, name: &str, range: std::ops::RangeInclusive<usize>) -> Result<Option<usize>, Problem> {
         let Some(bytes) = self.bytes(name) else { return Ok(None) };
         let number = parse::<usize>(bytes).filter(|number| range.contains(number));
         let (start, end) = range.into_inner();
         let error =
-            || ApiError::bad("bad_query", format!("{name} is not a number from {start} to {end}"), "correct it");
+            || Problem::invalid("bad_query", format!("{name} is not a number from {start} to {end}"), "correct it");
         number.map(Some).ok_or_else(error)
     }
 
+    /// When what is written expires, in Unix milliseconds, if the request says how long it lives.
+    pub(super) fn expires_at(&self) -> Result<Option<u64>, Problem> {
+        let Some(bytes) = self.bytes("ttl") else { return Ok(None) };
+        let ttl = std::str::from_utf8(bytes).ok().and_then(ttl::parse);
+        let hint = "write seconds, or a number with ms, s, m, h or d, such as 30s or 12h";
+        let wrong = || Problem::invalid("bad_ttl", "ttl is no time to live", hint);
+        ttl.map(|ttl| Some(ttl::deadline(ttl))).ok_or_else(wrong)
+    }
+
     /// How many acknowledgements are asked for, if the request says.
-    pub(super) fn acks(&self) -> Result<Option<AckLevel>, ApiError> {
+    pub(super) fn acks(&self) -> Result<Option<AckLevel>, Problem> {
         match self.bytes("acks") {
             None => Ok(None),
             Some(b"majority") => Ok(Some(AckLevel::Majority)),
             Some(b"all") => Ok(Some(AckLevel::All)),
             Some(bytes) => match parse(bytes) {
                 Some(count) => Ok(Some(AckLevel::Count(count))),
-                None => Err(ApiError::bad("bad_acks", "acks is not a level", "write a number, majority or all")),
+                None => Err(Problem::invalid("bad_acks", "acks is not a level", "write a number, majority or all")),
             },
         }
     }
@@ -74,19 +88,19 @@ fn parse<N: std::str::FromStr>(bytes: &[u8]) -> Option<N> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
-fn unknown(name: &str, known: &[&str]) -> ApiError {
+fn unknown(name: &str, known: &[&str]) -> Problem {
     let hint = match known {
         [] => "this request takes no parameters".to_owned(),
         known => format!("this request takes {}", known.join(", ")),
     };
-    ApiError::bad("bad_query", format!("there is no parameter {name:?} here"), hint)
+    Problem::invalid("bad_query", format!("there is no parameter {name:?} here"), hint)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn query(text: &str) -> Result<Query, ApiError> {
+    fn query(text: &str) -> Result<Query, Problem> {
         Query::of(&format!("/?{text}").parse().expect("a path"), &["acks", "limit", "prefix", "values"])
     }
 

@@ -7,17 +7,24 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use baton_replica::{Read, Tag, Version};
+use baton_replica::{Read, Tag, Token, Version};
 use serde::Serialize;
 
+use crate::engine::Precondition;
 use crate::http::Shared;
-use crate::http::condition::{Preconditions, quoted};
-use crate::http::error::ApiError;
+use crate::http::condition::{TOKEN, precondition, quoted};
 use crate::http::path;
 use crate::http::query::Query;
+use crate::problem::Problem;
 
 /// How many concurrent versions the key has, if there are several.
 const SIBLINGS: HeaderName = HeaderName::from_static("baton-siblings");
+
+/// When the value expires, in Unix milliseconds, if it does.
+const EXPIRES_AT: HeaderName = HeaderName::from_static("baton-expires-at");
+
+/// The replica that owns what the key stands for, if one does.
+const OWNER: HeaderName = HeaderName::from_static("baton-owner");
 
 const OCTETS: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
@@ -41,34 +48,54 @@ struct Sibling {
 }
 
 /// `GET` and `HEAD`: the value; with `?siblings=true` all concurrent ones.
-pub(super) async fn get(State(api): Shared, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(super) async fn get(State(api): Shared, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     let key = path::key(&uri)?;
     let all = Query::of(&uri, &["siblings"])?.flag("siblings")?;
-    let preconditions = Preconditions::of(&headers)?;
-    let read = api.engine.get(&key)?.ok_or_else(ApiError::not_found)?;
-    if !preconditions.wants(&read.tag) {
-        return Err(ApiError::condition_failed(Some(read.tag)));
+    let read = api.engine.get(&key)?.ok_or_else(Problem::not_found)?;
+    let asked = precondition(&headers)?;
+    let unmodified = asked.is_not.as_ref().is_some_and(|tags| tags.contain(&read.tag));
+    Precondition { is_not: None, ..asked }.check(Some(&read))?;
+    if unmodified {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, quoted(&read.tag))]).into_response());
     }
-    let etag = [(ETAG, quoted(&read.tag))];
-    if preconditions.unmodified(&read.tag) {
-        return Ok((StatusCode::NOT_MODIFIED, etag).into_response());
+    if all { Ok(([(ETAG, quoted(&read.tag))], Json(siblings(&read))).into_response()) } else { Ok(winner(read)) }
+}
+
+/// The value that wins, with what is known of it in headers.
+pub(super) fn winner(read: Read) -> Response {
+    let count = read.value_count();
+    let (expires_at, owner) = (read.expires_at(), read.owner);
+    let headers = [(ETAG, quoted(&read.tag)), (CONTENT_TYPE, content_type(&read.value.content_type))];
+    let mut response = (headers, read.value.body).into_response();
+    let headers = response.headers_mut();
+    if count > 1 {
+        headers.insert(SIBLINGS, HeaderValue::from(count));
     }
-    if all { Ok((etag, Json(siblings(&read))).into_response()) } else { Ok(winner(read)) }
+    if let Some(expires_at) = expires_at {
+        headers.insert(EXPIRES_AT, HeaderValue::from(expires_at));
+    }
+    if let Some(token) = owner.as_ref().and_then(Token::of) {
+        headers.insert(TOKEN, token_header(token));
+    }
+    if let Some(owner) = owner.and_then(|owner| owner.replica) {
+        headers.insert(OWNER, visible(&owner.to_string()));
+    }
+    response
+}
+
+/// A fencing token as a header.
+pub(super) fn token_header(token: Token) -> HeaderValue {
+    visible(&token.to_string())
+}
+
+/// Hexadecimal digits are always a valid header.
+fn visible(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// A media type as a header. One that a peer has passed on may be anything.
-pub(super) fn content_type(text: &str) -> HeaderValue {
+fn content_type(text: &str) -> HeaderValue {
     if text.is_empty() { OCTETS } else { HeaderValue::from_str(text).unwrap_or(OCTETS) }
-}
-
-fn winner(read: Read) -> Response {
-    let count = read.value_count();
-    let headers = [(ETAG, quoted(&read.tag)), (CONTENT_TYPE, content_type(&read.value.content_type))];
-    let mut response = (headers, read.value.body).into_response();
-    if count > 1 {
-        response.headers_mut().insert(SIBLINGS, HeaderValue::from(count));
-    }
-    response
 }
 
 fn siblings(read: &Read) -> Siblings {

@@ -1,6 +1,8 @@
 //! The API over real connections.
 
+mod entry;
 mod group;
+mod owner;
 
 use std::sync::Arc;
 

@@ -12,13 +12,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use baton_replica::{
-    Condition, Entry, Key, LinkId, MapName, Member, MemberPhase, Membership, MembershipVersion, Phase, Range,
-    RangeItem, ReplicaId, Settings, ShardMessage, Value,
+    AckLevel, Condition, Entry, Key, LinkId, MapName, Member, MemberPhase, Membership, MembershipVersion, Operation,
+    Phase, Range, RangeItem, ReplicaId, Settings, ShardMessage, Value,
 };
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::engine::{DefaultLimits, Engine, Identity};
+use crate::engine::{DefaultLimits, Engine, Identity, Precondition, Write};
 use crate::link;
 use crate::refusal::Refusals;
 use crate::transport::Transport;
@@ -146,13 +146,15 @@ impl Agent {
     /// Waits for nobody's acknowledgement.
     async fn put_alone(&self, name: &str) {
         let value = Value { content_type: Box::default(), body: b"v"[..].into() };
-        let none = Some(baton_replica::AckLevel::Count(0));
-        self.engine.put(&key(name), value, &Condition::Always, none).await.expect("it is live");
+        let none = Some(AckLevel::Count(0));
+        let operation = Operation::Put { value, expires_at: None };
+        self.engine.write(write(name, operation, none)).await.expect("it is live");
     }
 
     async fn put(&self, name: &str) {
         let value = Value { content_type: Box::default(), body: b"v"[..].into() };
-        self.engine.put(&key(name), value, &Condition::Always, None).await.expect("it is live");
+        let operation = Operation::Put { value, expires_at: None };
+        self.engine.write(write(name, operation, None)).await.expect("it is live");
     }
 
     fn holds(&self, name: &str) -> bool {
@@ -179,6 +181,11 @@ fn id(bits: u64) -> ReplicaId {
 
 fn key(name: &str) -> Key {
     Key::new(&MapName::parse("default").expect("a name"), name.as_bytes()).expect("a key")
+}
+
+/// An operation that asks nothing of the key.
+fn write(name: &str, operation: Operation, acks: Option<AckLevel>) -> Write {
+    Write { key: key(name), precondition: Precondition::default(), operation, acks }
 }
 
 async fn wait(what: &str, there: impl Fn() -> bool) {

@@ -1,20 +1,9 @@
 //! Labels: each a small, fixed set.
 
 use axum::http::{Method, StatusCode};
-use baton_replica::{Outcome, WriteError};
+use baton_replica::Outcome;
 use baton_wire::directory::handoff_report::Stage;
 use prometheus_client::encoding::EncodeLabelSet;
-
-use crate::engine::{LimitError, WriteFailure};
-
-/// What a write does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Operation {
-    /// Stores a value.
-    Put,
-    /// Removes one.
-    Delete,
-}
 
 /// One kind of request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -23,29 +12,11 @@ pub(super) struct RequestLabels {
     code: u16,
 }
 
-/// One kind of write.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct WriteLabels {
-    operation: &'static str,
-    outcome: &'static str,
-}
-
 /// One kind of handoff.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct HandoffLabels {
     stage: &'static str,
     outcome: &'static str,
-}
-
-// === impl Operation ===
-
-impl Operation {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Put => "put",
-            Self::Delete => "delete",
-        }
-    }
 }
 
 // === impl RequestLabels ===
@@ -56,29 +27,11 @@ impl RequestLabels {
             Method::GET => "GET",
             Method::HEAD => "HEAD",
             Method::PUT => "PUT",
+            Method::POST => "POST",
             Method::DELETE => "DELETE",
             _ => "other",
         };
         Self { method, code: status.as_u16() }
-    }
-}
-
-// === impl WriteLabels ===
-
-impl WriteLabels {
-    pub(super) const fn new(operation: Operation, failure: Option<&WriteFailure>) -> Self {
-        let outcome = match failure {
-            None => "accepted",
-            Some(WriteFailure::Refused(WriteError::Joining)) => "joining",
-            Some(WriteFailure::Refused(WriteError::Sealed)) => "sealed",
-            Some(WriteFailure::Refused(WriteError::Condition { .. })) => "condition_failed",
-            Some(WriteFailure::Refused(WriteError::Refused(_))) => "refused",
-            Some(WriteFailure::Limit(LimitError::Value { .. })) => "value_too_large",
-            Some(WriteFailure::Limit(LimitError::Bytes { .. } | LimitError::Entries { .. })) => "map_full",
-            Some(WriteFailure::TooFewMembers { .. }) => "too_few_members",
-            Some(WriteFailure::Unacknowledged { .. }) => "unacknowledged",
-        };
-        Self { operation: operation.name(), outcome }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Who takes over what a leaver owns, and what the leaver sees of it.
 
-use baton_replica::{Completion, Effects, Handover, OnDeparture, Operation, Roster, Wake};
+use baton_replica::{Completion, Effects, Handover, OnDeparture, Roster, Wake};
 
 use super::*;
 

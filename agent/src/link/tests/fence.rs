@@ -1,6 +1,6 @@
 //! A process that the group has removed while it lived.
 
-use baton_replica::{AckLevel, WriteError};
+use baton_replica::WriteError;
 
 use super::*;
 
@@ -18,15 +18,17 @@ async fn a_removed_agent_comes_back_under_a_new_id_with_what_the_others_have_not
     (0..2).for_each(|at| town[at].engine.take_membership_from_source(list.clone()));
     wait("the others have dropped it", || (0..2).all(|at| town[at].engine.links().get(id(3)).is_none())).await;
     town[2].put_alone("alone").await;
-    let deleted = town[0].engine.delete(&key("deleted"), &Condition::Always, Some(AckLevel::Count(0))).await;
-    assert!(deleted.expect("it is live").is_some());
+    let acks = Some(AckLevel::Count(0));
+    let deleted = town[0].engine.write(write("deleted", Operation::Delete, acks)).await;
+    assert!(deleted.expect("it is live").written);
 
     town[2].engine.take_membership_from_source(list);
     assert!(town[2].engine.is_fenced());
     town[2].engine.take_new_id(id(4));
     town[2].engine.set_phase(Phase::Joining);
     let value = Value { content_type: Box::default(), body: b"v"[..].into() };
-    let refused = town[2].engine.put(&key("k"), value, &Condition::Always, None).await;
+    let put = Operation::Put { value, expires_at: None };
+    let refused = town[2].engine.write(write("k", put, None)).await;
     assert!(matches!(refused, Err(crate::engine::WriteFailure::Refused(WriteError::Joining))), "{refused:?}");
     assert!(town[2].engine.inherited_keys() > 0);
 

@@ -60,6 +60,14 @@ impl Read {
         }
     }
 
+    /// When the value that wins expires, in Unix milliseconds.
+    pub fn expires_at(&self) -> Option<u64> {
+        match &self.versions {
+            Versions::Plain(..) => None,
+            Versions::All(versions) => versions.first().and_then(|winner| winner.expires_at),
+        }
+    }
+
     fn of_plain(version: &Plain<'_>) -> Self {
         let &Plain { dot, hlc, .. } = version;
         let versions = Versions::Plain(dot, hlc);

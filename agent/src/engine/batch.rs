@@ -1,0 +1,142 @@
+//! Several operations at once: all of them or none, if their keys are in one shard.
+//!
+//! Shards are independent, and nothing ever locks two of them. So a batch over several shards is either refused, or made
+//! one shard after the other, as its client says: then each shard's part is made as a whole or not at all.
+
+use std::time::Instant;
+
+use baton_replica::{AckLevel, Done, Key, MAX_BATCH, Operation, Refusal, Rejected, Request, Settings, Shard, Tag};
+
+use crate::engine::limit::{Pending, Place};
+use crate::engine::write::{After, effects_of};
+use crate::engine::{Engine, Precondition, Stored, WriteFailure, count, wall_millis};
+
+/// One operation of a batch.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) key: Key,
+    /// What must hold of the key before the batch.
+    pub(crate) precondition: Precondition,
+    pub(crate) operation: Operation,
+}
+
+/// Operations that are asked for together.
+#[derive(Clone, Debug)]
+pub(crate) struct Batch {
+    pub(crate) changes: Vec<Change>,
+    /// For all of them; `None` means the strictest default of their maps.
+    pub(crate) acks: Option<AckLevel>,
+}
+
+/// A batch, or a shard's part of one, that did not end as asked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BatchFailure {
+    /// Nothing was written: the keys are in several shards.
+    #[error("the keys of this batch are in several shards, which cannot be written as one")]
+    SeveralShards,
+    /// Nothing was written, because of one of them; or all was written here, and not acknowledged as asked.
+    #[error("request {at} of the batch: {failure}")]
+    Failed { at: usize, failure: WriteFailure },
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// Makes all changes or none. All preconditions are those of the state before; each change sees what the ones before
+    /// it did.
+    pub(crate) async fn write_together(&self, batch: Batch) -> Result<Vec<Stored>, BatchFailure> {
+        let Some(first) = batch.changes.first() else { return Ok(Vec::new()) };
+        let index = self.shard_of(&first.key);
+        if batch.changes.iter().any(|change| self.shard_of(&change.key) != index) {
+            return Err(BatchFailure::SeveralShards);
+        }
+        self.write_part(index, batch).await
+    }
+
+    async fn write_part(&self, index: usize, batch: Batch) -> Result<Vec<Stored>, BatchFailure> {
+        let began = Instant::now();
+        let names: Vec<&str> = batch.changes.iter().map(|change| count::name(&change.operation)).collect();
+        let result = self.write_part_acknowledged(index, batch).await;
+        let failure = result.as_ref().err().and_then(BatchFailure::cause);
+        names.iter().for_each(|name| self.counts.wrote(name, failure, began));
+        result
+    }
+
+    async fn write_part_acknowledged(&self, index: usize, batch: Batch) -> Result<Vec<Stored>, BatchFailure> {
+        let settings = self.settings();
+        let Batch { changes, acks } = batch;
+        if changes.len() > MAX_BATCH {
+            return Err(BatchFailure::Failed { at: MAX_BATCH, failure: refused(Refusal::TooLarge) });
+        }
+        let mut wanted = 0;
+        for (at, change) in changes.iter().enumerate() {
+            let asked = self.wanted_acks(index, &change.key, &settings, acks);
+            wanted = wanted.max(asked.map_err(|failure| BatchFailure::Failed { at, failure })?);
+        }
+        let mut result = Ok(Vec::new());
+        self.with_shard(index, None, |shard| {
+            result = self.write_part_here(shard, changes, &settings);
+            effects_of(result.is_ok())
+        });
+        let made: Vec<(Done, Option<Tag>)> = result?;
+        let last = made.iter().rev().find_map(|(done, _)| done.dot);
+        let acks = match last {
+            Some(dot) => self.wait_for_acks(index, dot, wanted).await,
+            None => wanted,
+        };
+        if acks < wanted {
+            let tag = None;
+            let failure = WriteFailure::Unacknowledged { tag, asked: wanted, got: acks };
+            return Err(BatchFailure::Failed { at: made.len() - 1, failure });
+        }
+        let stored = |(done, tag): (Done, Option<Tag>)| {
+            let Done { dot, existed, answer } = done;
+            let written = dot.is_some();
+            Stored { tag, existed, written, answer, acks: if written { acks } else { 0 } }
+        };
+        Ok(made.into_iter().map(stored).collect())
+    }
+
+    fn write_part_here(
+        &self,
+        shard: &mut Shard,
+        changes: Vec<Change>,
+        settings: &Settings,
+    ) -> Result<Vec<(Done, Option<Tag>)>, BatchFailure> {
+        let now = wall_millis();
+        let mut pending = Pending::default();
+        let mut requests = Vec::with_capacity(changes.len());
+        let mut after = Vec::with_capacity(changes.len());
+        for (at, Change { key, precondition, operation }) in changes.into_iter().enumerate() {
+            let failed = |failure| BatchFailure::Failed { at, failure };
+            let condition = self.admit(shard, &key, &precondition, now).map_err(failed)?;
+            let place = Place { settings, usage: &self.usage, shard, now };
+            let checked = self.limits.check(&place, Some(&mut pending), &key, &operation);
+            checked.map_err(|error| failed(error.into()))?;
+            after.push((key.clone(), After::of(&operation)));
+            requests.push(Request { key, condition, operation });
+        }
+        let rejected = |Rejected { at, error }| BatchFailure::Failed { at, failure: error.into() };
+        let done = shard.write(requests, now).map_err(rejected)?;
+        let tagged = |(done, (key, after)): (Done, (Key, After))| {
+            let tag = after.tag(shard, &key, done.dot, now);
+            (done, tag)
+        };
+        Ok(done.into_iter().zip(after).map(tagged).collect())
+    }
+}
+
+// === impl BatchFailure ===
+
+impl BatchFailure {
+    const fn cause(&self) -> Option<&WriteFailure> {
+        match self {
+            Self::SeveralShards => None,
+            Self::Failed { failure, .. } => Some(failure),
+        }
+    }
+}
+
+fn refused(refusal: Refusal) -> WriteFailure {
+    WriteFailure::Refused(refusal.into())
+}
