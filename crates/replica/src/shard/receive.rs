@@ -29,7 +29,11 @@ impl Shard {
         if self.roster.version().is_some() && !member {
             return Err(ProtocolError::NoMember(from));
         }
-        let brings = matches!(message, ShardMessage::Range(_) | ShardMessage::Chunk(_));
+        let brings = match &message {
+            ShardMessage::Range(_) | ShardMessage::Chunk(_) => true,
+            ShardMessage::Settle(settle) => !settle.items.is_empty(),
+            _ => false,
+        };
         if brings && self.store.bytes() > self.limits.max_bytes + self.limits.max_bytes / PEERS_PART {
             return Err(ProtocolError::Full(self.index));
         }

@@ -1,8 +1,8 @@
 //! A shard that is full refuses what would make it larger, and says so; what is deleted makes room again.
 
 use baton_replica::{
-    Applied, Condition, Entry, Limits, LinkId, MemberPhase, ProtocolError, Range, RangeItem, Refusal, ReplicaId,
-    Roster, Shard, ShardMessage, Value, VersionVector, WriteError,
+    Applied, ChunkItem, Condition, Entry, Limits, LinkId, MemberPhase, ProtocolError, Range, RangeItem, Refusal,
+    ReplicaId, Roster, Settle, Shard, ShardMessage, Value, VersionVector, WriteError,
 };
 use bytes::Bytes;
 
@@ -66,4 +66,15 @@ fn a_full_shard_claims_nothing_of_what_a_peer_sends() {
     let applied =
         Applied { clock, full: true, answers_range: false, heard_leaving: 0, leaving: 0, founders: Vec::new() };
     assert!(shard.handle(id(PEER), LinkId(1), ShardMessage::Applied(applied), 0).is_ok());
+}
+
+/// What nobody else holds of a member that is gone comes in a message of its own kind.
+#[test]
+fn a_full_shard_takes_nothing_that_a_peer_holds_of_who_is_gone() {
+    let mut shard = shard(0, &[PEER]);
+    let said =
+        |items| ShardMessage::Settle(Settle { origin: id(PEER), round: 0, seen: 0, last: true, items, token: 0 });
+    let item = ChunkItem { key: key("k"), entry: Entry::default() };
+    assert_eq!(shard.handle(id(PEER), LinkId(1), said(vec![item]), 0), Err(ProtocolError::Full(0)));
+    assert!(shard.handle(id(PEER), LinkId(1), said(Vec::new()), 0).is_ok(), "nothing to take");
 }
