@@ -1,5 +1,7 @@
 //! One agent process: the shell around the pure core, as the real agent's engine and departure are.
 
+mod closing;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -7,6 +9,8 @@ use baton_replica::{
     Action, Budget, Dot, Effects, Entry, Key, Lifecycle, Limits, LinkId, MemberPhase, Membership, Need, Outcome, Phase,
     Progress, ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage, VersionVector, Wake,
 };
+
+pub(crate) use closing::Closed;
 
 use crate::oracle::Seen;
 use crate::world::Event;
@@ -52,17 +56,6 @@ pub(crate) struct Agent {
     pub(crate) may_have_settled: bool,
     /// Writes that were closed since the world last looked.
     pub(crate) closed: Vec<Closed>,
-}
-
-/// Writes `(from, through]` of a replica that is gone, which a shard has closed.
-#[derive(Clone, Debug)]
-pub(crate) struct Closed {
-    pub(crate) shard: usize,
-    pub(crate) origin: ReplicaId,
-    pub(crate) from: u64,
-    pub(crate) through: u64,
-    /// What the shard held before: with nobody else to know of it, a delete is forgotten as soon as it is closed.
-    pub(crate) before: Vec<(Key, Entry)>,
 }
 
 /// A link that is up, for this side.
@@ -194,25 +187,6 @@ impl Agent {
         news
     }
 
-    /// Notes what a call closes of replicas that are gone.
-    fn noting_closed<R>(&mut self, index: usize, call: impl FnOnce(&mut Shard) -> R) -> R {
-        let shard = &mut self.shards[index];
-        let clock = shard.clock().clone();
-        // The shard may hear of who is gone in this very call.
-        let is_quiet = self.roster.gone().next().is_none();
-        let before: Vec<(Key, Entry)> = if is_quiet { Vec::new() } else { shard.entries().collect() };
-        let result = call(shard);
-        for origin in shard.roster().gone() {
-            let from = clock.get(origin);
-            // What a peer sent, that peer has too; only what nobody else has seen was closed here.
-            let through = shard.clock().get(origin);
-            if through > from {
-                self.closed.push(Closed { shard: index, origin, from, through, before: before.clone() });
-            }
-        }
-        result
-    }
-
     /// Calls a shard and does what follows.
     pub(crate) fn with_shard(
         &mut self,
@@ -220,7 +194,7 @@ impl Agent {
         sender: Option<ReplicaId>,
         call: impl FnOnce(&mut Shard) -> Effects,
     ) -> Effects {
-        let effects = self.noting_closed(index, call);
+        let effects = self.noting_closed(index, &[], call);
         self.follow(index, sender, effects);
         effects
     }
@@ -233,7 +207,8 @@ impl Agent {
         message: ShardMessage,
         now: u64,
     ) -> Result<Effects, ProtocolError> {
-        let effects = self.noting_closed(index, |shard| shard.handle(peer, link, message, now))?;
+        let claims = closing::claims(&message);
+        let effects = self.noting_closed(index, &claims, |shard| shard.handle(peer, link, message, now))?;
         self.follow(index, Some(peer), effects);
         Ok(effects)
     }
