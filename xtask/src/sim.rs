@@ -22,7 +22,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) first: Option<u64>,
     /// This seed only: prints what happens in it
-    #[arg(long, conflicts_with = "seeds")]
+    #[arg(long, conflicts_with_all = ["seeds", "first"])]
     pub(crate) seed: Option<u64>,
     /// Run wrong protocols instead: each must be noticed
     #[arg(long)]
@@ -55,7 +55,7 @@ impl Args {
         let mut number = |name: &str, value: Option<u64>| {
             args.extend(value.into_iter().flat_map(|value| [name.into(), value.to_string().into()]));
         };
-        number("--seeds", self.seeds.or(self.mutants.then_some(SEEDS_PER_MUTANT)));
+        number("--seeds", self.seeds.or((self.mutants && self.seed.is_none()).then_some(SEEDS_PER_MUTANT)));
         number("--first", self.first);
         number("--seed", self.seed);
         number("--threads", self.threads.map(|threads| threads as u64));

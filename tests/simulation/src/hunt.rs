@@ -8,6 +8,7 @@ use baton_replica::{Mutant, with_mutant};
 
 use crate::invariant::Violation;
 use crate::run::run;
+use crate::sweep::tell;
 
 /// How a hunt ended.
 #[derive(Clone, Debug)]
@@ -16,14 +17,27 @@ pub struct Hunt {
     pub found: Vec<(Mutant, Option<(u64, Violation)>)>,
 }
 
-/// Looks for every mutant, or for one, in at most so many seeds each.
-pub fn hunt(most: u64, only: Option<&str>, threads: usize) -> Hunt {
-    let wanted = |mutant: &&Mutant| only.is_none_or(|name| format!("{mutant:?}") == name);
-    let mutants: Vec<Mutant> = Mutant::ALL.iter().filter(wanted).copied().collect();
+/// Prints what happens in a seed of a wrong protocol; says whether it was noticed.
+pub fn tell_mutant(mutant: Mutant, seed: u64) -> bool {
+    !with_mutant(Some(mutant), || tell(seed, &format!(" --mutants --mutant {mutant:?}")))
+}
+
+/// The mutants of this name, or all; an error names those that there are.
+pub fn mutants(only: Option<&str>) -> Result<Vec<Mutant>, String> {
+    let Some(name) = only else { return Ok(Mutant::ALL.to_vec()) };
+    let named = Mutant::ALL.iter().find(|mutant| format!("{mutant:?}") == name);
+    named.map(|mutant| vec![*mutant]).ok_or_else(|| {
+        let names: Vec<String> = Mutant::ALL.iter().map(|mutant| format!("{mutant:?}")).collect();
+        format!("there is no mutant {name}; there are: {}", names.join(", "))
+    })
+}
+
+/// Looks for mutants in so many seeds each, from the first on.
+pub fn hunt(mutants: &[Mutant], first: u64, most: u64, threads: usize) -> Hunt {
     let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     let work = || {
         while let Some(mutant) = mutants.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let noticed = (0..most).find_map(|seed| {
+            let noticed = (first..first.saturating_add(most)).find_map(|seed| {
                 let violation = with_mutant(Some(*mutant), || run(seed)).violation?;
                 // What fails without the mutant notices nothing.
                 run(seed).violation.is_none().then_some(())?;
@@ -31,7 +45,7 @@ pub fn hunt(most: u64, only: Option<&str>, threads: usize) -> Hunt {
             });
             match &noticed {
                 Some((seed, violation)) => eprintln!("{mutant:?}: seed {seed}: {violation}"),
-                None => eprintln!("{mutant:?}: not in {most} seeds. {}", mutant.sentence()),
+                None => eprintln!("{mutant:?}: not in {most} seeds from {first} on. {}", mutant.sentence()),
             }
             found.lock().into_iter().for_each(|mut found| found.push((*mutant, noticed.clone())));
         }

@@ -25,7 +25,7 @@ mod trace;
 mod world;
 
 #[cfg(feature = "mutants")]
-pub use hunt::{Hunt, hunt};
+pub use hunt::{Hunt, hunt, mutants, tell_mutant};
 pub use invariant::{Invariant, Violation};
 pub use run::{Run, run};
 pub use sweep::{Sweep, print_failure, sweep, tell};

@@ -20,7 +20,7 @@ struct Args {
     #[arg(long, default_value_t = 0)]
     first: u64,
     /// This seed only; prints what happens in it, whether it fails or not
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["seeds", "first"])]
     seed: Option<u64>,
     /// Where the result goes, as JSON; written while the seeds are running, too
     #[arg(long)]
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let good = match args.seed {
         _ if args.mutants => mutants(&args, threads),
-        Some(seed) => baton_simulation::tell(seed),
+        Some(seed) => baton_simulation::tell(seed, ""),
         None => seeds(&args, threads),
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -61,14 +61,25 @@ fn seeds(args: &Args, threads: usize) -> bool {
     write(&result);
     println!("{result}");
     if let Some((seed, _)) = result.failures.first() {
-        print_failure(*seed);
+        print_failure(*seed, "");
     }
     result.failures.is_empty()
 }
 
 #[cfg(feature = "mutants")]
 fn mutants(args: &Args, threads: usize) -> bool {
-    let hunt = baton_simulation::hunt(args.seeds, args.mutant.as_deref(), threads);
+    let mutants = match baton_simulation::mutants(args.mutant.as_deref()) {
+        Ok(mutants) => mutants,
+        Err(error) => {
+            eprintln!("{error}");
+            return false;
+        }
+    };
+    if let ([mutant], Some(seed), None) = (&mutants[..], args.seed, &args.report) {
+        return baton_simulation::tell_mutant(*mutant, seed);
+    }
+    let (first, seeds) = args.seed.map_or((args.first, args.seeds), |seed| (seed, 1));
+    let hunt = baton_simulation::hunt(&mutants, first, seeds, threads);
     if let Some(report) = &args.report
         && let Err(error) = std::fs::write(report, hunt.json())
     {

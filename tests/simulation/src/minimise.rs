@@ -1,6 +1,6 @@
 //! The smallest schedule that still breaks the rule: actions are left out, group by group, as long as the run fails.
 
-use std::time::{Duration, Instant};
+use std::cell::Cell;
 
 use crate::invariant::Violation;
 use crate::run::{Run, draw, run_plan};
@@ -19,20 +19,23 @@ pub(crate) struct Minimal {
     pub(crate) lines: Vec<String>,
 }
 
-/// Leaves actions out of a failing seed for as long as there is time; `None` if it does not fail.
-pub(crate) fn minimise(seed: u64, patience: Duration) -> Option<Minimal> {
-    let until = Instant::now() + patience;
+/// Leaves actions out of a failing seed, in at most so many tries, so that the same seed gives the same smallest schedule
+/// on every machine; `None` if it does not fail.
+pub(crate) fn minimise(seed: u64, tries: usize) -> Option<Minimal> {
     let (profile, all) = draw(seed);
-    let fails =
-        |plan: &[Planned]| -> Option<Violation> { run_plan(seed, profile.clone(), plan.to_vec(), false).violation };
-    let broken = fails(&all)?.invariant;
-    let fails = |plan: &[Planned]| fails(plan).filter(|violation| violation.invariant == broken).is_some();
+    let violation = |plan: &[Planned]| run_plan(seed, profile.clone(), plan.to_vec(), false).violation;
+    let broken = violation(&all)?.invariant;
+    let left = Cell::new(tries);
+    let fails = |plan: &[Planned]| {
+        left.set(left.get() - 1);
+        violation(plan).is_some_and(|violation| violation.invariant == broken)
+    };
     let mut plan = all.clone();
     let mut size = plan.len().div_ceil(2);
-    while size > 0 && Instant::now() < until {
+    while size > 0 && left.get() > 0 {
         let before = plan.len();
         let mut at = 0;
-        while at < plan.len() && Instant::now() < until {
+        while at < plan.len() && left.get() > 0 {
             let end = (at + size).min(plan.len());
             let rest: Vec<Planned> = plan[..at].iter().chain(&plan[end..]).copied().collect();
             if fails(&rest) {

@@ -18,8 +18,8 @@ const TWICE: u64 = 64;
 /// How often a long sweep says how far it is.
 const PROGRESS: Duration = Duration::from_secs(30);
 
-/// How long a failing seed is made smaller.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Runs in which a failing seed is made smaller: some seconds, in which most schedules come down to what matters.
+const TRIES: usize = 1_000;
 
 /// How the seeds went.
 #[derive(Clone, Debug, Default)]
@@ -93,23 +93,23 @@ pub fn sweep(first: u64, count: u64, threads: usize, progress: &(dyn Fn(&Sweep) 
     total.into_inner().unwrap_or_default()
 }
 
-/// Prints the smallest schedule that still fails, what happens in it, and how to run it again.
-pub fn print_failure(seed: u64) {
-    let Some(minimal) = minimise(seed, PATIENCE) else { return };
+/// Prints the smallest schedule that still fails, what happens in it, and how to run it again: with these arguments too.
+pub fn print_failure(seed: u64, with: &str) {
+    let Some(minimal) = minimise(seed, TRIES) else { return };
     println!("\n{}", minimal.profile);
     for line in &minimal.lines {
         println!("{line}");
     }
     let (all, left) = minimal.actions;
     println!("\nseed {seed}, {left} of {all} actions: {}", minimal.violation);
-    println!("again: cargo xtask sim --seed {seed}");
+    println!("again: cargo xtask sim --seed {seed}{with}");
 }
 
-/// Prints what happens in a seed; says whether it went well.
-pub fn tell(seed: u64) -> bool {
+/// Prints what happens in a seed; says whether it went well. It is run again with these arguments too.
+pub fn tell(seed: u64, with: &str) -> bool {
     let told = run_written(seed);
     if told.violation.is_some() {
-        print_failure(seed);
+        print_failure(seed, with);
         return false;
     }
     for line in &told.lines {

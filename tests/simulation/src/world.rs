@@ -16,7 +16,7 @@ mod source;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use baton_replica::{Key, Limits, MapName, Membership, OnDeparture, Range, ReplicaId, Shard};
+use baton_replica::{ChunkItem, Key, Limits, MapName, Membership, OnDeparture, Packed, Range, ReplicaId, Shard};
 
 use crate::agent::{Agent, Wish};
 use crate::invariant::{self, Invariant, Violation};
@@ -247,6 +247,7 @@ impl World {
 
     /// Everything that must hold at any time.
     fn check(&mut self) -> Result<(), Violation> {
+        self.mix_state();
         Invariant::Convergence.of(invariant::convergence::check(self))?;
         Invariant::Bound.of(invariant::bound::check(self))?;
         if !self.counts_twice {
@@ -431,6 +432,20 @@ impl World {
     /// The wall clock of a process.
     fn wall(&self, id: ReplicaId) -> u64 {
         EPOCH + self.now + self.agents.get(&id).map_or(0, |agent| agent.skew)
+    }
+
+    /// What every process holds: the same seed gives the same entries, not only the same steps.
+    fn mix_state(&mut self) {
+        for (id, agent) in &self.agents {
+            self.trace.mix(id.bits());
+            for shard in &agent.shards {
+                let items = shard.entries().map(|(key, entry)| ChunkItem { key, entry });
+                self.trace.mix_bytes(&items.collect::<Packed>().into_bytes());
+                for (origin, counter) in shard.clock().iter() {
+                    self.trace.mix(origin.bits() ^ counter.rotate_left(32));
+                }
+            }
+        }
     }
 
     fn mix(&mut self, event: &Event) {
