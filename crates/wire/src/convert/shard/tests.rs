@@ -140,6 +140,32 @@ fn the_example_in_the_docs_is_what_is_sent() {
     assert_eq!(framed(ShardMessage::Applied(applied)), answer);
 }
 
+/// Also of section 11.
+#[test]
+fn the_hello_and_the_heartbeat_in_the_docs_are_what_is_sent() {
+    let frame = |body| wire::Frame { membership: 7, body: Some(body) }.encode_to_vec();
+    let hello = wire::Hello {
+        protocol: 2,
+        group: "games/arena".into(),
+        replica: 0x1122_3344_5566_7788,
+        phase: crate::directory::Phase::Active.into(),
+        shards: 16,
+        membership: Some(crate::directory::Version { uid: "5f0c".into(), number: 7 }),
+        pod_name: "game-1".into(),
+    };
+    let parts: [&[u8]; 5] = [
+        b"\x08\x07\x12\x2e\x08\x02\x12\x0bgames/arena",
+        b"\x19\x88\x77\x66\x55\x44\x33\x22\x11",
+        b"\x20\x02\x28\x10",
+        b"\x32\x08\x0a\x045f0c\x10\x07",
+        b"\x3a\x06game-1",
+    ];
+    assert_eq!(frame(wire::frame::Body::Hello(hello)), parts.concat());
+    let heartbeat = wire::Heartbeat { seen: 0x0102_0304_0506_0708, sum: 0x1112_1314_1516_1718 };
+    let said = b"\x08\x07\x2a\x12\x09\x08\x07\x06\x05\x04\x03\x02\x01\x11\x18\x17\x16\x15\x14\x13\x12\x11";
+    assert_eq!(frame(wire::frame::Body::Heartbeat(heartbeat)), said);
+}
+
 fn framed(message: ShardMessage) -> Vec<u8> {
     let frame = wire::ShardFrame { shard: 3, body: Some(shard_message_to_wire(message)) };
     wire::Frame { membership: 7, body: Some(wire::frame::Body::Shard(frame)) }.encode_to_vec()
