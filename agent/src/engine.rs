@@ -37,6 +37,7 @@ pub(crate) use fence::reissue;
 pub(crate) use limit::{DefaultLimits, LimitError, MAX_VALUE_BYTES};
 pub(crate) use link_handle::{LinkHandle, Links};
 pub(crate) use precondition::{Precondition, Tags, Unmet};
+pub(crate) use read::{Order, Range};
 pub(crate) use settled::Settled;
 pub(crate) use status::{MemberStatus, Status};
 pub(crate) use summary::Summary;

@@ -2,8 +2,14 @@
 //!
 //! ```text
 //! PUT GET HEAD DELETE  /v1/maps/{map}/entries/{key}   ?acks=0|n|majority|all ?ttl=30s ?init=true ?claim=true  ?siblings=true
-//! POST                 /v1/maps/{map}/entries/{key}:take | :touch | :claim | :release | :confirm
-//! GET                  /v1/maps/{map}/entries         ?prefix= ?limit= ?cursor= ?values=true
+//! POST                 /v1/maps/{map}/entries/{key}:take | :touch | :increment | :claim | :release | :confirm
+//! GET                  /v1/maps/{map}/entries         ?prefix= ?limit= ?cursor= ?values=true|plain ?order=asc|desc
+//! GET                  /v1/maps/{map}/keys            also of keys that have fields only
+//! GET POST             /v1/maps/{map}/counters/{key}  ?by=
+//! GET DELETE           /v1/maps/{map}/hashes/{key}    all fields; each of them at /{field}, like an entry
+//! GET DELETE           /v1/maps/{map}/sets/{key}      all members; each of them at /{member}: GET PUT DELETE
+//! POST                 /v1/batch
+//! GET                  /v1/owned                      ?limit= ?cursor= ?values=
 //! GET                  /v1/status
 //! ```
 //!
@@ -11,15 +17,21 @@
 //! JSON with a code, a message and what to do.
 
 mod action;
+mod batch;
 mod body;
 mod condition;
 mod count;
+mod counter;
+mod document;
 mod entry;
 mod error;
+mod hash;
 mod list;
+mod owned;
 mod path;
 mod query;
 mod read;
+mod set;
 mod status;
 mod ttl;
 
@@ -28,7 +40,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::Uri;
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use baton_telemetry::{ServerLimits, serve_http};
 use tokio::net::TcpListener;
@@ -64,10 +76,22 @@ pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener, metrics: A
 fn router(engine: Arc<Engine>, metrics: Arc<Metrics>) -> Router {
     let api = Arc::new(Api { engine, bodies: BodyBudget::new() });
     let entry = get(read::get).put(entry::put).delete(entry::delete).post(action::post);
+    let member = get(read::get).put(set::add).delete(entry::delete);
+    let counter = get(counter::get).post(counter::post);
     Router::new()
-        .route("/v1/maps/{map}/entries", get(list::list))
+        .route("/v1/maps/{map}/keys", get(list::keys))
+        .route("/v1/maps/{map}/entries", get(list::entries))
         .route("/v1/maps/{map}/entries/", entry.clone())
-        .route("/v1/maps/{map}/entries/{*key}", entry)
+        .route("/v1/maps/{map}/entries/{*key}", entry.clone())
+        .route("/v1/maps/{map}/counters/{*key}", counter)
+        .route("/v1/maps/{map}/hashes/{key}", get(list::fields).delete(hash::clear))
+        .route("/v1/maps/{map}/hashes/{key}/", entry.clone())
+        .route("/v1/maps/{map}/hashes/{key}/{*field}", entry)
+        .route("/v1/maps/{map}/sets/{key}", get(list::members).delete(hash::clear))
+        .route("/v1/maps/{map}/sets/{key}/", member.clone())
+        .route("/v1/maps/{map}/sets/{key}/{*member}", member)
+        .route("/v1/batch", post(batch::post))
+        .route("/v1/owned", get(owned::get))
         .route("/v1/status", get(status))
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed)

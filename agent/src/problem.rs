@@ -18,7 +18,9 @@ pub(crate) struct Problem {
     /// What to do.
     pub(crate) hint: Cow<'static, str>,
     /// The version that the client should know of.
-    pub(crate) tag: Option<Tag>,
+    pub(crate) tag: Option<Box<Tag>>,
+    /// Which request of a batch it is about.
+    pub(crate) at: Option<usize>,
 }
 
 /// What is to be blamed.
@@ -36,6 +38,8 @@ pub(crate) enum Kind {
     Precondition,
     /// The value, or the request, is too large.
     TooLarge,
+    /// Another request of the same batch could not be carried out.
+    Dependency,
     /// The client was too slow.
     TooSlow,
     /// There is no room.
@@ -55,7 +59,7 @@ impl Problem {
         message: impl Into<String>,
         hint: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self { kind, code, message: message.into(), hint: hint.into(), tag: None }
+        Self { kind, code, message: message.into(), hint: hint.into(), tag: None, at: None }
     }
 
     /// The client is to blame.
@@ -101,15 +105,15 @@ impl From<Unmet> for Problem {
         match unmet {
             Unmet::Version { current } => {
                 let hint = "read the key again, decide anew, and pass the new version";
-                Self { tag: current, ..Self::new(Kind::Precondition, "condition_failed", message, hint) }
+                Self { tag: current.map(Box::new), ..Self::new(Kind::Precondition, "condition_failed", message, hint) }
             }
             Unmet::Token { current } => {
                 let hint = "this app does not own the key any more: end what it runs for it, and write nothing";
-                Self { tag: current, ..Self::new(Kind::Conflict, "stale_token", message, hint) }
+                Self { tag: current.map(Box::new), ..Self::new(Kind::Conflict, "stale_token", message, hint) }
             }
             Unmet::Owned { current } => {
                 let hint = "leave it to its owner, or claim it whoever owns it";
-                Self { tag: current, ..Self::new(Kind::Conflict, "owned", message, hint) }
+                Self { tag: current.map(Box::new), ..Self::new(Kind::Conflict, "owned", message, hint) }
             }
         }
     }
@@ -186,7 +190,7 @@ impl From<WriteFailure> for Problem {
             }
             WriteFailure::Unacknowledged { tag, .. } => {
                 let hint = "the write stays and replicates on; write again, or read it later, if you must be sure";
-                Self { tag, ..Self::new(Kind::Unacknowledged, "acks_timeout", message, hint) }
+                Self { tag: tag.map(Box::new), ..Self::new(Kind::Unacknowledged, "acks_timeout", message, hint) }
             }
         }
     }
@@ -201,7 +205,7 @@ impl From<BatchFailure> for Problem {
             }
             BatchFailure::Failed { at, failure } => {
                 let problem = Self::from(failure);
-                Self { message: format!("request {at}: {}", problem.message), ..problem }
+                Self { message: format!("request {at}: {}", problem.message), at: Some(at), ..problem }
             }
         }
     }

@@ -4,6 +4,7 @@
 //! Logs of each scenario are in `target/process/<scenario>/`.
 
 mod bad_request;
+mod collections;
 mod crash;
 mod crowd;
 mod departure_of_two;

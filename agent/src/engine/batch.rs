@@ -3,6 +3,7 @@
 //! Shards are independent, and nothing ever locks two of them. So a batch over several shards is either refused, or made
 //! one shard after the other, as its client says: then each shard's part is made as a whole or not at all.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use baton_replica::{AckLevel, Done, Key, MAX_BATCH, Operation, Refusal, Rejected, Request, Settings, Shard, Tag};
@@ -51,6 +52,36 @@ impl Engine {
             return Err(BatchFailure::SeveralShards);
         }
         self.write_part(index, batch).await
+    }
+
+    /// Makes each shard's changes as one, with the results in the order of the changes.
+    pub(crate) async fn write_by_shard(&self, batch: Batch) -> Vec<Result<Stored, BatchFailure>> {
+        let mut parts: BTreeMap<usize, (Vec<usize>, Vec<Change>)> = BTreeMap::new();
+        let count = batch.changes.len();
+        for (at, change) in batch.changes.into_iter().enumerate() {
+            let (places, changes) = parts.entry(self.shard_of(&change.key)).or_default();
+            places.push(at);
+            changes.push(change);
+        }
+        let acks = batch.acks;
+        // All parts are made before any is waited for.
+        let parts = parts.into_iter().map(|(index, (places, changes))| async move {
+            let result = self.write_part(index, Batch { changes, acks }).await;
+            let at = |within: usize| places.get(within).copied().unwrap_or_default();
+            let result = result.map_err(|failure| match failure {
+                BatchFailure::Failed { at: within, failure } => BatchFailure::Failed { at: at(within), failure },
+                BatchFailure::SeveralShards => failure,
+            });
+            (places, result)
+        });
+        let mut results: Vec<Option<Result<Stored, BatchFailure>>> = vec![None; count];
+        for (places, result) in futures_util::future::join_all(parts).await {
+            match result {
+                Ok(stored) => places.iter().zip(stored).for_each(|(at, stored)| results[*at] = Some(Ok(stored))),
+                Err(failure) => places.iter().for_each(|at| results[*at] = Some(Err(failure.clone()))),
+            }
+        }
+        results.into_iter().flatten().collect()
     }
 
     async fn write_part(&self, index: usize, batch: Batch) -> Result<Vec<Stored>, BatchFailure> {

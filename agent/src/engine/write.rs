@@ -95,6 +95,38 @@ impl Engine {
         self.acknowledged(index, done, tag, wanted).await
     }
 
+    /// Deletes a key with all of its fields, and says how many values there were. More than a batch holds are deleted
+    /// batch by batch.
+    pub(crate) async fn clear(&self, key: &Key, acks: Option<AckLevel>) -> Result<usize, WriteFailure> {
+        let began = Instant::now();
+        let result = self.clear_acknowledged(key, acks).await;
+        self.counts.wrote("clear", result.as_ref().err(), began);
+        result
+    }
+
+    async fn clear_acknowledged(&self, key: &Key, acks: Option<AckLevel>) -> Result<usize, WriteFailure> {
+        let index = self.shard_of(key);
+        let wanted = self.wanted_acks(index, key, &self.settings(), acks)?;
+        let (mut deleted, mut last, mut more) = (0, None, true);
+        while more {
+            let mut result = Err(WriteError::Joining);
+            self.with_shard(index, None, |shard| {
+                result = shard.delete_with_fields(key, &Condition::Always, wall_millis());
+                effects_of(result.as_ref().is_ok_and(|cleared| cleared.deleted > 0))
+            });
+            let cleared = result?;
+            deleted += cleared.deleted;
+            last = cleared.last.or(last);
+            more = cleared.more;
+        }
+        let Some(dot) = last else { return Ok(0) };
+        let acks = self.wait_for_acks(index, dot, wanted).await;
+        if acks < wanted {
+            return Err(WriteFailure::Unacknowledged { tag: None, asked: wanted, got: acks });
+        }
+        Ok(deleted)
+    }
+
     fn write_here(
         &self,
         shard: &mut Shard,

@@ -9,13 +9,12 @@ use baton_replica::{Answer, Operation};
 use serde::Serialize;
 
 use crate::engine::{Stored, Write};
-use crate::http::Shared;
 use crate::http::condition::precondition;
 use crate::http::entry::told;
 use crate::http::error::method_not_allowed;
-use crate::http::path;
 use crate::http::query::Query;
 use crate::http::read::winner;
+use crate::http::{Shared, counter, path};
 use crate::problem::Problem;
 
 /// What an entry takes without an action.
@@ -33,6 +32,9 @@ struct Claimed {
 /// Does what the path's action says.
 pub(super) async fn post(State(api): Shared, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     let Some((key, action)) = path::key_and_action(&uri)? else { return Ok(no_action()) };
+    if action == "increment" {
+        return counter::increment(&api, key, &uri, &headers).await;
+    }
     let known: &[&str] = match action {
         "take" | "release" | "confirm" => &["acks"],
         "touch" => &["acks", "ttl"],

@@ -15,13 +15,16 @@ pub(super) struct Document<'a> {
     code: &'a str,
     message: &'a str,
     hint: &'a str,
+    /// Which request of a batch it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<usize>,
 }
 
 // === impl Document ===
 
 impl<'a> Document<'a> {
     pub(super) fn of(problem: &'a Problem) -> Self {
-        Self { code: problem.code, message: &problem.message, hint: &problem.hint }
+        Self { code: problem.code, message: &problem.message, hint: &problem.hint, at: problem.at }
     }
 }
 
@@ -48,6 +51,7 @@ pub(super) const fn status(kind: Kind) -> StatusCode {
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::Precondition => StatusCode::PRECONDITION_FAILED,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        Kind::Dependency => StatusCode::FAILED_DEPENDENCY,
         Kind::TooSlow => StatusCode::REQUEST_TIMEOUT,
         Kind::Full => StatusCode::INSUFFICIENT_STORAGE,
         Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,

@@ -7,30 +7,38 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, percent_e
 use crate::problem::Problem;
 
 const MAPS: &str = "/v1/maps/";
-const ENTRIES: &str = "/entries";
 
 /// Everything but what RFC 3986 calls unreserved.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The key that a path of the API names.
+/// The key, or field, that a path of the API names.
 ///
 /// The framework's own extractor would refuse keys that are not UTF-8.
 pub(super) fn key(uri: &Uri) -> Result<Key, Problem> {
-    let (map, key) = split(uri);
-    Ok(Key::new(&self::map(map)?, &decode(key, "key")?)?)
+    let Split { map, has_fields, rest } = split(uri);
+    compose(map, has_fields, rest)
 }
 
 /// The key and the action of a path such as `…/entries/{key}:claim`; `None` if it names no action. A key may hold colons
 /// too: what follows the last one is the action.
 pub(super) fn key_and_action(uri: &Uri) -> Result<Option<(Key, &str)>, Problem> {
-    let (map, rest) = split(uri);
+    let Split { map, has_fields, rest } = split(uri);
     let Some((key, action)) = rest.rsplit_once(':') else { return Ok(None) };
-    Ok(Some((Key::new(&self::map(map)?, &decode(key, "key")?)?, action)))
+    Ok(Some((compose(map, has_fields, key)?, action)))
 }
 
 /// The map that a path of the API names.
 pub(super) fn map_of(uri: &Uri) -> Result<MapName, Problem> {
-    map(split(uri).0)
+    map(split(uri).map)
+}
+
+/// A key from its parts, as they are in paths and in JSON.
+pub(super) fn parse(map: &str, key: &str, field: Option<&str>) -> Result<Key, Problem> {
+    let key = Key::new(&self::map(map)?, &decode(key, "key")?)?;
+    Ok(match field {
+        Some(field) => key.with_field(&decode(field, "field")?)?,
+        None => key,
+    })
 }
 
 /// Decodes once, and refuses what only looks encoded.
@@ -39,7 +47,11 @@ pub(super) fn decode(text: &str, what: &str) -> Result<Vec<u8>, Problem> {
     let bytes = text.as_bytes();
     let broken = |at: usize| bytes[at] == b'%' && !(hex(bytes.get(at + 1)) && hex(bytes.get(at + 2)));
     if (0..bytes.len()).any(broken) {
-        let code = if what == "key" { "bad_key" } else { "bad_query" };
+        let code = match what {
+            "key" => "bad_key",
+            "field" => "bad_field",
+            _ => "bad_query",
+        };
         let message = format!("the {what} has a % that is not followed by two hexadecimal digits");
         return Err(Problem::invalid(code, message, "percent-encode it; % itself is %25"));
     }
@@ -56,13 +68,26 @@ fn map(text: &str) -> Result<MapName, Problem> {
     Ok(MapName::parse(&name)?)
 }
 
-/// The map and the key of a path that the router has matched.
-fn split(uri: &Uri) -> (&str, &str) {
+fn compose(map: &str, has_fields: bool, rest: &str) -> Result<Key, Problem> {
+    match rest.split_once('/').filter(|_| has_fields) {
+        Some((key, field)) => parse(map, key, Some(field)),
+        None => parse(map, rest, None),
+    }
+}
+
+/// The parts of a path that the router has matched.
+struct Split<'a> {
+    map: &'a str,
+    /// Whether what follows the key's first slash is a field.
+    has_fields: bool,
+    rest: &'a str,
+}
+
+fn split(uri: &Uri) -> Split<'_> {
     let rest = uri.path().strip_prefix(MAPS).unwrap_or_default();
     let (map, rest) = rest.split_once('/').unwrap_or((rest, ""));
-    let entries = ENTRIES.trim_start_matches('/');
-    let key = rest.strip_prefix(entries).and_then(|rest| rest.strip_prefix('/'));
-    (map, key.unwrap_or_default())
+    let (collection, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    Split { map, has_fields: matches!(collection, "hashes" | "sets"), rest }
 }
 
 #[cfg(test)]
@@ -77,6 +102,7 @@ mod tests {
     fn the_rest_of_the_path_is_the_key_decoded_once() {
         let name = |path: &str| key_of(path).expect("valid");
         assert_eq!(name("/v1/maps/m/entries/a/b%2Fc?x=y"), b"a/b/c");
+        assert_eq!(name("/v1/maps/m/counters/a/b"), b"a/b");
         assert_eq!(name("/v1/maps/m/entries/%2525"), b"%25");
         assert_eq!(name("/v1/maps/m/entries/%FF%00+"), b"\xff\0+");
         assert_eq!(name("/v1/maps/entries/entries/entries/"), b"entries/");
@@ -84,20 +110,35 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_the_key_of_a_hash_or_set_is_a_field() {
+        let split = |path: &str| {
+            let key = key(&path.parse().expect("a path")).expect("valid");
+            (key.name().to_vec(), key.field().map(<[u8]>::to_vec))
+        };
+        assert_eq!(split("/v1/maps/m/hashes/a%2Fb"), (b"a/b".to_vec(), None));
+        assert_eq!(split("/v1/maps/m/hashes/a/b/c%20d"), (b"a".to_vec(), Some(b"b/c d".to_vec())));
+        assert_eq!(split("/v1/maps/m/sets/a/"), (b"a".to_vec(), Some(Vec::new())));
+    }
+
+    #[test]
     fn an_action_follows_the_last_colon_of_the_path() {
         let action = |path: &str| {
             let path = path.parse().expect("a path");
             let found = key_and_action(&path).expect("valid");
-            found.map(|(key, action)| (key.name().to_vec(), action.to_owned()))
+            found.map(|(key, action)| (key.name().to_vec(), key.field().map(<[u8]>::to_vec), action.to_owned()))
         };
-        assert_eq!(action("/v1/maps/m/entries/a:b:claim"), Some((b"a:b".to_vec(), "claim".to_owned())));
-        assert_eq!(action("/v1/maps/m/entries/a%3Aclaim:take?acks=1"), Some((b"a:claim".to_vec(), "take".to_owned())));
+        let claim =
+            |key: &[u8], field: Option<&[u8]>| Some((key.to_vec(), field.map(<[u8]>::to_vec), "claim".to_owned()));
+        assert_eq!(action("/v1/maps/m/entries/a:b:claim"), claim(b"a:b", None));
+        assert_eq!(action("/v1/maps/m/entries/a%3Ab:claim?acks=1"), claim(b"a:b", None));
+        assert_eq!(action("/v1/maps/m/hashes/a/b:claim"), claim(b"a", Some(b"b")));
         assert_eq!(action("/v1/maps/m/entries/a%3Aclaim"), None);
     }
 
     #[test]
     fn what_is_no_key_is_refused() {
-        for path in ["/v1/maps/m/entries/", "/v1/maps/m/entries/%", "/v1/maps/m/entries/%g0", "/v1/maps/M/entries/k"] {
+        let wrong = ["/v1/maps/m/entries/", "/v1/maps/m/entries/%", "/v1/maps/m/entries/%g0", "/v1/maps/M/entries/k"];
+        for path in wrong.into_iter().chain(["/v1/maps/m/hashes//f", "/v1/maps/m/hashes/k/%"]) {
             assert!(key_of(path).is_err(), "{path}");
         }
     }

@@ -59,6 +59,14 @@ impl Query {
         number.map(Some).ok_or_else(error)
     }
 
+    /// A parameter that is an integer of 64 bits.
+    pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Problem> {
+        let Some(bytes) = self.bytes(name) else { return Ok(None) };
+        let wrong = || Problem::invalid("bad_query", format!("{name} is not an integer of 64 bits"), "correct it");
+        let text = std::str::from_utf8(bytes).ok().filter(|text| !text.starts_with('+'));
+        text.and_then(|text| text.parse().ok()).map(Some).ok_or_else(wrong)
+    }
+
     /// When what is written expires, in Unix milliseconds, if the request says how long it lives.
     pub(super) fn expires_at(&self) -> Result<Option<u64>, Problem> {
         let Some(bytes) = self.bytes("ttl") else { return Ok(None) };

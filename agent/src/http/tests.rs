@@ -1,5 +1,7 @@
 //! The API over real connections.
 
+mod batch;
+mod collection;
 mod entry;
 mod group;
 mod owner;

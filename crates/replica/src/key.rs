@@ -25,6 +25,9 @@ const HAS_FIELD: u8 = 0x80;
 /// No name of a map has a zero.
 const END_OF_MAP: &[u8] = &[0];
 
+/// After the name of a map: above all keys of that map, and below those of any other that is greater.
+const PAST_MAP: u8 = 1;
+
 /// A zero of a name, and its ends, in ordinals.
 const ONE_ZERO: &[u8] = &[0, 255];
 const END_BEFORE_FIELD: &[u8] = &[0, 1];
@@ -159,6 +162,19 @@ impl Key {
         // No byte string lies between a name and the same with a zero.
         let successor = [after, &[0]].concat();
         Bound::Included(Self::compose(map, &successor, None))
+    }
+
+    /// Where the keys of a map that start with a prefix end, before a key and all of its fields if one is given.
+    pub(crate) fn upper_bound(map: &MapName, prefix: &[u8], before: Option<&[u8]>) -> Self {
+        let end = match prefix.iter().rposition(|byte| *byte < u8::MAX) {
+            Some(last) => {
+                let mut successor = prefix[..=last].to_vec();
+                successor[last] += 1;
+                Self::compose(map, &successor, None)
+            }
+            None => Self(assemble(&[map.0.as_bytes(), &[PAST_MAP]].concat(), &[], None)),
+        };
+        before.map_or(end.clone(), |before| end.min(Self::compose(map, before, None)))
     }
 
     fn compose(map: &MapName, key: &[u8], field: Option<&[u8]>) -> Self {

@@ -377,6 +377,11 @@ impl Store {
         self.from(Key::lower_bound(map, prefix, after)).take_while(inside)
     }
 
+    /// The last key below one, of a tombstone perhaps.
+    pub(crate) fn key_before(&self, end: &Key) -> Option<Key> {
+        self.order.before(end, &|id| self.records.key(id)).map(|id| self.key(id))
+    }
+
     /// The fields of a key, after one of them.
     pub(crate) fn fields<'a>(
         &'a self,

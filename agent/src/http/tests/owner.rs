@@ -77,3 +77,28 @@ async fn what_is_released_can_be_claimed_by_who_asks_for_what_nobody_owns() {
     assert_eq!(api.call("DELETE", ENTRY, &[], b"").await.status, 204);
     api.call("POST", &action("release"), &[], b"").await.is_error(404, "not_found");
 }
+
+#[tokio::test]
+async fn an_app_that_starts_again_finds_what_it_owns_with_the_tokens() {
+    let api =
+        Api::active_with(crate::engine::DefaultLimits { max_value_bytes: 64, max_bytes: 4096, max_entries: 9 }).await;
+    assert_eq!(api.get("/v1/owned").await.json()["owned"], serde_json::json!([]));
+    let mut tokens = Vec::new();
+    for path in ["/v1/maps/games/entries/a%2Fb", "/v1/maps/games/hashes/room/seat%201", "/v1/maps/carts/entries/ann"] {
+        assert_eq!(api.call("PUT", path, &[("content-type", "application/json")], b"{\"n\":1}").await.status, 201);
+        let claimed = api.call("POST", &format!("{path}:claim"), &[], b"").await;
+        tokens.push(claimed.header("baton-token").expect("a token").to_owned());
+    }
+    assert_eq!(api.put("/v1/maps/carts/entries/bob", b"nobody's").await.status, 201);
+    let first = api.get("/v1/owned?limit=2&values=plain").await.json();
+    let rows = first["owned"].as_array().expect("rows");
+    let cursor = first["cursor"].as_str().expect("there is more");
+    assert_eq!((rows[0]["map"].as_str(), rows[0]["key"].as_str()), (Some("carts"), Some("ann")));
+    assert_eq!((rows[1]["map"].as_str(), rows[1]["key"].as_str()), (Some("games"), Some("a%2Fb")));
+    assert_eq!(rows[1]["owner"]["token"].as_str(), Some(&*tokens[0]));
+    assert_eq!((&rows[1]["owner"]["mine"], &rows[1]["owner"]["confirmed"]), (&true.into(), &true.into()));
+    assert_eq!(rows[1]["json"]["n"], 1);
+    let rest = api.get(&format!("/v1/owned?limit=2&cursor={cursor}")).await.json();
+    assert_eq!((rest["owned"][0]["field"].as_str(), rest["cursor"].is_null()), (Some("seat%201"), true));
+    api.get("/v1/owned?cursor=AAAA").await.is_error(400, "bad_cursor");
+}

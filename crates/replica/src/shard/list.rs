@@ -58,6 +58,28 @@ impl Shard {
         }
     }
 
+    /// The same from the other end: in the opposite order, before a cursor.
+    pub fn list_back(
+        &self,
+        map: &MapName,
+        prefix: &[u8],
+        before: Option<&[u8]>,
+        limit: usize,
+        now: u64,
+    ) -> Result<Vec<Listed>, WriteError> {
+        self.readable()?;
+        let mut found = Vec::new();
+        let mut end = Key::upper_bound(map, prefix, before);
+        let inside = |key: &Key| key.map() == map.as_str() && key.name().starts_with(prefix);
+        while found.len() < limit {
+            let Some(key) = self.store.key_before(&end).filter(inside) else { break };
+            // Fields are met before the key that they belong to, and stepped over.
+            end = key.without_field();
+            found.extend(self.store.get(&end).and_then(|entry| listed((end.clone(), entry), now)));
+        }
+        Ok(found)
+    }
+
     /// Lists the names of a map's keys that have a value, or a field that has one: like [`Self::list`], with the keys
     /// that exist by their fields only.
     pub fn names(

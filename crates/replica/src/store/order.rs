@@ -136,6 +136,18 @@ impl Order {
         let low = first.and_then(|(low, _)| low.clone());
         self.leaves.range(low..).flat_map(|(_, leaf)| leaf.ids.iter().copied()).skip(skip)
     }
+
+    /// The last record whose key is below one.
+    pub(super) fn before<'a>(&self, end: &Key, key_of: &impl Fn(RecordId) -> KeyRef<'a>) -> Option<RecordId> {
+        let owned = Some(end.clone());
+        let mut leaves = self.leaves.range(..=&owned).rev().map(|(_, leaf)| leaf);
+        let leaf = leaves.next()?;
+        let at = leaf.position(end.borrow(), key_of).unwrap_or_else(|at| at);
+        match at.checked_sub(1) {
+            Some(at) => leaf.ids.get(at).copied(),
+            None => leaves.find_map(|leaf| leaf.ids.last().copied()),
+        }
+    }
 }
 
 // === impl Leaf ===

@@ -72,6 +72,19 @@ proptest! {
         );
         let expected = matching().filter(|(_, under)| under.is_none()).map(|(name, _)| key(name));
         prop_assert_eq!(keys, expected.collect::<Vec<_>>());
+        let mut back = pages(
+            size,
+            |row: &Key| row.name().to_vec(),
+            |before| {
+                let rows = shard.list_back(&map(), prefix.as_bytes(), before, size, 0).expect("live");
+                rows.into_iter().map(|row| row.key).collect()
+            },
+        );
+        back.reverse();
+        prop_assert_eq!(back, pages(1_000, |row: &Key| row.name().to_vec(), |after| {
+            let rows = shard.list(&map(), prefix.as_bytes(), after, 1_000, 0).expect("live");
+            rows.into_iter().map(|row| row.key).collect()
+        }));
         let names = pages(
             size,
             |row: &Key| row.name().to_vec(),
@@ -112,6 +125,26 @@ fn a_list_goes_on_where_it_was_while_keys_come_and_go() {
     put(&mut world, a, &key("c"));
     assert_eq!(page(&world, Some(b"b")).as_deref(), Some("c"));
     assert_eq!(page(&world, Some(b"c")).as_deref(), Some("d"));
+}
+
+#[test]
+fn a_list_from_the_end_stays_within_its_map_and_prefix() {
+    let (mut world, [a]) = World::group(roomy());
+    for (name, keys) in [("map", &[&b"a\xff"[..], b"a\xff\xff\xff", b"b"][..]), ("map-2", &[b"a"]), ("ma", &[b"z"])] {
+        let map = MapName::parse(name).expect("valid");
+        for key in keys {
+            put(&mut world, a, &Key::new(&map, key).expect("valid"));
+        }
+    }
+    let back = |prefix: &[u8], before: Option<&[u8]>| -> Vec<Vec<u8>> {
+        let rows = world.shard(a).list_back(&map(), prefix, before, 10, 0).expect("live");
+        rows.iter().map(|row| row.key.name().to_vec()).collect()
+    };
+    assert_eq!(back(b"", None), [&b"b"[..], b"a\xff\xff\xff", b"a\xff"]);
+    assert_eq!(back(b"a\xff", None), [&b"a\xff\xff\xff"[..], b"a\xff"]);
+    assert_eq!(back(b"a", Some(b"a\xff\xff\xff")), [b"a\xff"]);
+    assert_eq!(back(b"a", Some(b"z")), [&b"a\xff\xff\xff"[..], b"a\xff"]);
+    assert_eq!(back(b"\xff", None), [b""; 0]);
 }
 
 #[test]
