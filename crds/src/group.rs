@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::acks::Acks;
 use crate::duration::Duration;
+use crate::keeper::KeepersSpec;
 use crate::selector::Selector;
 use crate::status::HandoffGroupStatus;
 
@@ -31,6 +32,7 @@ use crate::status::HandoffGroupStatus;
     printcolumn(name = "Draining", type_ = "integer", json_path = ".status.draining"),
     printcolumn(name = "Degraded", type_ = "string", json_path = ".status.conditions[?(@.type=='Degraded')].status"),
     printcolumn(name = "Last Handoff", type_ = "string", json_path = ".status.lastHandoff.outcome"),
+    printcolumn(name = "Keepers", type_ = "integer", json_path = ".status.keepers", priority = 1),
     printcolumn(name = "Keys", type_ = "integer", json_path = ".status.keys", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -53,6 +55,9 @@ pub struct HandoffGroupSpec {
     /// How the list of members is kept.
     #[serde(default)]
     pub membership: MembershipPolicy,
+    /// Agents without an app, which hold the group's state while its pods do not overlap.
+    #[serde(default)]
+    pub keepers: KeepersSpec,
     /// How the agent's container is made.
     #[serde(default)]
     pub agent: AgentSpec,
@@ -216,7 +221,7 @@ pub struct MembershipPolicy {
     pub forget_after: Option<Duration>,
 }
 
-/// How the agent's container is made. Changes apply to pods that are created afterwards.
+/// How the agent's container is made. Changes apply to pods that are created afterwards; keepers are replaced one by one.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentSpec {
@@ -275,6 +280,7 @@ impl HandoffGroupSpec {
             replication: ReplicationSpec::default(),
             handoff: HandoffSpec::default(),
             membership: MembershipPolicy::default(),
+            keepers: KeepersSpec::default(),
             agent: AgentSpec::default(),
         }
     }

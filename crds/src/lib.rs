@@ -12,6 +12,7 @@ pub mod acks;
 pub mod duration;
 pub mod group;
 pub mod handoff;
+pub mod keeper;
 pub mod label;
 pub mod membership;
 pub mod selector;
@@ -24,6 +25,7 @@ pub use acks::Acks;
 pub use duration::Duration;
 pub use group::{HandoffGroup, HandoffGroupSpec};
 pub use handoff::Handoff;
+pub use keeper::KeepersSpec;
 pub use membership::{Membership, MembershipSpec};
 pub use status::HandoffGroupStatus;
 

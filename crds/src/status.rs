@@ -15,6 +15,9 @@ pub struct HandoffGroupStatus {
     /// How many members there are: Joining, Active or Leaving.
     #[serde(default)]
     pub members: i32,
+    /// How many of them are Active keepers.
+    #[serde(default)]
+    pub keepers: i32,
     /// How many Active members have applied what their peers have.
     #[serde(default)]
     pub in_sync: i32,

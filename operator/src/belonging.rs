@@ -1,11 +1,12 @@
 //! Whether a pod belongs to a group: by the index, and by the API server where the index does not know.
 
 use baton_crds::label;
+use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 
-use crate::api::ApiServer;
-use crate::index::{GroupKey, GroupView, Life, PodFacts, SharedIndex, Standing};
+use crate::api::{ApiError, ApiServer};
+use crate::index::{GroupKey, GroupView, Life, PodFacts, SharedIndex, Standing, WorkloadFacts};
 
 /// Why an agent is turned away.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,11 +39,18 @@ pub(crate) async fn check(
     if let Some(verdict) = known(&view, claim) {
         return verdict;
     }
+    let unreadable = |error: ApiError| Rejection::later(format!("the pod {name} cannot be read: {error}"));
     let pods: Api<Pod> = Api::namespaced(api.client(), &key.namespace);
-    match api.call(pods.get_opt(name)).await {
-        Ok(found) => live(&view, claim, found.as_ref().and_then(PodFacts::of)),
-        Err(error) => Err(Rejection::later(format!("the pod {name} cannot be read: {error}"))),
-    }
+    let pod = api.call(pods.get_opt(name)).await.map_err(unreadable)?.as_ref().and_then(PodFacts::of);
+    let set = match pod.as_ref().and_then(PodFacts::keeper_set) {
+        Some(owner) => {
+            let sets: Api<StatefulSet> = Api::namespaced(api.client(), &key.namespace);
+            let set = api.call(sets.get_opt(&owner.name)).await.map_err(unreadable)?;
+            set.and_then(WorkloadFacts::of_stateful_set).map(|(_, set)| set)
+        }
+        None => None,
+    };
+    live(&view, claim, pod, set)
 }
 
 /// What the index says; nothing if it does not know the pod.
@@ -52,12 +60,17 @@ fn known(view: &GroupView, claim: Claim<'_>) -> Option<Result<(), Rejection>> {
         return Some(Err(Rejection::never(format!("the pod {} has ended", claim.name))));
     }
     match pod.standing {
-        Standing::Selected | Standing::Stray => Some(Ok(())),
+        Standing::Selected | Standing::Keeper | Standing::Stray => Some(Ok(())),
     }
 }
 
-/// What a live read of the pod says.
-fn live(view: &GroupView, claim: Claim<'_>, found: Option<PodFacts>) -> Result<(), Rejection> {
+/// What a live read of the pod says, and of the StatefulSet that has made it, if it says that it is a keeper.
+fn live(
+    view: &GroupView,
+    claim: Claim<'_>,
+    found: Option<PodFacts>,
+    set: Option<WorkloadFacts>,
+) -> Result<(), Rejection> {
     let Claim { name, uid } = claim;
     let group = &view.group.key;
     let Some(pod) = found.filter(|pod| pod.uid == uid) else {
@@ -65,6 +78,18 @@ fn live(view: &GroupView, claim: Claim<'_>, found: Option<PodFacts>) -> Result<(
     };
     if pod.life == Life::Finished {
         return Err(Rejection::never(format!("the pod {name} has ended")));
+    }
+    if let Some(owner) = pod.keeper_set() {
+        let Some(set) = set.filter(|set| set.uid == owner.uid) else {
+            return Err(Rejection::later(format!("there is no StatefulSet {} with UID {}", owner.name, owner.uid)));
+        };
+        if set.group.as_ref() != Some(&view.group.uid) {
+            return Err(Rejection::never(format!(
+                "the pod {name} is no keeper of the HandoffGroup {group}: the StatefulSet {} does not belong to it",
+                set.name
+            )));
+        }
+        return Ok(());
     }
     let injected = pod.injected_for() == Some(group.name.as_str());
     if injected || view.group.spec.selector.matches(&pod.labels) && !view.conflicts.contains_key(name) {

@@ -20,5 +20,5 @@ mod tests;
 
 pub use attendance::{Attendance, Seat};
 pub use attendee::{Attendee, Known, Settled};
-pub use line::{Keeper, Line};
+pub use line::{Caller, Line};
 pub use service::DirectoryService;

@@ -37,6 +37,8 @@ words! {
         StartedEmpty,
         /// A member was removed although its pod has not ended.
         MemberForgotten,
+        /// Keepers cannot be as the spec says.
+        KeepersNotMade,
     }
 }
 

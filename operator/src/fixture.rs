@@ -12,7 +12,10 @@ use baton_crds::{HandoffGroupSpec, HandoffGroupStatus, MembershipSpec, label};
 use crate::api::ApiServer;
 use crate::directory::{Attendee, Known, Settled};
 use crate::handoff::{Receipt, Stage};
-use crate::index::{Agent, GroupFacts, GroupKey, GroupView, Life, Listing, OptIn, Owner, PodFacts, PodView, Standing};
+use crate::index::{
+    Agent, GroupFacts, GroupKey, GroupView, Life, Listing, OptIn, Owner, PodFacts, PodView, Revision, Standing,
+    WorkloadFacts,
+};
 
 /// The group `shop/web`, made at this second.
 pub(crate) fn group(name: &str, second: i64) -> GroupFacts {
@@ -36,7 +39,7 @@ pub(crate) fn pod(name: &str) -> PodFacts {
         labels: BTreeMap::from([("app".into(), "web".into()), (label::GROUP.into(), "web".into())]),
         node: "node-1".into(),
         zone: String::new(),
-        owner: Some(Owner { kind: "ReplicaSet".into(), name: "web-1".into() }),
+        owner: Some(Owner { kind: "ReplicaSet".into(), name: "web-1".into(), uid: "uid-web-1".into() }),
         life: Life::Running,
         agent: Agent::Present { started: false, termination: None },
     }
@@ -59,6 +62,32 @@ pub(crate) fn view(pods: &[PodFacts]) -> GroupView {
         conflicts: BTreeMap::new(),
         terminations: BTreeMap::new(),
         namespace_opt_in: OptIn::Unsaid,
+    }
+}
+
+/// A keeper of `web`, as [`keeper_set`] makes it.
+pub(crate) fn keeper(name: &str) -> PodFacts {
+    let labels = [(label::GROUP, "web"), (label::KEEPER, label::KEEPER_TRUE)];
+    PodFacts {
+        labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        owner: Some(Owner { kind: "StatefulSet".into(), name: "web-keeper".into(), uid: "uid-web-keeper".into() }),
+        ..pod(name)
+    }
+}
+
+/// The StatefulSet of the keepers of `web`.
+pub(crate) fn keeper_set(replicas: i64) -> WorkloadFacts {
+    WorkloadFacts {
+        kind: "StatefulSet",
+        name: "web-keeper".into(),
+        uid: "uid-web-keeper".into(),
+        group: Some("group-web".into()),
+        labels: BTreeMap::new(),
+        generation: 1,
+        replicas,
+        revision: Revision::Hash("1".into()),
+        is_rolled_out: true,
+        overlaps: replicas > 1,
     }
 }
 

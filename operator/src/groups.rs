@@ -1,4 +1,4 @@
-//! The tasks of each group: one keeps its Membership, one speaks of it. A group's trouble is its own.
+//! The tasks of each group: one keeps its Membership, one makes its keepers, one speaks of it. A group's trouble is its own.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use crate::api::ApiServer;
 use crate::directory::Attendance;
 use crate::event::Announcer;
 use crate::index::{GroupKey, SharedIndex, Views};
+use crate::keeper::Maker;
 use crate::lease::Office;
 use crate::membership::Scribe;
 use crate::metrics::Metrics;
@@ -28,6 +29,10 @@ pub struct Groups {
     pub metrics: Metrics,
     /// Whether this operator writes.
     pub office: Office,
+    /// The agent's image for groups that name none.
+    pub image: Arc<str>,
+    /// Where agents reach the directory.
+    pub operator: Arc<str>,
 }
 
 // === impl Groups ===
@@ -78,7 +83,16 @@ impl Groups {
             office: self.office.clone(),
             view: view.clone(),
         };
+        let maker = Maker {
+            api: self.api.clone(),
+            announcer: self.announcer.clone(),
+            office: self.office.clone(),
+            image: self.image.clone(),
+            operator: self.operator.clone(),
+            view: view.clone(),
+        };
         tokio::spawn(stop.clone().run_until_cancelled_owned(scribe.run()));
+        tokio::spawn(stop.clone().run_until_cancelled_owned(maker.run()));
         tokio::spawn(stop.clone().run_until_cancelled_owned(reporter.run()));
         stop
     }

@@ -11,6 +11,8 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use container::{ADMIN, PEER, agent, volumes};
 pub use grace::grace_seconds;
+pub(crate) use inject::DEFAULT_GRACE;
 pub use inject::{Injection, inject};
 pub use webhook::{Injector, router};

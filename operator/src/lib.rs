@@ -22,6 +22,7 @@ pub mod health;
 pub mod identity;
 pub mod index;
 pub mod injector;
+pub mod keeper;
 pub mod lease;
 pub mod membership;
 pub mod metrics;

@@ -20,7 +20,7 @@ use crate::api::ApiServer;
 use crate::args::{Args, Command};
 use crate::certificate::{Custodian, Resolver};
 use crate::check;
-use crate::directory::{Attendance, DirectoryService, Keeper};
+use crate::directory::{Attendance, Caller, DirectoryService};
 use crate::event::Announcer;
 use crate::feed::{Feed, Listed};
 use crate::groups::Groups;
@@ -73,8 +73,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         metrics.clone(),
     );
     let office = candidate.office();
-    let keeper = Keeper::new(office.clone(), issuer.wallet().clone());
-    let line = keeper.line();
+    let caller = Caller::new(office.clone(), issuer.wallet().clone());
+    let line = caller.line();
 
     let feed = Feed::new(index.clone(), api.clone());
     let listed = feed.listed();
@@ -89,7 +89,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let admin = listen(args.admin).await?;
     tokio::spawn(serve_http(admin, admin_router(health, Arc::new(registry)), ADMIN));
     tokio::spawn(feed.run());
-    tokio::spawn(keeper.run());
+    tokio::spawn(caller.run());
     let resigned = CancellationToken::new();
     let candidacy = tokio::spawn(stand(candidate, listed.clone(), resigned.clone()));
 
@@ -103,7 +103,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     };
     let acceptor = TlsAcceptor::from(Arc::new(resolver.server_config().context("set up TLS")?));
     let admitted = CancellationToken::new();
-    let webhook = tls::serve(listen(args.webhook).await?, acceptor, injector::router(injector), admitted.clone());
+    let webhook =
+        tls::serve(listen(args.webhook).await?, acceptor, injector::router(injector.clone()), admitted.clone());
     let webhook = tokio::spawn(webhook);
     let custodian = Custodian::new(
         api.clone(),
@@ -130,6 +131,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         announcer,
         metrics: metrics.clone(),
         office: office.clone(),
+        image: injector.image.clone(),
+        operator: injector.operator.clone(),
     };
     let certificates = IdentityService::new(index.clone(), api.clone(), issuer, metrics.clone());
     let refusals = Arc::default();

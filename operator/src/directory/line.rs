@@ -33,7 +33,7 @@ pub struct Line {
 }
 
 /// Keeps the line.
-pub struct Keeper {
+pub struct Caller {
     office: Office,
     wallet: Arc<Wallet>,
     channel: watch::Sender<Option<Trunk>>,
@@ -76,9 +76,9 @@ impl Line {
     }
 }
 
-// === impl Keeper ===
+// === impl Caller ===
 
-impl Keeper {
+impl Caller {
     /// Keeps the line of an operator that shows what is in this wallet.
     pub fn new(office: Office, wallet: Arc<Wallet>) -> Self {
         Self { office, wallet, channel: watch::Sender::default(), deaf: watch::Sender::default(), silent: None }

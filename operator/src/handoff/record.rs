@@ -66,7 +66,7 @@ pub fn departure_reason(view: &GroupView, row: Option<&MemberRow>, receipt: &Rec
         Some((Life::Terminating { .. }, _)) => DepartureReason::PodDeleted,
         Some((Life::Finished, _)) => DepartureReason::PodFinished,
         Some((Life::Running, Standing::Stray)) => DepartureReason::PodRelabelled,
-        Some((Life::Running, Standing::Selected)) => DepartureReason::AgentStopped,
+        Some((Life::Running, Standing::Selected | Standing::Keeper)) => DepartureReason::AgentStopped,
         None => {
             let in_order = receipt.stage == Stage::Sealed && receipt.outcome != HandoffOutcome::Unknown;
             let deleted = in_order || row.is_some_and(|row| row.grace_seconds > 0);

@@ -26,6 +26,8 @@ struct Cluster {
     token: Arc<Mutex<Option<Value>>>,
     /// The pod that is there.
     pod: Arc<Mutex<Option<Value>>>,
+    /// The StatefulSet that is there.
+    set: Arc<Mutex<Option<Value>>>,
 }
 
 struct Desk {
@@ -47,7 +49,8 @@ impl Cluster {
         }
         let missing =
             json!({ "kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound", "message": "" });
-        let found = self.pod.lock().clone();
+        let is_set = request.uri().path().contains("/statefulsets/");
+        let found = if is_set { self.set.lock().clone() } else { self.pod.lock().clone() };
         Some(found.map_or((StatusCode::NOT_FOUND, missing), |pod| (StatusCode::OK, pod)))
     }
 
@@ -183,6 +186,33 @@ async fn a_pod_that_the_index_has_not_seen_yet_is_looked_up() {
     *desk.cluster.pod.lock() = Some(live("new", "uid-new", json!({ "app": "web" })));
     let identity = desk.ask("web").await.expect("a certificate");
     assert_eq!(identity.to_string(), "spiffe://td/ns/shop/group/web/pod/uid-new");
+}
+
+#[tokio::test]
+async fn a_keeper_that_the_index_has_not_seen_yet_is_proven_by_who_has_made_it() {
+    let desk = Desk::open();
+    *desk.cluster.token.lock() = Some(token("shop", "web-keeper-0", "uid-k"));
+    let mut keeper = live("web-keeper-0", "uid-k", json!({ "baton.dev/group": "web", "baton.dev/keeper": "true" }));
+    keeper["metadata"]["ownerReferences"] = json!([{ "apiVersion": "apps/v1", "kind": "StatefulSet", "controller": true,
+        "name": "web-keeper", "uid": "uid-set" }]);
+    *desk.cluster.pod.lock() = Some(keeper);
+    assert_eq!(desk.refused("web").await, Code::Unavailable, "there is no such set, or not yet");
+    let set = |uid: &str, group: &str| {
+        let owner = json!({ "apiVersion": "baton.dev/v1alpha1", "kind": "HandoffGroup", "controller": true, "name": "web",
+            "uid": group });
+        json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet",
+            "metadata": { "name": "web-keeper", "namespace": "shop", "uid": uid, "ownerReferences": [owner] },
+            "spec": { "selector": {}, "serviceName": "", "template": {} },
+        })
+    };
+    *desk.cluster.set.lock() = Some(set("uid-of-another-set", "group-web"));
+    assert_eq!(desk.refused("web").await, Code::Unavailable);
+    *desk.cluster.set.lock() = Some(set("uid-set", "uid-of-another-group"));
+    assert_eq!(desk.refused("web").await, Code::PermissionDenied);
+    *desk.cluster.set.lock() = Some(set("uid-set", "group-web"));
+    let identity = desk.ask("web").await.expect("a certificate");
+    assert_eq!(identity.to_string(), "spiffe://td/ns/shop/group/web/pod/uid-k");
 }
 
 #[tokio::test]

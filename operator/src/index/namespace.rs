@@ -115,18 +115,22 @@ impl Namespace {
 
     /// The oldest group that selects a pod with these labels.
     pub(super) fn group_for(&self, labels: &BTreeMap<String, String>) -> Option<Arc<GroupFacts>> {
+        self.selecting(labels).cloned()
+    }
+
+    fn selecting(&self, labels: &BTreeMap<String, String>) -> Option<&Arc<GroupFacts>> {
         let selecting = self.groups.values().filter(|group| !group.deleting && group.spec.selector.matches(labels));
-        selecting.min_by_key(|group| group.age()).cloned()
+        selecting.min_by_key(|group| group.age())
     }
 
     /// The views of all groups of the namespace.
     pub(super) fn views(&self) -> BTreeMap<String, GroupView> {
         let mut views: BTreeMap<String, GroupView> =
             self.groups.iter().map(|(name, group)| (name.clone(), self.bare_view(name, group))).collect();
-        for pod in self.pods.values() {
+        for pod in self.pods.values().filter(|pod| !self.is_unproven(pod)) {
             let home = self.home(pod);
             for (name, view) in &mut views {
-                self.place(pod, home.as_ref(), name, view);
+                self.place(pod, home, name, view);
             }
         }
         views
@@ -134,7 +138,10 @@ impl Namespace {
 
     fn bare_view(&self, name: &str, group: &Arc<GroupFacts>) -> GroupView {
         let terminations = self.terminations.iter().filter(|(owner, ..)| owner == name);
-        let ours = |workload: &WorkloadFacts| self.group_for(&workload.labels).is_some_and(|one| one.key.name == name);
+        let ours = |workload: &WorkloadFacts| match &workload.group {
+            Some(uid) => *uid == group.uid,
+            None => self.group_for(&workload.labels).is_some_and(|one| one.key.name == name),
+        };
         let workloads = self.workloads.iter().filter(|(_, workload)| ours(workload));
         GroupView {
             group: Arc::clone(group),
@@ -148,26 +155,52 @@ impl Namespace {
         }
     }
 
-    /// The group that a pod belongs to: the one that it was injected for as long as that selects it,
-    /// because running members never move, else the oldest that selects it.
-    fn home(&self, pod: &PodFacts) -> Option<String> {
-        let injected = pod.injected_for().and_then(|name| self.groups.get(name));
-        if let Some(group) = injected.filter(|group| group.spec.selector.matches(&pod.labels)) {
-            return Some(group.key.name.clone());
+    /// The group that a pod belongs to, and how: the one whose keeper it is; else the one that it was injected for as long
+    /// as that selects it, because running members never move; else the oldest that selects it.
+    fn home(&self, pod: &PodFacts) -> Option<(&str, Standing)> {
+        if let Some(group) = self.kept_by(pod) {
+            return Some((&group.key.name, Standing::Keeper));
         }
-        self.group_for(&pod.labels).map(|group| group.key.name.clone())
+        let injected = pod.injected_for().and_then(|name| self.groups.get(name));
+        let injected = injected.filter(|group| group.spec.selector.matches(&pod.labels));
+        let group = injected.or_else(|| self.selecting(&pod.labels))?;
+        Some((&group.key.name, Standing::Selected))
     }
 
-    fn place(&self, pod: &Arc<PodFacts>, home: Option<&String>, name: &str, view: &mut GroupView) {
-        let standing = if home.is_some_and(|home| home == name) {
-            Standing::Selected
-        } else if pod.injected_for() == Some(name) || view.names(&pod.uid) {
-            Standing::Stray
-        } else {
-            if let Some(home) = home.filter(|_| view.group.spec.selector.matches(&pod.labels)) {
-                view.conflicts.insert(pod.name.clone(), home.clone());
+    /// Whether a pod says that it is a keeper, and what has made it, or for which group, was not seen yet: taken for a stray,
+    /// it would leave for good.
+    fn is_unproven(&self, pod: &PodFacts) -> bool {
+        match (pod.keeper_set(), self.keeper_set(pod)) {
+            (None, _) => false,
+            (Some(_), Some(set)) => set.group.is_some() && self.kept_by(pod).is_none(),
+            (Some(_), None) => true,
+        }
+    }
+
+    /// The group whose keeper a pod is, by the UIDs of its controller and of that one's.
+    fn kept_by(&self, pod: &PodFacts) -> Option<&Arc<GroupFacts>> {
+        let uid = self.keeper_set(pod)?.group.as_ref()?;
+        self.groups.values().find(|group| group.uid == *uid)
+    }
+
+    fn keeper_set(&self, pod: &PodFacts) -> Option<&WorkloadFacts> {
+        let owner = pod.keeper_set()?;
+        let set = self.workloads.get(&format!("StatefulSet/{}", owner.name))?;
+        (set.uid == owner.uid).then_some(&**set)
+    }
+
+    fn place(&self, pod: &Arc<PodFacts>, home: Option<(&str, Standing)>, name: &str, view: &mut GroupView) {
+        let named = || pod.injected_for() == Some(name) || view.names(&pod.uid);
+        let standing = match home {
+            Some((home, standing)) if home == name => standing,
+            Some((home, Standing::Selected)) if !named() => {
+                if view.group.spec.selector.matches(&pod.labels) {
+                    view.conflicts.insert(pod.name.clone(), home.to_owned());
+                }
+                return;
             }
-            return;
+            _ if named() => Standing::Stray,
+            _ => return,
         };
         let (controller, revision) = self.controller(pod);
         let placed = PodView { facts: Arc::clone(pod), standing, controller, revision };

@@ -36,6 +36,8 @@ pub struct Owner {
     pub kind: String,
     /// The controller's name.
     pub name: String,
+    /// The controller's UID.
+    pub uid: String,
 }
 
 /// How far a pod's life is.
@@ -106,7 +108,7 @@ impl PodFacts {
                 .iter()
                 .flatten()
                 .find(|owner| owner.controller == Some(true))
-                .map(|owner| Owner { kind: owner.kind.clone(), name: owner.name.clone() }),
+                .map(|owner| Owner { kind: owner.kind.clone(), name: owner.name.clone(), uid: owner.uid.clone() }),
             agent: agent(pod, life),
             labels,
             life,
@@ -118,7 +120,17 @@ impl PodFacts {
         OptIn::of(&self.labels)
     }
 
-    /// The group that the pod was injected for.
+    /// Whether the pod's labels say that it is a keeper; what proves it is who made it.
+    pub fn claims_to_keep(&self) -> bool {
+        is_keeper(&self.labels)
+    }
+
+    /// The StatefulSet that has made a pod which says that it is a keeper.
+    pub fn keeper_set(&self) -> Option<&Owner> {
+        self.owner.as_ref().filter(|owner| self.claims_to_keep() && owner.kind == "StatefulSet")
+    }
+
+    /// The group that the pod was injected for, or that it keeps the state of.
     pub fn injected_for(&self) -> Option<&str> {
         self.labels.get(label::GROUP).map(String::as_str)
     }
@@ -157,16 +169,28 @@ fn life(pod: &Pod) -> Life {
     Life::Terminating { grace_seconds: u64::try_from(grace).unwrap_or_default() }
 }
 
+fn is_keeper(labels: &BTreeMap<String, String>) -> bool {
+    labels.get(label::KEEPER).is_some_and(|value| value == label::KEEPER_TRUE)
+}
+
 fn agent(pod: &Pod, life: Life) -> Agent {
-    let containers = pod.spec.iter().flat_map(|spec| spec.init_containers.iter().flatten());
-    let Some(container) = containers.into_iter().find(|container| container.name == label::AGENT_CONTAINER) else {
+    // A keeper's agent has nothing to run beside.
+    let alone = pod.metadata.labels.as_ref().is_some_and(is_keeper);
+    let (spec, status) = (pod.spec.as_ref(), pod.status.as_ref());
+    let (containers, statuses) = if alone {
+        (spec.map(|spec| &spec.containers), status.and_then(|status| status.container_statuses.as_ref()))
+    } else {
+        let sidecars = spec.and_then(|spec| spec.init_containers.as_ref());
+        (sidecars, status.and_then(|status| status.init_container_statuses.as_ref()))
+    };
+    let mut containers = containers.into_iter().flatten();
+    let Some(container) = containers.find(|container| container.name == label::AGENT_CONTAINER) else {
         return Agent::Absent;
     };
-    if container.restart_policy.as_deref() != Some("Always") {
+    if !alone && container.restart_policy.as_deref() != Some("Always") {
         return Agent::Broken;
     }
-    let statuses = pod.status.iter().flat_map(|status| status.init_container_statuses.iter().flatten());
-    let status = statuses.into_iter().find(|status| status.name == label::AGENT_CONTAINER);
+    let status = statuses.into_iter().flatten().find(|status| status.name == label::AGENT_CONTAINER);
     Agent::Present {
         started: status.is_some_and(|status| status.started == Some(true)),
         // While the pod stays, the container is only started again.

@@ -8,7 +8,7 @@ use super::{
     Agent, GroupKey, GroupView, Index, Life, OptIn, PodFacts, ReplicaSetFacts, Revision, Standing, Termination,
     WorkloadFacts,
 };
-use crate::fixture::{group, listing, pod, row};
+use crate::fixture::{group, keeper, keeper_set, listing, pod, row};
 
 fn index() -> Index {
     let mut index = Index::default();
@@ -248,6 +248,8 @@ fn a_workload_belongs_to_the_group_that_selects_its_pods() {
     let workload = |name: &str, app: &str| WorkloadFacts {
         kind: "Deployment",
         name: name.into(),
+        uid: format!("uid-{name}"),
+        group: None,
         labels: BTreeMap::from([("app".to_owned(), app.to_owned())]),
         generation: 1,
         replicas: 1,
@@ -266,4 +268,57 @@ fn a_workload_belongs_to_the_group_that_selects_its_pods() {
     assert_eq!(seen(&index), ["Deployment/shop"]);
     index.delete_workload("shop", &workload("shop", "web"));
     assert!(seen(&index).is_empty());
+}
+
+#[test]
+fn a_keeper_belongs_to_the_group_whose_set_has_made_it_whatever_selects_it() {
+    let mut index = index();
+    let mut younger = group("younger", 200);
+    younger.spec.selector.match_labels =
+        [(label::KEEPER.to_owned(), baton_crds::selector::LabelValue("true".into()))].into();
+    index.apply_group(younger);
+    index.apply_pod("shop", keeper("web-keeper-0"));
+    assert_eq!(standing(&index, "web-keeper-0"), None, "its set was not seen yet");
+    index.apply_workload("shop", keeper_set(2));
+    assert_eq!(standing(&index, "web-keeper-0"), Some(Standing::Keeper));
+    assert_eq!(view(&index).pods["web-keeper-0"].controller, "StatefulSet/web-keeper");
+    assert_eq!(view(&index).workloads.keys().collect::<Vec<_>>(), ["StatefulSet/web-keeper"]);
+    let other = view_of(&index, "younger");
+    assert!(other.pods.is_empty() && other.conflicts.is_empty() && other.workloads.is_empty());
+}
+
+#[test]
+fn who_only_says_that_it_is_a_keeper_is_none() {
+    let belongs = |set: WorkloadFacts, pod: PodFacts| {
+        let mut index = index();
+        index.apply_workload("shop", set);
+        index.apply_pod("shop", pod);
+        standing(&index, "web-keeper-0")
+    };
+    let pod = || keeper("web-keeper-0");
+    assert_eq!(belongs(keeper_set(2), pod()), Some(Standing::Keeper));
+    assert_eq!(belongs(WorkloadFacts { uid: "of-another-set".into(), ..keeper_set(2) }, pod()), None);
+    assert_eq!(belongs(WorkloadFacts { group: Some("of-another-group".into()), ..keeper_set(2) }, pod()), None);
+    let of_nobody = WorkloadFacts { group: None, ..keeper_set(2) };
+    assert_eq!(belongs(of_nobody, pod()), Some(Standing::Stray), "its label still names the group");
+    assert_eq!(belongs(keeper_set(2), PodFacts { owner: None, ..pod() }), Some(Standing::Stray));
+    let mut unlabelled = pod();
+    unlabelled.labels.remove(label::KEEPER);
+    assert_eq!(belongs(keeper_set(2), unlabelled), Some(Standing::Stray));
+}
+
+#[test]
+fn a_keepers_agent_is_its_main_container() {
+    let object = |labels: serde_json::Value| {
+        let object = serde_json::from_value(serde_json::json!({
+            "metadata": {"name": "k", "uid": "u", "labels": labels},
+            "spec": {"containers": [{"name": "baton-agent"}]},
+            "status": {"containerStatuses": [{"name": "baton-agent", "image": "", "imageID": "", "ready": true,
+                "restartCount": 0, "started": true}]},
+        }));
+        PodFacts::of(&object.expect("a pod")).expect("facts").agent
+    };
+    let present = Agent::Present { started: true, termination: None };
+    assert_eq!(object(serde_json::json!({label::KEEPER: "true"})), present);
+    assert_eq!(object(serde_json::json!({})), Agent::Absent);
 }

@@ -45,6 +45,8 @@ pub struct PodView {
 pub enum Standing {
     /// The group selects it.
     Selected,
+    /// It is a keeper: made by a StatefulSet that is the group's own.
+    Keeper,
     /// It was a member's or was injected for the group, and the group does not select it any more.
     Stray,
 }

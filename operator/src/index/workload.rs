@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use baton_crds::HandoffGroup;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use kube::Resource;
 
 use super::PodView;
 
@@ -20,6 +24,10 @@ pub struct WorkloadFacts {
     pub kind: &'static str,
     /// Its name.
     pub name: String,
+    /// Its UID.
+    pub uid: String,
+    /// The UID of the HandoffGroup that it is a part of: its pods are the group's keepers.
+    pub group: Option<String>,
     /// The labels of the pods that it makes.
     pub labels: BTreeMap<String, String>,
     /// The generation of its spec.
@@ -59,6 +67,8 @@ impl WorkloadFacts {
         let missing = share(rolling.max_unavailable.as_ref(), replicas, Round::Down);
         let facts = Self {
             kind: "Deployment",
+            group: None,
+            uid: meta.uid.unwrap_or_default(),
             name: meta.name?,
             labels: spec.template.metadata.and_then(|meta| meta.labels).unwrap_or_default(),
             generation,
@@ -83,6 +93,8 @@ impl WorkloadFacts {
         let settled = status.current_revision == status.update_revision || updated;
         let facts = Self {
             kind: "StatefulSet",
+            group: group(meta.owner_references.iter().flatten()),
+            uid: meta.uid.unwrap_or_default(),
             name: meta.name?,
             labels: spec.template.metadata.and_then(|meta| meta.labels).unwrap_or_default(),
             generation,
@@ -109,6 +121,16 @@ impl WorkloadFacts {
             Revision::Hash(hash) => pod.facts.labels.get(REVISION_HASH) == Some(hash),
         }
     }
+}
+
+/// The HandoffGroup among the owners of an object, if that is its controller.
+fn group<'a>(owners: impl IntoIterator<Item = &'a OwnerReference>) -> Option<String> {
+    let is_group = |owner: &&OwnerReference| {
+        owner.controller == Some(true)
+            && owner.kind == HandoffGroup::kind(&())
+            && owner.api_version == HandoffGroup::api_version(&())
+    };
+    owners.into_iter().find(is_group).map(|owner| owner.uid.clone())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

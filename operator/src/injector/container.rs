@@ -22,10 +22,10 @@ const TOKEN_SECONDS: u32 = 3_600;
 pub(super) const URL: (&str, &str) = ("BATON_URL", "http://127.0.0.1:7070");
 
 /// The port that other agents need.
-const PEER: u16 = 7072;
+pub(crate) const PEER: u16 = 7072;
 
 /// The port of probes and scrapes.
-const ADMIN: u16 = 7073;
+pub(crate) const ADMIN: u16 = 7073;
 
 /// The user of the agent's image, for pods that otherwise run as root.
 const USER: u32 = 65_532;
@@ -34,7 +34,7 @@ const USER: u32 = 65_532;
 const NEVER: u32 = 86_400;
 
 /// The agent's container as a native sidecar.
-pub(super) fn agent(injection: &Injection, grace_seconds: u64, pod_runs_as_root: bool) -> Value {
+pub(crate) fn agent(injection: &Injection, grace_seconds: u64, pod_runs_as_root: bool) -> Value {
     let mut security = json!({
         "allowPrivilegeEscalation": false,
         "capabilities": { "drop": ["ALL"] },
@@ -72,7 +72,7 @@ pub(super) fn agent(injection: &Injection, grace_seconds: u64, pod_runs_as_root:
 }
 
 /// The agent's volumes.
-pub(super) fn volumes() -> [Value; 2] {
+pub(crate) fn volumes() -> [Value; 2] {
     let (roots, key) = ROOTS;
     let token = json!({ "audience": AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": "token" });
     let sources = json!([

@@ -10,7 +10,7 @@ use super::container;
 use super::grace::grace_seconds;
 
 /// The grace period of a pod that names none.
-const DEFAULT_GRACE: u64 = 30;
+pub(crate) const DEFAULT_GRACE: u64 = 30;
 
 /// Fields of the agent's container that make it an agent: put back if another webhook changed them.
 const OURS: [&str; 2] = ["restartPolicy", "lifecycle"];

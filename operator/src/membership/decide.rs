@@ -148,10 +148,11 @@ fn follow_pods(situation: &Situation<'_>, rows: &mut [MemberRow]) -> Vec<PodRef>
             fill(&mut row.node, &pod.facts.node);
             fill(&mut row.zone, &pod.facts.zone);
             fill(&mut row.controller, &pod.controller);
+            row.keeper |= pod.standing == Standing::Keeper;
             row.revision = if pod.revision == 0 { row.revision } else { pod.revision };
         }
         match pod.map(|pod| (pod.facts.life, pod.standing)) {
-            Some((Life::Running, Standing::Selected)) => {}
+            Some((Life::Running, Standing::Selected | Standing::Keeper)) => {}
             Some((Life::Running, Standing::Stray)) => leave(row, 0),
             Some((Life::Terminating { grace_seconds }, _)) => leave(row, grace_seconds),
             Some((Life::Finished, _)) | None => {

@@ -450,3 +450,19 @@ fn a_member_that_got_the_state_while_it_was_leaving_blocks_a_grant() {
     let draft = world.draft();
     assert_eq!((draft.first, draft.members[0].held_state), (None, true));
 }
+
+#[test]
+fn a_keeper_is_a_member_and_stays_one_until_its_pod_goes() {
+    let mut world = World::new(&[pod("a"), pod("k")]).attended(&[(1, "a", Active), (2, "k", Joining)]);
+    world.view.pods.get_mut("k").expect("a pod").standing = Standing::Keeper;
+    let draft = world.draft();
+    assert_eq!(phases(&draft), [(1, Active), (2, Joining)]);
+    assert_eq!(draft.members.iter().map(|row| row.keeper).collect::<Vec<_>>(), [false, true]);
+}
+
+#[test]
+fn who_says_that_it_has_no_app_is_believed_before_its_pod_is_seen() {
+    let mut world = World::new(&[]).attended(&[(1, "k", Joining)]);
+    world.agent(1).keeper = true;
+    assert!(world.draft().members[0].keeper);
+}

@@ -42,6 +42,7 @@ words! {
     /// A condition's reason.
     pub(crate) enum Reason {
         MembersReady,
+        KeepersOnly,
         NoPodsSelected,
         InvalidSelector,
         GroupConflict,
@@ -53,6 +54,7 @@ words! {
         MembersUnheard,
         NoMembers,
         SurvivorsAvailable,
+        KeepersAvailable,
         TooFewMembers,
         NoOverlap,
         NobodyLeaving,

@@ -51,6 +51,7 @@ pub fn derive(observation: Observation<'_>) -> HandoffGroupStatus {
     HandoffGroupStatus {
         observed_generation: Some(generation),
         members: count(present.len()),
+        keepers: count(active.iter().filter(|row| row.keeper).count()),
         in_sync: count(synced.count()),
         draining: count(of_phase(&present, MemberPhase::Leaving).len()),
         keys: largest(attendees.values().map(|one| one.keys)),
@@ -101,8 +102,17 @@ fn ready(view: &GroupView, active: &[&MemberRow]) -> Verdict {
             format!("Pods that this group selects belong to another HandoffGroup ({winners}): {pods}."),
         );
     }
+    let yes = |reason, message| Verdict { kind: Kind::Ready, state: State::True, reason, message };
+    let (keepers, apps): (Vec<&MemberRow>, Vec<&MemberRow>) = active.iter().copied().partition(|row| row.keeper);
     if !view.pods.values().any(|pod| pod.standing == Standing::Selected && pod.facts.life != Life::Finished) {
-        return no(Reason::NoPodsSelected, "The selector matches no pod of this namespace.".into());
+        if keepers.is_empty() {
+            return no(Reason::NoPodsSelected, "The selector matches no pod of this namespace.".into());
+        }
+        let kept = safety::keepers(keepers.len());
+        return yes(
+            Reason::KeepersOnly,
+            format!("The selector matches no pod of this namespace now; {kept} Active and hold the state."),
+        );
     }
     let unprotected = unprotected(view);
     if !unprotected.is_empty() {
@@ -112,11 +122,14 @@ fn ready(view: &GroupView, active: &[&MemberRow]) -> Verdict {
             format!("Selected pods run without a working agent, so their state is not protected: {pods}."),
         );
     }
-    if active.is_empty() {
-        return no(Reason::MembersStarting, "No member is Active yet.".into());
+    if apps.is_empty() {
+        return no(Reason::MembersStarting, "No member with an app is Active yet.".into());
     }
-    let message = format!("{} Active.", members(active.len()));
-    Verdict { kind: Kind::Ready, state: State::True, reason: Reason::MembersReady, message }
+    let message = match keepers.len() {
+        0 => format!("{} Active.", members(active.len())),
+        count => format!("{} Active; {} among them.", members(active.len()), safety::keepers(count)),
+    };
+    yes(Reason::MembersReady, message)
 }
 
 fn in_sync(active: &[&MemberRow], attendees: &BTreeMap<ReplicaId, Attendee>) -> Verdict {

@@ -13,13 +13,25 @@ pub(super) fn handoff_safe(view: &GroupView, active: &[&MemberRow]) -> Verdict {
     if active.is_empty() {
         return verdict(State::Unknown, Reason::NoMembers, "No member is Active.".into());
     }
-    if let Some(workload) = without_overlap(view, active) {
+    let wanted = view.group.spec.handoff.acks as usize;
+    let kept = active.iter().filter(|row| row.keeper).count();
+    // One of them may leave, too.
+    if kept > wanted {
         let message = format!(
-            "{workload} ends all its pods before it starts new ones, and no other pod of the group holds the state: a rollout loses it."
+            "{} Active and hold the state, also while no other pod does; a pod that leaves needs {wanted} of them.",
+            keepers(kept)
         );
+        return verdict(State::True, Reason::KeepersAvailable, message);
+    }
+    if let Some(workload) = without_overlap(view, active) {
+        let others = match kept {
+            0 => "no other pod of the group holds the state".to_owned(),
+            few => format!("{} not enough: {} are", keepers(few), wanted + 1),
+        };
+        let message =
+            format!("{workload} ends all its pods before it starts new ones, and {others}: a rollout loses it.");
         return verdict(State::False, Reason::NoOverlap, message);
     }
-    let wanted = view.group.spec.handoff.acks as usize;
     let others = active.len() - 1;
     if others < wanted {
         let message = format!(
@@ -31,9 +43,15 @@ pub(super) fn handoff_safe(view: &GroupView, active: &[&MemberRow]) -> Verdict {
     verdict(State::True, Reason::SurvivorsAvailable, message)
 }
 
-/// The workload that all Active members belong to, if its pods do not overlap in a rollout.
+/// So many keepers are.
+pub(super) fn keepers(count: usize) -> String {
+    if count == 1 { "1 keeper is".into() } else { format!("{count} keepers are") }
+}
+
+/// The workload that all Active members with an app belong to, if its pods do not overlap in a rollout.
 fn without_overlap(view: &GroupView, active: &[&MemberRow]) -> Option<String> {
-    let controllers: BTreeSet<&str> = active.iter().map(|row| row.controller.as_str()).collect();
+    let apps = active.iter().filter(|row| !row.keeper);
+    let controllers: BTreeSet<&str> = apps.map(|row| row.controller.as_str()).collect();
     let only = controllers.first().filter(|_| controllers.len() == 1)?;
     let workload = view.workloads.get(*only)?;
     (!workload.overlaps).then(|| only.to_string())
@@ -60,6 +78,8 @@ mod tests {
         let workload = WorkloadFacts {
             kind: "Deployment",
             name: "web".into(),
+            uid: "uid-web".into(),
+            group: None,
             labels: Default::default(),
             generation: 1,
             replicas: 2,
@@ -85,10 +105,28 @@ mod tests {
     }
 
     #[test]
-    fn pods_that_never_overlap_need_somebody_else() {
-        let mut rows = vec![row(1, "a", Active), row(2, "b", Active)];
+    fn pods_that_never_overlap_need_two_keepers_or_another_workload() {
+        let app = |replica, pod| row(replica, pod, Active);
+        let keeper = |replica, pod| MemberRow {
+            controller: "StatefulSet/web-keeper".into(),
+            keeper: true,
+            ..row(replica, pod, Active)
+        };
+        let mut rows = vec![app(1, "a"), app(2, "b")];
         assert_eq!(says(&recreated(), &rows), (State::False, Reason::NoOverlap));
-        rows.push(MemberRow { controller: "StatefulSet/keeper".into(), ..row(3, "k", Active) });
-        assert_eq!(says(&recreated(), &rows), (State::True, Reason::SurvivorsAvailable));
+        let other = MemberRow { controller: "Deployment/other".into(), ..app(3, "c") };
+        let with_other = [rows.clone(), vec![other]].concat();
+        assert_eq!(says(&recreated(), &with_other), (State::True, Reason::SurvivorsAvailable));
+        rows.push(keeper(4, "k-0"));
+        assert_eq!(says(&recreated(), &rows), (State::False, Reason::NoOverlap), "a keeper may leave, too");
+        rows.push(keeper(5, "k-1"));
+        assert_eq!(says(&recreated(), &rows), (State::True, Reason::KeepersAvailable));
+        assert_eq!(says(&recreated(), &rows[2..]), (State::True, Reason::KeepersAvailable), "scaled to zero");
+        assert_eq!(says(&recreated(), &rows[2..3]), (State::False, Reason::TooFewMembers));
+        let mut twofold = recreated();
+        let mut group = (*twofold.group).clone();
+        group.spec.handoff.acks = 2;
+        twofold.group = Arc::new(group);
+        assert_eq!(says(&twofold, &rows), (State::False, Reason::NoOverlap), "of two, one cannot hand off to two");
     }
 }

@@ -12,7 +12,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use super::{Observation, derive};
 use crate::directory::Attendee;
 use crate::fixture::{attendee, listing, pod, row, view};
-use crate::index::{Agent, GroupView};
+use crate::index::{Agent, GroupView, Standing};
 use crate::membership::StartedEmpty;
 
 struct World {
@@ -132,6 +132,24 @@ fn ready_says_what_is_missing_the_worst_first() {
     group.spec.selector.match_labels.clear();
     world.view.group = Arc::new(group);
     assert_eq!(world.condition("Ready"), says("False", "InvalidSelector"));
+}
+
+#[test]
+fn keepers_count_as_members_and_hold_a_group_of_no_pods() {
+    let keeper = |replica, pod| MemberRow { keeper: true, ..row(replica, pod, Active) };
+    let kept = || vec![keeper(1, "k-0"), keeper(2, "k-1")];
+    let mut world = World::new(&["k-0", "k-1"], kept(), &[1, 2]);
+    world.view.pods.values_mut().for_each(|pod| pod.standing = Standing::Keeper);
+    assert_eq!((world.status().members, world.status().keepers, world.status().in_sync), (2, 2, 2));
+    assert_eq!(world.condition("Ready"), says("True", "KeepersOnly"));
+    assert_eq!(world.condition("HandoffSafe"), says("True", "KeepersAvailable"));
+    assert_eq!(world.condition("Drained"), says("True", "NobodyLeaving"));
+
+    let starting = [kept(), vec![row(3, "a", Joining)]].concat();
+    world = World::new(&["a"], starting, &[1, 2, 3]);
+    assert_eq!(world.condition("Ready"), says("False", "MembersStarting"));
+    world = World::new(&["a"], [kept(), vec![row(3, "a", Active)]].concat(), &[1, 2, 3]);
+    assert_eq!(world.condition("Ready"), says("True", "MembersReady"));
 }
 
 #[test]

@@ -61,6 +61,8 @@ mod tests {
         WorkloadFacts {
             kind: "Deployment",
             name: "web".into(),
+            uid: "uid-web".into(),
+            group: None,
             labels: pod("a").labels,
             generation: 5,
             replicas: 2,
