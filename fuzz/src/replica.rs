@@ -1,7 +1,8 @@
 //! The replica that hears what hostile peers say: one shard with some state, and three peers.
 
 use baton_replica::{
-    Condition, Dot, Key, Limits, LinkId, MapName, MemberPhase, ReplicaId, Roster, Shard, ShardMessage, Value,
+    Chunk, ChunkItem, Condition, Dot, Key, Limits, LinkId, MapName, MemberPhase, Operation, ReplicaId, Roster, Shard,
+    ShardMessage, Value,
 };
 use baton_wire::convert::{membership_from_wire, shard_message_from_wire, shard_message_to_wire};
 use baton_wire::directory as wire;
@@ -13,6 +14,9 @@ pub(crate) const ME: u64 = 1;
 
 /// How many peers there are.
 pub(crate) const PEERS: u64 = 3;
+
+/// The id that this process had before, if it was removed once.
+pub(crate) const FORMER: u64 = ME + PEERS + 1;
 
 /// Small enough that both are reached by a few messages.
 const LIMITS: Limits = Limits { max_slots: 64, max_bytes: 1 << 30, batch_bytes: 4 * 1024 };
@@ -39,6 +43,27 @@ pub(crate) struct Replica {
     link: LinkId,
     written: u64,
     fetch: Option<Fetch>,
+    phases: [MemberPhase; PEERS as usize],
+    was_removed: bool,
+}
+
+/// What happened under the former id, after all that has been seen here.
+#[derive(arbitrary::Arbitrary, Debug)]
+pub(crate) struct Past {
+    /// The former state has another founder.
+    is_strange: bool,
+    writes: [(u8, Act); 3],
+}
+
+/// A write.
+#[derive(arbitrary::Arbitrary, Clone, Copy, Debug)]
+pub(crate) enum Act {
+    Put,
+    PutFor { millis: u8 },
+    Delete,
+    Add { by: i64 },
+    Claim,
+    Release,
 }
 
 /// The full-state transfer that the replica asked for last.
@@ -70,7 +95,8 @@ impl Replica {
     pub(crate) fn new(situation: Situation) -> Self {
         let roster = Roster::new(id(ME));
         let shard = Shard::new(0, roster.clone(), LIMITS);
-        let mut replica = Self { shard, roster, link: LinkId(0), written: 0, fetch: None };
+        let phases = [MemberPhase::Active; PEERS as usize];
+        let mut replica = Self { shard, roster, link: LinkId(0), written: 0, fetch: None, phases, was_removed: false };
         replica.list([MemberPhase::Active; PEERS as usize]);
         if !matches!(situation, Situation::Joining) {
             let _ = replica.shard.start_empty();
@@ -126,14 +152,76 @@ impl Replica {
     }
 
     pub(crate) fn put(&mut self, number: u8) {
-        let value = Value { content_type: "text/plain".into(), body: Bytes::from_static(b"mine") };
-        let written = self.shard.put(&key(number), value, &Condition::Always, NOW);
-        self.written += u64::from(written.is_ok());
+        self.act(number, Act::Put);
     }
 
     pub(crate) fn delete(&mut self, number: u8) {
-        let written = self.shard.delete(&key(number), &Condition::Always, NOW);
-        self.written += u64::from(matches!(written, Ok(Some(_))));
+        self.act(number, Act::Delete);
+    }
+
+    pub(crate) fn act(&mut self, number: u8, act: Act) {
+        let written = self.shard.write_one(&key(number), &Condition::Always, act.operation(), NOW);
+        self.written += u64::from(written.is_ok_and(|done| done.dot.is_some()));
+    }
+
+    /// This process was removed, and has just found out: what it held comes along.
+    pub(crate) fn inherit(&mut self, past: &Past) {
+        if std::mem::replace(&mut self.was_removed, true) {
+            return;
+        }
+        self.list(self.phases);
+        self.shard.inherit(self.former(past));
+    }
+
+    /// Issues again what can be, of a few keys.
+    pub(crate) fn reissue(&mut self, most: usize) {
+        let _ = self.shard.reissue(NOW, most);
+        let made = self.shard.clock().get(id(ME));
+        assert!(made >= self.written, "writes were taken back");
+        self.written = made;
+    }
+
+    /// Gives departed owners' keys others, as far as it is this replica's to do.
+    pub(crate) fn adopt(&mut self, most: usize) {
+        self.written += self.shard.adopt(NOW, most).writes as u64;
+    }
+
+    /// A shard under the former id, which has seen what this one has.
+    fn former(&self, past: &Past) -> Shard {
+        let (me, link) = (id(ME), LinkId(1));
+        let mut former = Shard::new(0, Roster::of_group(id(FORMER), [id(FORMER), me]), LIMITS);
+        let _ = former.link_up(me, link);
+        let fetch = std::iter::from_fn(|| former.poll_transmit(me, link)).find_map(|message| match message {
+            ShardMessage::Fetch { transfer } => Some(transfer),
+            _ => None,
+        });
+        let whole = fetch.filter(|_| !past.is_strange).map(|transfer| ShardMessage::Chunk(self.whole(transfer)));
+        // What peers have made up in its name it takes from nobody.
+        if whole.is_none_or(|whole| former.handle(me, link, whole, NOW).is_err()) {
+            let _ = former.start_empty();
+        }
+        for (number, act) in past.writes {
+            let _ = former.write_one(&key(number), &Condition::Always, act.operation(), NOW);
+        }
+        former
+    }
+
+    /// All that is here, in one chunk.
+    fn whole(&self, transfer: u32) -> Chunk {
+        let items = self.shard.entries().map(|(key, entry)| ChunkItem { key, entry });
+        Chunk {
+            transfer,
+            index: 0,
+            clock: self.shard.clock().clone(),
+            listed: self.listed(),
+            founders: self.shard.founders().to_vec(),
+            token: 0,
+            level: 0,
+            after: None,
+            through: None,
+            keys: 0,
+            items: items.collect(),
+        }
     }
 
     pub(crate) fn relink(&mut self, peer: ReplicaId) {
@@ -159,11 +247,13 @@ impl Replica {
 
     /// The list now says this of the peers.
     pub(crate) fn list(&mut self, phases: [MemberPhase; PEERS as usize]) {
+        self.phases = phases;
         let phase = |phase| baton_wire::convert::phase_to_wire(phase).into();
         let row = |(replica, now)| wire::Member { replica, phase: phase(now), ..Default::default() };
+        let former = self.was_removed.then_some((FORMER, MemberPhase::Gone));
         let list = wire::Membership {
             version: Some(wire::Version { uid: "uid".into(), number: 1 }),
-            members: (ME + 1..).zip(phases).map(row).collect(),
+            members: (ME + 1..).zip(phases).chain(former).map(row).collect(),
             ..Default::default()
         };
         self.roster.take(&membership_from_wire(list).expect("a list"));
@@ -185,6 +275,22 @@ impl Replica {
                 sent += 1;
                 assert!(sent <= MESSAGES + came, "a message made the replica talk for ever");
             }
+        }
+    }
+}
+
+// === impl Act ===
+
+impl Act {
+    fn operation(self) -> Operation {
+        let value = Value { content_type: "text/plain".into(), body: Bytes::from_static(b"mine") };
+        match self {
+            Self::Put => Operation::Put { value, expires_at: None },
+            Self::PutFor { millis } => Operation::Put { value, expires_at: Some(NOW + u64::from(millis)) },
+            Self::Delete => Operation::Delete,
+            Self::Add { by } => Operation::Increment(by),
+            Self::Claim => Operation::Claim,
+            Self::Release => Operation::Release,
         }
     }
 }

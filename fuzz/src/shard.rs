@@ -14,7 +14,7 @@ pub(crate) use said::conversation;
 
 use crate::meter::Meter;
 use crate::mutation;
-use crate::replica::{PEERS, Replica, Situation, peer};
+use crate::replica::{Act, PEERS, Past, Replica, Situation, peer};
 use said::{Course, Said};
 
 /// What happens, from the start.
@@ -33,13 +33,15 @@ enum Step {
 
 #[derive(Arbitrary, Debug)]
 enum Event {
-    Write { key: u8 },
-    Delete { key: u8 },
+    Write { key: u8, act: Act },
     Relink { peer: u8 },
     List { phases: [Stage; PEERS as usize] },
     Leave,
     Seal,
     Expire { now: u64 },
+    Inherit(Past),
+    Reissue { most: u8 },
+    Adopt { most: u8 },
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -99,13 +101,15 @@ fn hear(replica: &mut Replica, from: ReplicaId, bytes: &[u8], meter: &mut Meter)
 
 fn happen(replica: &mut Replica, event: &Event) {
     match event {
-        Event::Write { key } => replica.put(*key),
-        Event::Delete { key } => replica.delete(*key),
+        Event::Write { key, act } => replica.act(*key, *act),
         Event::Relink { peer: number } => replica.relink(peer(*number)),
         Event::List { phases } => replica.list(phases.map(Stage::phase)),
         Event::Leave => replica.leave(),
         Event::Seal => replica.seal(),
         Event::Expire { now } => replica.expire(*now),
+        Event::Inherit(past) => replica.inherit(past),
+        Event::Reissue { most } => replica.reissue(usize::from(*most)),
+        Event::Adopt { most } => replica.adopt(usize::from(*most)),
     }
 }
 
