@@ -17,10 +17,10 @@ pub(crate) use hello::member_phase;
 use std::time::Duration;
 
 /// The wire format of this release. A link speaks the lower of its two sides' formats.
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
 
 /// The oldest that this release speaks: that of the release before.
-const OLDEST_PROTOCOL: u32 = 1;
+const OLDEST_PROTOCOL: u32 = 2;
 
 /// How long a peer may take to say who it is.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);

@@ -138,7 +138,8 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let said = shard::conversation().into_iter().map(baton_wire::convert::shard_message_to_wire);
     let shard: Vec<u8> =
         said.flat_map(|body| frame(Body::Shard(wire::ShardFrame { shard: 3, body: Some(body) }))).collect();
-    let range = wire::Range { origin: 2, to: 1, items: vec![7; 512].into(), closed: vec![1; 64], ..Default::default() };
+    let range =
+        wire::Range { origin: 2, to: 1, items: vec![7; 512].into(), continued: vec![1; 64], ..Default::default() };
     let range = frame(Body::Shard(wire::ShardFrame { shard: 3, body: Some(shard_frame::Body::Range(range)) }));
     let notice = Notice { body: Some(notice::Body::Membership(rows(8))) }.encode_to_vec();
     let mut receipt = directory::receipt();

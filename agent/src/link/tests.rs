@@ -167,9 +167,8 @@ impl Agent {
         let index = (key(name).hash() % SHARDS as u64) as usize;
         self.engine.with_shard(index, None, |shard| shard.link_up(writer, link));
         let items = vec![RangeItem { key: key(name), slots: vec![counter], entry }];
-        let (closed, continued) = (Vec::new(), Vec::new());
         let range =
-            Range { origin: writer, from: counter - 1, to: counter, items, closed, continued, token: 0, level: 0 };
+            Range { origin: writer, from: counter - 1, to: counter, items, continued: Vec::new(), token: 0, level: 0 };
         self.engine.handle(index, writer, link, ShardMessage::Range(range)).expect("a sound range");
         self.engine.with_shard(index, None, |shard| shard.link_down(writer, link));
     }

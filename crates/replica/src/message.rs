@@ -68,10 +68,8 @@ pub struct Range {
     pub from: u64,
     /// Up to this counter.
     pub to: u64,
-    /// Every counter of the range is a slot of exactly one item, or closed.
+    /// Every counter of the range is a slot of exactly one item.
     pub items: Vec<RangeItem>,
-    /// Parts `(from, to]` of the range of which nobody holds anything: their origin was lost before it had sent them.
-    pub closed: Vec<(u64, u64)>,
     /// Counters whose write belongs to one batch with the next.
     pub continued: Vec<u64>,
     /// The highest fencing token that the sender has seen.
@@ -158,15 +156,12 @@ pub struct ChunkItem {
 // === impl Range ===
 
 impl Range {
-    /// Whether the range carries exactly what it claims: each counter in `(from, to]` once, as a slot or closed.
+    /// Whether the range carries exactly what it claims: each counter in `(from, to]` once.
     pub fn is_whole(&self) -> bool {
-        let slots = self.items.iter().flat_map(|item| item.slots.iter());
-        let slots = slots.filter_map(|slot| Some((slot.checked_sub(1)?, *slot)));
-        let mut parts: Vec<(u64, u64)> = slots.chain(self.closed.iter().copied()).collect();
-        parts.sort_unstable();
-        let follow = |end: u64, part: &(u64, u64)| (part.0 == end && part.1 > end).then_some(part.1);
-        let counted = self.items.iter().map(|item| item.slots.len()).sum::<usize>() + self.closed.len();
-        parts.len() == counted && parts.iter().try_fold(self.from, follow) == Some(self.to)
+        let mut slots: Vec<u64> = self.items.iter().flat_map(|item| item.slots.iter().copied()).collect();
+        slots.sort_unstable();
+        let next = |end: u64, slot: &u64| (end.checked_add(1) == Some(*slot)).then_some(*slot);
+        slots.iter().try_fold(self.from, next) == Some(self.to)
     }
 }
 

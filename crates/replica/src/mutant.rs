@@ -88,11 +88,11 @@ mutants! {
     DeadlineIsSuccess,
     /// The writes of a replica that is gone are asked of nobody.
     GapsOfTheDeadStay,
-    /// What is held of a replica that is gone gets no log slots when its last writes are closed.
-    SettleWithoutSlots,
-    /// The last writes of a replica that is gone are closed without word of members that join.
+    /// What is held above the clock of a replica that is gone is not said when it is settled.
+    SettleWithoutExceptions,
+    /// A replica that is gone is settled without word of members that join.
     SettleWithoutJoiners,
-    /// The last writes of a replica that is gone are closed without word of anybody.
+    /// A replica that is gone is settled without word of anybody.
     SettleAlone,
     /// A repair takes what the other side lacks as deleted.
     RepairByAbsence,
@@ -118,14 +118,14 @@ mutants! {
     BatchTorn,
     /// What was held under a former id is issued again as new writes.
     ReissueAsNew,
-    /// What is issued again forgets what it had superseded, and its old dot.
+    /// What is issued again forgets what it had superseded.
     ReissueWithoutContext,
-    /// What was held under a former id is issued again before the members have agreed on what they have of it.
-    ReissueUnsettled,
+    /// What is issued again gets new dots.
+    ReissueRenamed,
+    /// Who was removed settles others, and lets its former id be forgotten, before all is issued again and spread.
+    ReissueSettlesEarly,
     /// What is issued again supersedes all that is there, whether it was known under the former id or not.
     ReissueBuriesOthers,
-    /// Two that were removed, and hold the same, issue it again at once.
-    ReissuedByTwo,
     /// A handoff counts members that lack the state of a founder.
     StrangersCounted,
     /// A state of other founders is taken to have all that retired replicas wrote.

@@ -38,7 +38,7 @@ use crate::store::Store;
 use crate::{Change, HlcClock, Key, ReplicaId, Roster, Usage, VersionVector};
 use adopt::Heritage;
 use descent::Founders;
-use link::{Owed, PeerState};
+use link::PeerState;
 use reissue::Former;
 use settle::Settling;
 use stability::Unpurged;
@@ -112,9 +112,6 @@ pub enum ProtocolError {
     /// The shard is as large as it may be and takes nothing before some of it is deleted.
     #[error("shard {0} is full: delete keys, or use more shards")]
     Full(usize),
-    /// A range that closes writes of a replica that is still there.
-    #[error("a range closes writes of {0}, who is not gone")]
-    ClosedAlive(ReplicaId),
     /// A state that says to be made of more states than there can have been.
     #[error("the state of {0} has too many founders")]
     TooManyFounders(ReplicaId),
@@ -198,11 +195,6 @@ impl Effects {
 
     const fn wake(wake: Wake) -> Self {
         Self { wake, acknowledged: false, bootstrapped: false }
-    }
-
-    /// The clock has moved, and with it what this replica could acknowledge and be acknowledged for.
-    const fn moved() -> Self {
-        Self { wake: Wake::All, acknowledged: true, bootstrapped: false }
     }
 }
 
@@ -384,13 +376,6 @@ impl Shard {
     fn raise_clock(&mut self, origin: ReplicaId, counter: u64) {
         self.clock.raise(origin, counter);
         self.store.raise(origin, counter);
-    }
-
-    /// Something was applied: leaving peers wait for word of it, the others hear it soon.
-    fn announce_progress(&mut self) {
-        for (id, peer) in &mut self.peers {
-            peer.owe(if peer.waits() || self.roster.is_leaving(*id) { Owed::Now } else { Owed::Soon });
-        }
     }
 
     /// Ids that the list does not name any more cost nothing from now on.

@@ -209,11 +209,6 @@ impl Store {
         Some(self.records.replace_plain(position, &new, &context, slots))
     }
 
-    /// The log gets one more slot that names the record.
-    pub(crate) fn hold(&mut self, id: RecordId) {
-        self.records.set_slots(id, self.slots(id) + 1);
-    }
-
     /// A log slot that named the record is gone. Says whether it was the last.
     pub(crate) fn release(&mut self, id: RecordId) -> bool {
         if !self.records.contains(id) {

@@ -123,16 +123,7 @@ fn an_acknowledgement_that_leaves_all_out_acknowledges_nothing_and_vouches_for_n
 #[test]
 fn what_a_range_or_chunk_leaves_out_claims_nothing() {
     let range = shard_message_from_wire(shard_frame::Body::Range(peer::Range { origin: 2, ..Default::default() }));
-    let empty = Range {
-        origin: id(2),
-        from: 0,
-        to: 0,
-        items: Vec::new(),
-        closed: Vec::new(),
-        continued: Vec::new(),
-        token: 0,
-        level: 0,
-    };
+    let empty = Range { origin: id(2), from: 0, to: 0, items: Vec::new(), continued: Vec::new(), token: 0, level: 0 };
     assert_eq!(range, Ok(ShardMessage::Range(empty)));
 
     // Without founders the sender is taken to know nothing of what retired replicas wrote.

@@ -23,7 +23,6 @@ pub(super) enum Said {
         from: Option<Number>,
         slots: Option<Slots>,
         items: Vec<Item>,
-        closed: Option<Vec<(Number, Number)>>,
         continued: Vec<Number>,
         token: u64,
         level: u32,
@@ -107,17 +106,15 @@ impl Said {
                     founders: ids(founders),
                 })
             }
-            Self::Range { origin, from, slots, items, closed, continued, token, level } => {
+            Self::Range { origin, from, slots, items, continued, token, level } => {
                 let resolve = |number: &Number| number.resolve(replica, *origin);
                 let from = resolve(&from.unwrap_or(Number::Seen(0)));
                 let (items, to) = dealt(replica, *origin, from, slots.as_ref().unwrap_or(&Slots::Dealt), items);
-                let closed = closed.iter().flatten();
                 ShardMessage::Range(Range {
                     origin: origin.id(),
                     from,
                     to,
                     items,
-                    closed: closed.map(|(from, to)| (resolve(from), resolve(to))).collect(),
                     continued: continued.iter().map(resolve).collect(),
                     token: *token,
                     level: *level,
@@ -230,7 +227,6 @@ pub(crate) fn conversation() -> Vec<ShardMessage> {
         from: 0,
         to: 2,
         items: vec![touched(2, 1, &entry), touched(3, 2, &tombstone)],
-        closed: Vec::new(),
         continued: Vec::new(),
         token: 1,
         level: 0,

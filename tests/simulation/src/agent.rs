@@ -1,7 +1,5 @@
 //! One agent process: the shell around the pure core, as the real agent's engine and departure are.
 
-mod closing;
-
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -9,8 +7,6 @@ use baton_replica::{
     Action, Budget, Dot, Effects, Entry, Key, Lifecycle, Limits, LinkId, MemberPhase, Membership, Need, Outcome, Phase,
     Progress, ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage, VersionVector, Wake,
 };
-
-pub(crate) use closing::Closed;
 
 use crate::oracle::Seen;
 use crate::world::Event;
@@ -40,12 +36,10 @@ pub(crate) struct Agent {
     /// When the departure is looked at next.
     pub(crate) look_at: Option<u64>,
     pub(crate) waiting: Vec<Waiting>,
-    /// What it knew under former ids to be superseded, by shard.
-    pub(crate) former: Vec<BTreeMap<Key, VersionVector>>,
     /// Events that wait until it moves again.
     pub(crate) frozen: Option<Vec<Event>>,
-    /// What the operator was told of replicas that are gone: for which set of ids, and how far each shard has settled.
-    pub(crate) settled: BTreeMap<ReplicaId, (u64, Vec<u64>)>,
+    /// Of which replicas that are gone the operator was told that they are settled: for which set of ids.
+    pub(crate) settled: BTreeMap<ReplicaId, u64>,
     /// It takes nothing more, from nobody.
     pub(crate) sealed: bool,
     /// A request of its app is under way when it is told to stop.
@@ -54,8 +48,6 @@ pub(crate) struct Agent {
     pub(crate) founded: bool,
     /// Something was applied, so more may be settled.
     pub(crate) may_have_settled: bool,
-    /// Writes that were closed since the world last looked.
-    pub(crate) closed: Vec<Closed>,
 }
 
 /// A link that is up, for this side.
@@ -113,14 +105,12 @@ impl Agent {
             stirred: true,
             look_at: None,
             waiting: Vec::new(),
-            former: vec![BTreeMap::new(); shards],
             frozen: None,
             settled: BTreeMap::new(),
             sealed: false,
             writing: false,
             founded: false,
             may_have_settled: false,
-            closed: Vec::new(),
         }
     }
 
@@ -167,8 +157,8 @@ impl Agent {
         Entry::new(alive, entry.context().clone())
     }
 
-    /// What the operator was not told yet of replicas that are gone: who, for which set of ids, how far each shard.
-    pub(crate) fn settlements(&mut self) -> Vec<(ReplicaId, u64, Vec<u64>)> {
+    /// What the operator was not told yet of replicas that are gone: who is settled, for which set of ids.
+    pub(crate) fn settlements(&mut self) -> Vec<(ReplicaId, u64)> {
         let gone: Vec<ReplicaId> = self.roster.gone().collect();
         self.settled.retain(|id, _| gone.contains(id));
         if gone.is_empty() || !std::mem::take(&mut self.may_have_settled) {
@@ -177,11 +167,9 @@ impl Agent {
         let round = self.roster.round();
         let mut news = Vec::new();
         for id in gone {
-            let settled: Option<Vec<u64>> = self.shards.iter().map(|shard| shard.settled(id)).collect();
-            let Some(settled) = settled.map(|settled| (round, settled)) else { continue };
-            if self.settled.get(&id) != Some(&settled) {
-                news.push((id, round, settled.1.clone()));
-                self.settled.insert(id, settled);
+            let settled = self.shards.iter().all(|shard| shard.settled(id).is_some());
+            if settled && self.settled.insert(id, round) != Some(round) {
+                news.push((id, round));
             }
         }
         news
@@ -194,7 +182,7 @@ impl Agent {
         sender: Option<ReplicaId>,
         call: impl FnOnce(&mut Shard) -> Effects,
     ) -> Effects {
-        let effects = self.noting_closed(index, &[], call);
+        let effects = call(&mut self.shards[index]);
         self.follow(index, sender, effects);
         effects
     }
@@ -207,8 +195,7 @@ impl Agent {
         message: ShardMessage,
         now: u64,
     ) -> Result<Effects, ProtocolError> {
-        let claims = closing::claims(&message);
-        let effects = self.noting_closed(index, &claims, |shard| shard.handle(peer, link, message, now))?;
+        let effects = self.shards[index].handle(peer, link, message, now)?;
         self.follow(index, Some(peer), effects);
         Ok(effects)
     }
@@ -244,11 +231,7 @@ impl Agent {
             self.take_list(list);
         }
         self.skew = former.skew;
-        self.former = former.former;
         for (index, shard) in former.shards.into_iter().enumerate() {
-            for (key, entry) in shard.entries() {
-                self.former[index].entry(key).or_default().join(entry.context());
-            }
             self.shards[index].inherit(shard);
         }
     }

@@ -22,8 +22,8 @@ pub(crate) enum News {
     Ended { pod: u32 },
     /// A process could not be reached for long.
     Lost(ReplicaId),
-    /// An agent has settled a replica that is gone: for which set of ids, and how far in each shard.
-    Settled { by: ReplicaId, gone: ReplicaId, round: u64, settled: Vec<u64> },
+    /// An agent has settled a replica that is gone: for which set of ids.
+    Settled { by: ReplicaId, gone: ReplicaId, round: u64 },
     /// Whoever is out of its sight has been so for long.
     Silence,
     /// Who is gone may be forgotten, after a time in which nobody was.
@@ -38,9 +38,9 @@ pub(crate) struct Operator {
     /// Removed without proof: their processes may live on.
     removed: BTreeSet<ReplicaId>,
     /// Of each replica that is gone, who has settled it.
-    settled: BTreeMap<(ReplicaId, ReplicaId), (u64, Vec<u64>)>,
-    /// Ids that were retired, and how far each of their shards was settled, until the world has looked.
-    pub(crate) retired: Vec<(ReplicaId, Vec<u64>)>,
+    settled: BTreeMap<(ReplicaId, ReplicaId), u64>,
+    /// Ids that were retired, until the world has looked.
+    pub(crate) retired: Vec<ReplicaId>,
     /// Whether a member holds state: it asks all that it can reach before it lets somebody start without.
     pub(crate) state_exists: bool,
     /// Who was not heard of for so long that somebody may start without their state.
@@ -114,8 +114,8 @@ impl Operator {
                     self.removed.insert(replica);
                 }
             }
-            News::Settled { by, gone, round, settled } => {
-                self.settled.insert((gone, by), (round, settled));
+            News::Settled { by, gone, round } => {
+                self.settled.insert((gone, by), round);
                 self.retire(&mut list);
             }
             // The world has said who it is.
@@ -150,7 +150,7 @@ impl Operator {
         removed.retain(|replica| pods.get(replica) != Some(&pod));
     }
 
-    /// Lists those no more whom all members have settled alike, and for the present set of ids.
+    /// Lists those no more whom all members have settled, for the present set of ids.
     fn retire(&mut self, list: &mut Membership) {
         let members: Vec<ReplicaId> =
             list.members.iter().filter(|row| row.phase != MemberPhase::Gone).map(|row| row.replica).collect();
@@ -161,16 +161,11 @@ impl Operator {
         let listed: BTreeMap<ReplicaId, MemberPhase> =
             list.members.iter().map(|row| (row.replica, row.phase)).collect();
         let round = settle_round(listed);
-        let agreed = |gone: ReplicaId| -> Option<Vec<u64>> {
-            let said = |by: &ReplicaId| self.settled.get(&(gone, *by)).filter(|(said, _)| *said == round);
-            let all: Vec<&Vec<u64>> =
-                members.iter().map(|by| said(by).map(|(_, settled)| settled)).collect::<Option<_>>()?;
-            all.windows(2).all(|two| two[0] == two[1]).then(|| all[0].clone())
-        };
+        let agreed = |gone: &ReplicaId| members.iter().all(|by| self.settled.get(&(*gone, *by)) == Some(&round));
         let gone = list.members.iter().filter(|row| row.phase == MemberPhase::Gone).map(|row| row.replica);
-        let retired: Vec<(ReplicaId, Vec<u64>)> = gone.filter_map(|id| Some((id, agreed(id)?))).collect();
-        list.members.retain(|row| retired.iter().all(|(id, _)| *id != row.replica));
-        self.settled.retain(|(gone, _), _| retired.iter().all(|(id, _)| id != gone));
+        let retired: Vec<ReplicaId> = gone.filter(agreed).collect();
+        list.members.retain(|row| !retired.contains(&row.replica));
+        self.settled.retain(|(gone, _), _| !retired.contains(gone));
         self.retired.extend(retired);
     }
 }

@@ -20,19 +20,15 @@ pub(crate) struct Operation {
     pub(crate) asked: u32,
     /// Who had it when its client was told, or when somebody handed it off: one of them that lives keeps it.
     pub(crate) holders: BTreeSet<ReplicaId>,
+    /// Who of them goes on under this new id, and only knows that it is over: a group that starts anew knows nothing of it.
+    pub(crate) known: BTreeSet<ReplicaId>,
     /// What it was asked to do, of the kinds that the truth must tell apart.
     pub(crate) kind: Kind,
     /// The additions, by number, whose sum is in the version that it made.
     pub(crate) additions: BTreeSet<usize>,
-    /// What it issues again, by number.
-    pub(crate) original: Option<usize>,
-    /// The writes that observed what it issues again, or that issue those again: whoever has one may drop it.
-    pub(crate) outdated_by: Vec<usize>,
-    /// Whether the members have agreed that it went with its process: what they know of it is then no evidence.
-    pub(crate) closed: bool,
-    /// Whether somebody closed it who held no more of it than a later write of the same replica over it: who claims it need
-    /// not have that one.
-    pub(crate) buried: bool,
+    /// Whether it went with its process, as nobody had anything of it when that was retired: what the members know of it
+    /// is then no evidence.
+    pub(crate) lost: bool,
 }
 
 /// The kinds of writes that the truth must tell apart.
@@ -44,7 +40,7 @@ pub(crate) enum Kind {
     Add(i64),
     /// It goes on with what it observes: another deadline.
     Copy,
-    /// It was held under a former id, and is issued again.
+    /// It was held under a former id in a state from elsewhere, whose replicas are retired here, and has a new name.
     Again,
     /// It changes who owns what it finds, and replaces nothing.
     Own,
@@ -104,26 +100,25 @@ pub(crate) struct Oracle {
     pub(crate) tokens: Vec<(usize, u64)>,
     /// Ids that the operator has ceased to list.
     pub(crate) retired: BTreeMap<ReplicaId, Retired>,
+    /// Who last started without state while nobody had any.
+    founder: Option<ReplicaId>,
 }
 
 // === impl Operation ===
 
 impl Operation {
+    /// Whether an entry of its key holds it, as what it is.
+    pub(crate) fn is_there(&self, entry: &Entry) -> bool {
+        match self.made {
+            Some(_) => entry.versions().iter().any(|version| version.dot == self.dot),
+            None => self.is_held(entry),
+        }
+    }
+
     /// Whether an entry of its key holds it, or knows that it is superseded.
     pub(crate) fn is_held(&self, entry: &Entry) -> bool {
         let dots = || entry.versions().iter().flat_map(Version::dots);
         entry.context().covers(self.dot) || dots().any(|dot| dot == self.dot)
-    }
-
-    /// Whether an entry of its key bears its dot.
-    fn is_named(&self, entry: &Entry) -> bool {
-        let mut dots = entry.versions().iter().flat_map(Version::dots);
-        entry.context().get(self.dot.replica) == self.dot.counter || dots.any(|dot| dot == self.dot)
-    }
-
-    /// Whether a clock that covers it is no evidence of it.
-    const fn is_doubtful(&self) -> bool {
-        self.closed || self.buried
     }
 }
 
@@ -167,7 +162,7 @@ impl Oracle {
         if self.by_dot.insert((shard, dot), number).is_some() {
             return Err(format!("{dot} names two writes"));
         }
-        let (superseders, asked, acks, closed, buried) = (Vec::new(), 0, 0, false, false);
+        let (superseders, asked, acks, lost) = (Vec::new(), 0, 0, false);
         let holders = BTreeSet::from([dot.replica]);
         self.operations.push(Operation {
             shard,
@@ -176,89 +171,36 @@ impl Oracle {
             made,
             kind,
             additions,
-            original: None,
-            outdated_by: Vec::new(),
             superseders,
             asked,
             acks,
             holders,
-            closed,
-            buried,
+            known: BTreeSet::new(),
+            lost,
         });
         Ok(number)
     }
 
-    /// Notes a write that issues again what a process held under a former id, which superseded so much: with the time and
-    /// the content that it had, and whatever it was the sum of.
+    /// Notes that a write, which a process held under a former id, has a new name: it has the time and the content that it
+    /// had, and whatever it was the sum of.
     pub(crate) fn record_again(
         &mut self,
-        (shard, dot, key): (usize, Dot, Key),
-        former: &VersionVector,
-        after: &Entry,
+        shard: usize,
+        dot: Dot,
+        key: &Key,
+        version: &Version,
     ) -> Result<usize, String> {
-        let same_key = |operation: &Operation| operation.shard == shard && operation.key == key;
-        let made = after.versions().iter().find(|version| version.dot == dot).cloned();
-        let is_original = |operation: &Operation| match (&operation.made, &made) {
-            (Some(old), Some(new)) => {
-                let content = |version: &Version| (version.hlc, version.writer, version.added, version.expires_at);
-                same_key(operation) && content(old) == content(new) && old.value == new.value
-            }
-            _ => false,
+        let content = |version: &Version| (version.hlc, version.writer, version.added, version.expires_at);
+        let is_same = |made: &Version| content(made) == content(version) && made.value == version.value;
+        let is_original = |operation: &Operation| {
+            operation.shard == shard && operation.key == *key && operation.made.as_ref().is_some_and(is_same)
         };
         let original = self.operations.iter().rposition(is_original);
-        if made.is_some() && original.is_none() {
-            return Err(format!("{dot} issues {made:?} again, which was never written"));
-        }
-        let alive = |dot: Dot| after.versions().iter().any(|version| version.dot == dot);
-        // Whatever else is gone now was not to be buried.
-        let supersedes = |number: usize, old: &Operation| {
-            Some(number) == original || (same_key(old) && !alive(old.dot) && former.covers(old.dot))
-        };
-        let superseded = self.operations.iter().enumerate().filter(|(number, old)| supersedes(*number, old));
-        let superseded: Vec<usize> = superseded.map(|(number, _)| number).collect();
-        let number = self.record(shard, dot, key, Kind::Again, made, &[])?;
-        for old in superseded {
-            self.operations[old].superseders.push(number);
-        }
-        if let Some(original) = original {
-            self.operations[number].additions = self.operations[original].additions.clone();
-            self.operations[number].original = Some(original);
-            self.operations[number].outdated_by = self.after(original, number);
-            for outdated in self.again_before(original, number) {
-                self.operations[outdated].outdated_by.push(number);
-            }
-        }
+        let original = original.ok_or_else(|| format!("{dot} issues {version:?} again, which was never written"))?;
+        let number = self.record(shard, dot, key.clone(), Kind::Again, Some(version.clone()), &[])?;
+        self.operations[original].superseders.push(number);
+        self.operations[number].additions = self.operations[original].additions.clone();
         Ok(number)
-    }
-
-    /// The writes that observed one, and those that observed them; without what issues any of these again.
-    fn after(&self, one: usize, again: usize) -> Vec<usize> {
-        let mut found: BTreeSet<usize> = BTreeSet::new();
-        let mut open = vec![one];
-        while let Some(number) = open.pop() {
-            let operation = &self.operations[number];
-            let later = operation.superseders.iter().chain(&operation.outdated_by).copied();
-            let is_other = |later: &usize| *later != again && self.operations[*later].original != Some(number);
-            open.extend(later.filter(is_other).filter(|later| found.insert(*later)));
-        }
-        found.into_iter().collect()
-    }
-
-    /// What issues again something that one write superseded, or what that had superseded.
-    fn again_before(&self, one: usize, again: usize) -> Vec<usize> {
-        let mut before = BTreeSet::from([one]);
-        // Who observes something is later, but for what issues it again.
-        while let Some(more) = (0..self.operations.len()).find(|number| {
-            let is_before = |later: &usize| before.contains(later);
-            !before.contains(number) && self.operations[*number].superseders.iter().any(is_before)
-        }) {
-            before.insert(more);
-        }
-        before.remove(&one);
-        let is_outdated = |number: &usize| {
-            *number != again && self.operations[*number].original.is_some_and(|original| before.contains(&original))
-        };
-        (0..self.operations.len()).filter(is_outdated).collect()
     }
 
     pub(crate) fn number(&self, shard: usize, dot: Dot) -> Option<usize> {
@@ -271,7 +213,7 @@ impl Oracle {
 
     /// The writes that have observed this one and that are no lost ones.
     pub(crate) fn superseders<'a>(&'a self, operation: &'a Operation) -> impl Iterator<Item = &'a Operation> {
-        operation.superseders.iter().map(|number| &self.operations[*number]).filter(|later| !later.is_doubtful())
+        operation.superseders.iter().map(|number| &self.operations[*number]).filter(|later| !later.lost)
     }
 
     /// Whether a process has seen a write: its clock says so, or its list, by not naming the writer any more.
@@ -287,57 +229,26 @@ impl Oracle {
         clock.iter().all(|(replica, counter)| self.covers(seen, Dot { replica, counter }))
     }
 
-    /// A member closes writes `(from, through]` of a replica that is gone: those that it holds nothing of are lost.
-    pub(crate) fn close(
-        &mut self,
-        shard: usize,
-        origin: ReplicaId,
-        (from, through): (u64, u64),
-        held: &[(Key, Entry)],
-    ) {
-        let range =
-            (shard, Dot { replica: origin, counter: from + 1 })..=(shard, Dot { replica: origin, counter: through });
-        if from >= through {
-            return;
-        }
-        for number in self.by_dot.range(range).map(|(_, number)| *number) {
-            let operation = &mut self.operations[number];
-            let mut entries = held.iter().filter(|(key, _)| *key == operation.key).map(|(_, entry)| entry);
-            operation.closed |= !entries.clone().any(|entry| operation.is_held(entry));
-            operation.buried |= !entries.any(|entry| operation.is_named(entry));
+    /// A group starts anew by one that has no state, nor has anybody: all that was is lost, but for what they may issue
+    /// again.
+    pub(crate) fn start_anew(&mut self, founder: ReplicaId) {
+        self.founder = Some(founder);
+        for operation in &mut self.operations {
+            // What was deleted is gone all the same.
+            operation.lost |= operation.made.is_some();
+            let known = std::mem::take(&mut operation.known);
+            operation.holders.retain(|holder| !known.contains(holder));
         }
     }
 
-    /// Holders that the closing member does not list are not there when a gap is closed.
-    pub(crate) fn forget_gap(
-        &mut self,
-        shard: usize,
-        origin: ReplicaId,
-        (from, through): (u64, u64),
-        absent: impl Fn(ReplicaId) -> bool,
-    ) {
-        let gap = |operation: &&mut Operation| {
-            let Dot { replica, counter } = operation.dot;
-            operation.shard == shard && replica == origin && counter > from && counter <= through
-        };
-        for operation in self.operations.iter_mut().filter(gap).filter(|operation| operation.closed) {
-            operation.holders.retain(|holder| !absent(*holder));
-        }
+    /// Whether a state is one of before the group has started anew.
+    pub(crate) fn is_past(&self, founders: &Founders) -> bool {
+        self.founder.is_some_and(|founder| !founders.contains(&founder))
     }
 
-    /// A group starts anew, without anybody who has state: all that was is lost.
-    pub(crate) fn start_anew(&mut self) {
-        // What was deleted is gone all the same.
-        let put = self.operations.iter_mut().filter(|operation| operation.made.is_some());
-        put.for_each(|operation| operation.closed = true);
-    }
-
-    /// The operator forgets a replica: what it wrote above what was settled is lost.
-    pub(crate) fn retire(&mut self, origin: ReplicaId, retired: Retired, settled: &[u64]) {
+    /// The operator forgets a replica.
+    pub(crate) fn retire(&mut self, origin: ReplicaId, retired: Retired) {
         self.retired.insert(origin, retired);
-        for operation in self.operations.iter_mut().filter(|operation| operation.dot.replica == origin) {
-            operation.closed |= operation.dot.counter > settled[operation.shard];
-        }
     }
 
     /// What a replica that has seen exactly this must show of a shard: the puts in it that no write in it observed.
@@ -350,11 +261,9 @@ impl Oracle {
             {
                 continue;
             }
-            let known = |later: &Operation| self.covers(seen, later.dot);
-            let doubted = operation.superseders.iter().map(|number| &self.operations[*number]);
-            let outdated = operation.outdated_by.iter().map(|number| &self.operations[*number]);
-            let doubted = doubted.filter(|later| later.is_doubtful()).chain(outdated).any(known);
-            if operation.is_doubtful() || doubted || version.expires_at.is_some() {
+            let later = operation.superseders.iter().map(|number| &self.operations[*number]);
+            let doubted = later.filter(|later| later.lost).any(|later| self.covers(seen, later.dot));
+            if operation.lost || doubted || version.expires_at.is_some() {
                 truth.may.insert(operation.dot);
             } else {
                 truth.must.insert(operation.dot);

@@ -18,7 +18,7 @@ const STEPS: usize = 16;
 /// What is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scene {
-    /// One holds a write of a lost member along with one of another lost member; who closes it is asked by who lacks it.
+    /// One holds a write of a lost member along with one of another lost member; the others lack it.
     Estate,
     /// One holds a version above its clock over one that everybody has acknowledged, when the writers of both are lost.
     Orphan,

@@ -333,7 +333,6 @@ impl World {
 
     /// Something happened at a process: its departure, its clients and its links follow.
     fn after(&mut self, id: ReplicaId) -> Result<(), Violation> {
-        self.note_closed(id);
         let id = self.rejoin(id)?;
         while let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.stirred) {
             agent.stirred = false;
@@ -364,7 +363,7 @@ impl World {
         if alone {
             self.trace.say(self.now, || format!("{id} starts anew"));
             self.counts_twice |= self.away().len() > 1;
-            self.oracle.start_anew();
+            self.oracle.start_anew(id);
         }
     }
 

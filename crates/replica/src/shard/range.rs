@@ -8,7 +8,7 @@ use crate::mutant::{Mutant, active};
 use crate::shard::adopt::has_not_seen;
 use crate::shard::{ProtocolError, Shard};
 use crate::store::{Keep, RecordId, Store};
-use crate::{Dot, Entry, Key, MemberPhase, Range, RangeItem, ReplicaId, VersionVector};
+use crate::{Dot, Entry, Key, Range, RangeItem, ReplicaId, VersionVector};
 
 /// Framing of an item on the wire, about.
 const ITEM_OVERHEAD: usize = 48;
@@ -28,7 +28,7 @@ impl Shard {
         let known = self.clock.get(origin);
         let mut places: BTreeMap<RecordId, usize> = BTreeMap::new();
         let mut items: Vec<RangeItem> = Vec::new();
-        let (mut closed, mut continued) = (Vec::new(), Vec::new());
+        let mut continued = Vec::new();
         let (mut to, mut bytes, mut inside) = (from, 0, false);
         // As many as a batch has room for, about.
         let ahead = self.limits.batch_bytes / USUAL_ITEM_BYTES;
@@ -43,9 +43,6 @@ impl Shard {
                 items.push(RangeItem { key, slots: Vec::new(), entry });
             }
             items[place].slots.push(slot.counter);
-            if slot.counter > to + 1 {
-                closed.push((to, slot.counter - 1));
-            }
             if slot.continues {
                 continued.push(slot.counter);
             }
@@ -53,16 +50,12 @@ impl Shard {
             inside = slot.continues && !active(Mutant::BatchTorn);
             to = slot.counter;
         }
-        if slots.peek().is_none() && to < known {
-            closed.push((to, known));
-            to = known;
-        }
         if active(Mutant::LogCompacted) {
             let here = |dot: Dot| dot.replica == origin && dot.counter > from && dot.counter <= to;
             let later = |item: &&mut RangeItem| !item.entry.versions().iter().any(|version| here(version.dot));
             items.iter_mut().filter(later).for_each(|item| item.entry = Entry::default());
         }
-        Some(Range { origin, from, to, items, closed, continued, token: self.tokens, level: self.level })
+        Some(Range { origin, from, to, items, continued, token: self.tokens, level: self.level })
     }
 
     /// Joins what a range carries and claims it if nothing is missing below it. Says whether the clock moved.
@@ -70,10 +63,6 @@ impl Shard {
         let Range { origin, from, to, .. } = range;
         if !range.is_whole() {
             return Err(ProtocolError::TornRange { origin, from, to });
-        }
-        let alive = self.roster.peer(origin).is_some_and(|peer| peer.phase != MemberPhase::Gone);
-        if !range.closed.is_empty() && alive {
-            return Err(ProtocolError::ClosedAlive(origin));
         }
         self.note_token(range.token);
         self.level = self.level.max(range.level);
@@ -101,7 +90,6 @@ impl Shard {
             let continues = continued.binary_search(&counter).is_ok();
             self.log.push(origin, Slot { counter, record, continues });
         }
-        self.log.close(origin, to);
         self.raise_clock(origin, to + u64::from(active(Mutant::RangeClaimsOneMore)));
         self.release_cut_slots();
         Ok(true)

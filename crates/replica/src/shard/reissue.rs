@@ -1,47 +1,28 @@
 //! A replica that was removed from the group lives on under a new id: what it held under the former one, and the group
 //! has nothing of, is issued again.
 //!
-//! What is issued again keeps its HLC, its writer and its context, and gets a new dot; the context takes the old dot.
-//! As new writes they would overwrite newer ones and bring deleted keys back; without the old dot, a second process that
-//! comes back with the same would count it twice.
-
-use std::collections::BTreeMap;
-use std::ops::Bound;
+//! It is joined, as it was, under a log slot of the new id. So it is the same write wherever else it is, or comes from:
+//! whatever has superseded it supersedes it, whatever it has superseded stays so, and nothing counts twice. The former id
+//! stays listed meanwhile, and nobody's clock covers what nobody had of it.
 
 use crate::mutant::{Mutant, active};
-use crate::operation::is_by;
-use crate::shard::adopt::has_not_seen;
 use crate::shard::descent::{Founders, includes};
 use crate::shard::{Effects, Shard, Stage, Wake};
 use crate::store::Store;
-use crate::{Dot, Entry, Key, Owner, ReplicaId, Version, VersionVector};
+use crate::{Dot, Entry, Key, Owner, Version, VersionVector};
 
 /// Keys that are looked at in one go where nobody says how many.
 const PAGE: usize = 1_024;
 
-/// What was held under a former id, and of which it is not decided yet what the group has.
+/// What was held under a former id, and may have to be issued again.
 #[derive(Debug, Default)]
 pub(super) struct Former {
-    /// To be looked at for the first time: what comes after the key.
-    unread: Option<(Store, Option<Key>)>,
-    read: usize,
-    /// Was looked at, and could not be decided.
-    open: BTreeMap<Key, Entry>,
-    /// How far the present pass through those has come.
+    store: Option<Store>,
+    /// The last key that was looked at, and how many were.
     after: Option<Key>,
+    read: usize,
     /// Of whose states it was made.
     founders: Founders,
-}
-
-/// What is known of a dot that was held under a former id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    /// The group has it, or has had it.
-    Seen,
-    /// Nobody has it, and nobody can send it any more.
-    Unseen,
-    /// Its origin is there, or the members have not agreed on it yet.
-    Open,
 }
 
 // === impl Shard ===
@@ -50,199 +31,135 @@ impl Shard {
     /// Takes over what this process held in the same shard under an earlier id. It is issued again by and by, as far as
     /// the group has nothing of it: see [`Shard::reissue`]. Until then nothing counts as handed off.
     pub fn inherit(&mut self, former: Self) {
-        let Self { store, former: mut earlier, tokens, level, mut founders, .. } = former;
-        founders.extend(&earlier.founders);
-        founders.sort_unstable();
-        founders.dedup();
+        let knows_retired = former.knows_retired() && includes(&former.founders, &former.former.founders);
+        let Self { mut store, former: mut earlier, clock, roster, tokens, level, mut founders, .. } = former;
+        store.watch(false);
         // What came along from a still earlier id was not issued under that one.
-        let mut open = BTreeMap::new();
+        let seen = |dot: Dot| clock.covers(dot) || (knows_retired && !roster.lists(dot.replica));
         while let page = earlier.next_page(PAGE)
             && !page.is_empty()
         {
-            for (key, mut entry) in page {
-                entry.join(store.get(&key).unwrap_or_default().into_owned(), |_| false, |_| false);
-                open.insert(key, entry);
+            for (key, entry) in page {
+                store.change(&key, 0, |_| true, |later| later.join(entry, seen, |_| false));
             }
         }
+        founders.extend(&earlier.founders);
+        founders.sort_unstable();
+        founders.dedup();
         self.tokens = self.tokens.max(tokens);
         self.level = self.level.max(level);
-        self.former = Former { unread: Some((store, None)), open, founders, ..Former::default() };
+        self.former = Former { store: Some(store), founders, ..Former::default() };
     }
 
-    /// How many keys were held under a former id, of which it is not decided yet what the group has.
+    /// How many keys were held under a former id, and were not looked at yet.
     pub fn inherited(&self) -> usize {
         self.former.len()
     }
 
-    /// Looks at most at so many inherited keys, and issues again what the group has nothing of. To be called again from
-    /// time to time while [`Shard::inherited`] is not 0. `now` is the wall clock in Unix milliseconds.
+    /// Looks at most at so many inherited keys, and issues again what the group has nothing of. To be called again while
+    /// [`Shard::inherited`] is not 0. `now` is the wall clock in Unix milliseconds. A shard that is full waits until
+    /// something is deleted.
     pub fn reissue(&mut self, now: u64, most: usize) -> Effects {
-        if !matches!(self.stage, Stage::Live) || self.inherited() == 0 {
+        let is_full = self.store.bytes() > self.limits.max_bytes;
+        if !matches!(self.stage, Stage::Live) || self.inherited() == 0 || is_full {
             return Effects::default();
         }
         let before = self.clock.get(self.me());
-        for (key, mut entry) in self.former.next_page(most) {
-            entry.expire(now);
-            if entry.dots().any(|dot| self.fate(dot) == Fate::Open) {
-                self.former.open.insert(key, entry);
-            } else {
-                self.reissue_entry(&key, &entry, now);
-            }
+        for (key, entry) in self.former.next_page(most) {
+            self.reissue_entry(&key, entry, now);
         }
         if self.clock.get(self.me()) > before {
             self.reissued = self.clock.get(self.me());
+            self.absorb_crowded(now);
             self.end_writes();
-        } else if self.inherited() > 0 {
-            return Effects::default();
         }
         // The members wait for word that there is nothing more.
         self.settle_what_is_heard();
         Effects::wake(Wake::All)
     }
 
-    /// Whether all members have what was issued again. Until then the former id must stay listed: the oldest member may
-    /// take over what a retired replica has added, and would count it twice.
+    /// Whether all members have what was issued again. Until then the former id must stay listed: to whoever does not list
+    /// it, its writes count as seen.
     pub(super) fn has_spread_reissued(&self) -> bool {
         let me = self.me();
         let spread = |id| self.peers.get(&id).is_some_and(|peer| peer.acked.get(me) >= self.reissued);
-        self.former.len() == 0 && (self.reissued == 0 || self.roster.members().all(|(id, _)| spread(id)))
+        self.inherited() == 0 && (self.reissued == 0 || self.roster.members().all(|(id, _)| spread(id)))
     }
 
-    fn fate(&self, dot: Dot) -> Fate {
-        if self.clock.covers(dot) {
-            return Fate::Seen;
-        }
-        // Whoever is not listed is retired: all that anybody held of it at the end is here, if the group's state comes from
-        // where the former one did.
-        if !self.roster.lists(dot.replica) {
-            return if includes(&self.founders, &self.former.founders) { Fate::Seen } else { Fate::Unseen };
-        }
-        let is_agreed = self.is_agreed(dot.replica) || active(Mutant::ReissueUnsettled);
-        if is_agreed { Fate::Unseen } else { Fate::Open }
-    }
-
-    fn reissue_entry(&mut self, key: &Key, former: &Entry, now: u64) {
-        self.drop_expired(key, now);
+    fn reissue_entry(&mut self, key: &Key, mut former: Entry, now: u64) {
+        former.expire(now);
+        // What retired replicas wrote in a state from elsewhere has no name here: it gets another.
+        let is_strange = !includes(&self.founders, &self.former.founders);
+        let lists = |dot: Dot| self.roster.lists(dot.replica);
         let stored = self.store.get(key).unwrap_or_default();
-        let owner = stored.owner().copied();
-        let alive = |dot: Dot| stored.versions().iter().any(|version| version.dot == dot);
-        let unseen = |dot: Dot| self.fate(dot) == Fate::Unseen && !stored.context().covers(dot) && !alive(dot);
-        let mut context = former.context().clone();
-        let buries = context.iter().any(|(replica, counter)| unseen(Dot { replica, counter }));
-        for version in former.versions().iter().filter(|version| unseen(version.dot)) {
-            context.raise(version.dot.replica, version.dot.counter);
+        let mut renamed = former.supersede(|version| (is_strange && !lists(version.dot)) || renames_all());
+        renamed.retain(|version| !stored.context().covers(version.dot));
+        let unseen = |dot: Dot| match lists(dot) {
+            true => !self.clock.covers(dot),
+            false => is_strange && !stored.context().covers(dot),
+        };
+        if former.dots().any(unseen) {
+            drop(stored);
+            self.join_again(key, former, now);
+        }
+        for version in renamed {
+            self.rename(key, version, now);
+        }
+    }
+
+    /// Joins what the group may have nothing of, under a log slot for the key if that changes anything.
+    fn join_again(&mut self, key: &Key, mut former: Entry, now: u64) {
+        let stored = self.store.get(key).unwrap_or_default().into_owned();
+        if active(Mutant::ReissueWithoutContext) {
+            former.context = VersionVector::new();
         }
         if active(Mutant::ReissueBuriesOthers) {
-            stored.versions().iter().for_each(|version| context.raise(version.dot.replica, version.dot.counter));
+            stored.versions().iter().for_each(|version| former.context.raise(version.dot.replica, version.dot.counter));
         }
-        let outdated = outdated(former, &stored, unseen);
-        outdated.iter().for_each(|dot| context.raise(dot.replica, dot.counter));
-        // A dot covers what the same replica wrote before, which may live beside it.
-        let again = |version: &&Version| {
-            let is_outdated = outdated.contains(&version.dot);
-            unseen(version.dot) || (context.covers(version.dot) && alive(version.dot) && !is_outdated)
-        };
-        let beside = |version: &&Version| {
-            let covers = |dot: &Dot| dot.replica == version.dot.replica && dot.counter > version.dot.counter;
-            let held = former.versions().iter().any(|other| other.dot == version.dot);
-            !held && outdated.iter().any(covers) && !outdated.contains(&version.dot)
-        };
-        let (held, others) = (former.versions().iter().filter(again), stored.versions().iter().filter(beside));
-        let mut versions: Vec<Version> = held.chain(others).cloned().collect();
-        // What this replica has written itself meanwhile comes last, under a new dot: whoever supersedes what is issued
-        // again must not cover it.
-        let me = self.me();
-        let own = |version: &&Version| is_by(version, me) && !version.is_issued_again();
-        if let Some(own) = stored.versions().iter().find(own).filter(|_| buries || !versions.is_empty()) {
-            context.raise(me, own.dot.counter);
-            versions.push(own.clone());
+        let mut joined = stored.clone();
+        joined.join(former.clone(), |dot| self.clock.covers(dot) || !self.roster.lists(dot.replica), |_| false);
+        if joined == stored {
+            return;
         }
-        drop(stored);
-        for (at, version) in versions.iter().enumerate() {
-            self.hlc.observe(version.hlc, now);
-            let hlc = if active(Mutant::ReissueAsNew) { self.hlc.tick(now) } else { version.hlc };
-            self.make_write(key, at > 0, |entry, dot, _| {
-                supersede(entry, &context);
-                let owner = version.owner.as_deref().map(|owner| Box::new(Owner { dot, ..*owner }));
-                entry.add(Version { dot, hlc, owner, ..version.clone() });
-            });
-        }
-        if versions.is_empty() && buries {
-            self.make_write(key, false, |entry, dot, _| {
-                supersede(entry, &context);
-                entry.context.raise(dot.replica, dot.counter);
-            });
-        }
-        // Who wrote this had not seen whom the key belongs to by now.
-        if let Some(owner) = owner
-            && self.store.get(key).is_some_and(|entry| has_not_seen(&entry, &owner))
-        {
-            self.note_overtaken(key, owner);
-        }
-        // The owner may be the former id, or somebody who has gone meanwhile.
+        let dot = self.next_dot();
+        let next = self.clock.clone();
+        let record = self.join_entry(key, former, 1, |_| false, &next, now);
+        self.log_write(dot, record, false);
+    }
+
+    /// Makes a write anew, as old as it was.
+    fn rename(&mut self, key: &Key, version: Version, now: u64) {
+        let hlc = if active(Mutant::ReissueAsNew) { self.hlc.tick(now) } else { version.hlc };
+        self.hlc.observe(hlc, now);
+        self.make_write(key, false, |entry, dot, _| {
+            let owner = version.owner.as_deref().map(|owner| Box::new(Owner { dot, ..*owner }));
+            entry.add(Version { dot, hlc, owner, ..version });
+        });
         self.look_at_owner(key);
     }
 }
 
-/// What another process has issued again, though it is superseded: that process did not know, and the context of what
-/// supersedes it does not know the new dot.
-fn outdated(former: &Entry, stored: &Entry, unseen: impl Fn(Dot) -> bool) -> Vec<Dot> {
-    let latest = |replica: ReplicaId| {
-        let dots = former.versions().iter().map(|version| version.dot).filter(|dot| dot.replica == replica);
-        Dot { replica, counter: dots.map(|dot| dot.counter).fold(former.context().get(replica), u64::max) }
-    };
-    let holds = |version: &Version| former.versions().iter().any(|other| is_same_write(other, version));
-    let is_outdated = |version: &&Version| {
-        let (last, issued) = (latest(version.writer), stored.context().get(version.writer));
-        // Its writer did something later. Or this process had seen all that was issued again, and it was not there any more.
-        unseen(last) || (issued > 0 && last.counter >= issued && !holds(version))
-    };
-    let again = stored.versions().iter().filter(|version| version.is_issued_again());
-    again.filter(is_outdated).map(|version| version.dot).collect()
-}
-
-/// Whether two versions are of one write, issued again under whatever dot.
-fn is_same_write(one: &Version, other: &Version) -> bool {
-    let write = |version: &Version| (version.writer, version.hlc, version.added, version.expires_at);
-    write(one) == write(other) && one.value == other.value
-}
-
-fn supersede(entry: &mut Entry, context: &VersionVector) {
-    if !active(Mutant::ReissueWithoutContext) {
-        entry.join(Entry::new(Vec::new(), context.clone()), |_| false, |_| false);
-    }
+fn renames_all() -> bool {
+    active(Mutant::ReissueRenamed) || active(Mutant::ReissueAsNew)
 }
 
 // === impl Former ===
 
 impl Former {
     fn len(&self) -> usize {
-        self.open.len() + self.unread.as_ref().map_or(0, |(store, _)| store.len() - self.read)
+        self.store.as_ref().map_or(0, |store| store.len() - self.read)
     }
 
-    /// Takes out at most so many keys: first what was never looked at, then what was longest ago.
+    /// The next keys, at most so many. When there are none, the memory is given back.
     fn next_page(&mut self, most: usize) -> Vec<(Key, Entry)> {
-        if let Some((store, after)) = &mut self.unread {
-            let next = store.after(after.as_ref()).take(most).map(|(key, entry)| (key, entry.into_owned()));
-            let page: Vec<(Key, Entry)> = next.collect();
-            self.read += page.len();
-            *after = page.last().map(|(key, _)| key.clone());
-            if page.len() == most {
-                return page;
-            }
-            // Whoever asks for more comes to what is open.
-            (self.unread, self.read) = (None, 0);
-            if !page.is_empty() {
-                return page;
-            }
+        let Some(store) = &self.store else { return Vec::new() };
+        let next = store.after(self.after.as_ref()).take(most).map(|(key, entry)| (key, entry.into_owned()));
+        let page: Vec<(Key, Entry)> = next.collect();
+        self.read += page.len();
+        self.after = page.last().map(|(key, _)| key.clone());
+        if self.read == store.len() {
+            self.store = None;
         }
-        if self.after.as_ref().is_some_and(|after| self.open.keys().next_back().is_none_or(|last| last <= after)) {
-            self.after = None;
-        }
-        let start = self.after.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        let keys: Vec<Key> =
-            self.open.range((start, Bound::Unbounded)).take(most).map(|(key, _)| key.clone()).collect();
-        self.after = keys.last().cloned();
-        keys.into_iter().filter_map(|key| self.open.remove_entry(&key)).collect()
+        page
     }
 }

@@ -1,15 +1,11 @@
 //! How the members agree on the last writes of a replica that is gone, so that it can be forgotten.
 //!
-//! Each tells each other how far it has seen the replica's writes, and what it holds above that. Who has heard everybody,
-//! and has what the furthest has, closes the rest: nobody holds anything of it.
-//!
-//! Nobody closes anything while a member has yet to issue again what it held under a former id: it could not tell any more
-//! what was closed, so held by nobody else, from what the group has. Until then its word is good for whoever else issues
-//! again, and for nobody to close by: it is said for a round of its own.
+//! Each tells each other how far it has seen the replica's writes, and all that it holds above that. Who has heard
+//! everybody, and has what the furthest has, holds all that anybody holds: the replica is settled. No clock is raised over
+//! what is missing: a process that was removed may come back with it, as long as the replica is listed.
 
 use std::collections::BTreeMap;
 
-use crate::log::Slot;
 use crate::mutant::{Mutant, active};
 use crate::shard::range::weight;
 use crate::shard::{Effects, Shard, Stage, Wake};
@@ -22,19 +18,9 @@ pub(super) struct Settling {
     /// For which set of members.
     round: u64,
     /// How far each of the others has seen it.
-    heard: BTreeMap<ReplicaId, Word>,
-    /// Everybody was heard, and this replica has what the furthest has.
-    agreed: bool,
+    heard: BTreeMap<ReplicaId, u64>,
     /// Up to where this replica has settled it in this round.
     settled: Option<u64>,
-}
-
-/// What a member says of a replica that is gone.
-#[derive(Clone, Copy, Debug)]
-struct Word {
-    seen: u64,
-    /// It has nothing to issue again.
-    is_final: bool,
 }
 
 /// How much of what must be said about one replica that is gone was said on a link.
@@ -55,12 +41,10 @@ impl Shard {
     /// Who was a member under an earlier id settles nobody before all members have what it had to issue again.
     pub fn settled(&self, origin: ReplicaId) -> Option<u64> {
         // Every roster has renewed the rounds.
-        self.settling.get(&origin)?.settled.filter(|_| self.has_spread_reissued())
-    }
-
-    /// Whether this replica holds all that any member holds of a replica that is gone.
-    pub(super) fn is_agreed(&self, origin: ReplicaId) -> bool {
-        self.settling.get(&origin).is_some_and(|settling| settling.agreed)
+        self.settling
+            .get(&origin)?
+            .settled
+            .filter(|_| self.has_spread_reissued() || active(Mutant::ReissueSettlesEarly))
     }
 
     /// Starts over where the set of members has changed, and forgets what is retired.
@@ -79,16 +63,15 @@ impl Shard {
         }
     }
 
-    /// The next part of what a peer must hear.
+    /// The next part of what a peer must hear. Who has something to issue again has not said all before that is done.
     pub(super) fn poll_settle(&mut self, peer: ReplicaId) -> Option<ShardMessage> {
-        if self.is_joining() || self.settling.is_empty() {
+        if self.is_joining() || self.settling.is_empty() || self.issues_again() {
             return None;
         }
         // A peer that has no state yet could not take it, and would never hear it again.
         let link = self.peers.get(&peer).filter(|peer| peer.holds_state)?.link.as_ref()?;
-        let is_final = self.inherited() == 0;
         let due = |(origin, settling): (&ReplicaId, &Settling)| {
-            let round = if is_final { settling.round } else { provisional(settling.round) };
+            let round = settling.round;
             let told = link.told_of.get(origin).filter(|told| told.round == round);
             let fresh = Told { round, after: None, done: false };
             let told = told.copied().unwrap_or(fresh);
@@ -99,7 +82,8 @@ impl Shard {
         let mut bytes = 0;
         let mut after = told.after;
         let mut last = true;
-        for (counter, id) in self.store.exceptions(origin).filter(|exception| Some(*exception) > told.after) {
+        let exceptions = self.store.exceptions(origin).filter(|exception| Some(*exception) > told.after);
+        for (counter, id) in exceptions.filter(|_| !active(Mutant::SettleWithoutExceptions)) {
             if bytes >= self.limits.batch_bytes {
                 last = false;
                 break;
@@ -129,75 +113,35 @@ impl Shard {
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.acked.raise(settle.origin, settle.seen);
         }
-        if let Some(settling) = self.settling.get_mut(&settle.origin)
-            && settle.last
-            && [settling.round, provisional(settling.round)].contains(&settle.round)
-        {
-            let word = Word { seen: settle.seen, is_final: settle.round == settling.round };
-            settling.heard.insert(from, word);
+        let settling = self.settling.get_mut(&settle.origin).filter(|settling| settling.round == settle.round);
+        if let Some(settling) = settling.filter(|_| settle.last) {
+            settling.heard.insert(from, settle.seen);
         }
-        let settled = self.settle_what_is_heard();
+        self.settle_what_is_heard();
         self.want_pulls();
-        if settled { Effects::moved() } else { Effects::wake(Wake::All) }
+        Effects::wake(Wake::All)
     }
 
-    /// Settles every replica that is gone of which enough was heard. Says whether any clock moved.
-    pub(super) fn settle_what_is_heard(&mut self) -> bool {
-        if !matches!(self.stage, Stage::Live) || self.incoming.is_some() {
-            return false;
+    /// Settles every replica that is gone of which enough was heard.
+    pub(super) fn settle_what_is_heard(&mut self) {
+        if !matches!(self.stage, Stage::Live) || self.incoming.is_some() || self.issues_again() {
+            return;
         }
-        let mut moved = false;
         let awaited = |phase: MemberPhase| {
             !active(Mutant::SettleAlone) && (phase != MemberPhase::Joining || !active(Mutant::SettleWithoutJoiners))
         };
         let members = self.roster.members().filter(|(_, peer)| awaited(peer.phase));
         let members: Vec<ReplicaId> = members.map(|(id, _)| id).collect();
-        let (me, issues_again) = (self.me(), self.inherited() > 0);
-        let mut closing = Vec::new();
         for (origin, settling) in &mut self.settling {
-            let heard = members.iter().map(|member| Some((*member, *settling.heard.get(member)?)));
-            let Some(words) = heard.collect::<Option<Vec<(ReplicaId, Word)>>>() else { continue };
-            if words.iter().any(|(_, word)| self.clock.get(*origin) < word.seen) {
-                continue;
-            }
-            // Two that hold the same would both issue it again: one after the other, the lower id first.
-            let first = |(member, word): &(ReplicaId, Word)| word.is_final || *member > me;
-            settling.agreed |= words.iter().all(first) || active(Mutant::ReissuedByTwo);
-            closing.extend((!issues_again && words.iter().all(|(_, word)| word.is_final)).then_some(*origin));
-        }
-        for origin in closing {
-            moved |= self.close(origin);
-        }
-        if moved {
-            self.announce_progress();
-        }
-        moved
-    }
-
-    /// The writes of a replica that is gone end with the highest that anything is held of: those between are lost with
-    /// it. What is held gets log slots, so that who lags can pull it.
-    fn close(&mut self, origin: ReplicaId) -> bool {
-        let held: Vec<(u64, RecordId)> = self.store.exceptions(origin).collect();
-        let seen = self.clock.get(origin);
-        let last = held.last().map_or(seen, |(counter, _)| *counter);
-        let mut end = seen;
-        for (counter, record) in held {
-            if counter > end && !active(Mutant::SettleWithoutSlots) {
-                self.store.hold(record);
-                self.log.push(origin, Slot { counter, record, continues: false });
-                end = counter;
+            let seen = self.clock.get(*origin);
+            let heard = members.iter().map(|member| settling.heard.get(member));
+            if heard.into_iter().all(|word| word.is_some_and(|theirs| *theirs <= seen)) {
+                settling.settled = Some(seen);
             }
         }
-        self.raise_clock(origin, last);
-        self.release_cut_slots();
-        if let Some(settling) = self.settling.get_mut(&origin) {
-            settling.settled = Some(last);
-        }
-        last > seen
     }
-}
 
-/// The round in which whoever has something to issue again says what it holds.
-const fn provisional(round: u64) -> u64 {
-    !round
+    fn issues_again(&self) -> bool {
+        self.inherited() > 0 && !active(Mutant::ReissueSettlesEarly)
+    }
 }

@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::mutant::{Mutant, active};
 use crate::shard::{Shard, Stage};
 use crate::store::RecordId;
-use crate::{Dot, MemberPhase, ReplicaId, Version, VersionVector};
-
-/// Above every write of a replica, and covered when it is retired.
-const RETIREMENT: u64 = u64::MAX - 1;
+use crate::{Dot, MemberPhase, ReplicaId, VersionVector};
 
 /// Records whose contexts cannot be purged yet, and what they wait for. Ids of records that were removed do no harm:
 /// whatever bears the id when its time comes is looked at afresh.
@@ -117,21 +114,11 @@ impl Shard {
                 true => self.store.entry(id).and_then(|entry| entry.context().dots().find(|dot| is_unstable(*dot))),
                 false => self.store.find_dot(id, is_unstable),
             };
-            match unstable.or_else(|| self.may_be_superseded(id)) {
+            match unstable {
                 Some(dot) => self.unpurged.wait_for(dot, id),
                 None => self.store.purge(id),
             }
         }
-    }
-
-    /// What was issued again must be told from what its writer, or whoever had seen it, did later and may bring back: while
-    /// the writer is listed, the entry keeps its context. The dot stands for the writer's retirement.
-    fn may_be_superseded(&self, id: RecordId) -> Option<Dot> {
-        self.roster.gone().next()?;
-        let entry = self.store.entry(id)?;
-        let waits = |version: &&Version| version.is_issued_again() && self.roster.lists(version.writer);
-        let version = entry.versions().iter().find(waits)?;
-        Some(Dot { replica: version.writer, counter: RETIREMENT })
     }
 
     /// Not while a member has never said what it has: it may be taking the state from anybody. Nor while a transfer is

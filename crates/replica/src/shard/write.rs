@@ -226,14 +226,14 @@ impl Shard {
         Done { dot: Some(dot), existed, answer: Answer::Nothing }
     }
 
-    fn next_dot(&mut self) -> Dot {
+    pub(super) fn next_dot(&mut self) -> Dot {
         let replica = self.me();
         let counter = self.clock.get(replica) + 1;
         self.raise_clock(replica, counter);
         Dot { replica, counter }
     }
 
-    fn log_write(&mut self, dot: Dot, record: Option<RecordId>, follows: bool) {
+    pub(super) fn log_write(&mut self, dot: Dot, record: Option<RecordId>, follows: bool) {
         if follows {
             self.log.continue_last(dot.replica);
         }

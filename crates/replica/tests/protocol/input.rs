@@ -54,7 +54,7 @@ fn entry() -> impl Strategy<Value = Entry> {
 }
 
 fn range_of(origin: ReplicaId, from: u64, to: u64, items: Vec<RangeItem>) -> Range {
-    Range { origin, from, to, items, closed: Vec::new(), continued: Vec::new(), token: 0, level: 0 }
+    Range { origin, from, to, items, continued: Vec::new(), token: 0, level: 0 }
 }
 
 fn some_key() -> impl Strategy<Value = Key> {

@@ -49,16 +49,8 @@ fn a_full_shard_is_read_and_takes_deletes_which_make_room() {
 fn a_full_shard_claims_nothing_of_what_a_peer_sends() {
     let mut shard = shard(0, &[PEER]);
     let item = RangeItem { key: key("k"), slots: vec![1], entry: Entry::default() };
-    let range = Range {
-        origin: id(PEER),
-        from: 0,
-        to: 1,
-        items: vec![item],
-        closed: Vec::new(),
-        continued: Vec::new(),
-        token: 0,
-        level: 0,
-    };
+    let range =
+        Range { origin: id(PEER), from: 0, to: 1, items: vec![item], continued: Vec::new(), token: 0, level: 0 };
     let refused = shard.handle(id(PEER), LinkId(1), ShardMessage::Range(range), 0);
     assert_eq!(refused, Err(ProtocolError::Full(0)));
     assert_eq!(shard.clock().get(id(PEER)), 0);

@@ -90,7 +90,6 @@ pub(crate) fn a_transfer_from_one_who_has_forgotten_a_remove_still_says_it() {
         from: 0,
         to: 1,
         items: vec![item],
-        closed: Vec::new(),
         continued: Vec::new(),
         token: 0,
         level: 0,

@@ -46,7 +46,10 @@ const CAUGHT: [(Mutant, fn()); 39] = [
     (Mutant::ExitBeforeSeal, deadline::what_is_written_while_the_hook_is_held_is_handed_off_before_the_end),
     (Mutant::DeadlineIsSuccess, deadline::a_departure_whose_time_is_up_has_failed),
     (Mutant::GapsOfTheDeadStay, window::the_writes_of_a_crashed_origin_are_pulled_from_whoever_has_them),
-    (Mutant::SettleWithoutSlots, retirement::what_is_closed_of_a_member_that_is_gone_is_handed_on_by_whoever_closes_it),
+    (
+        Mutant::SettleWithoutExceptions,
+        retirement::what_only_one_holds_of_a_member_that_is_gone_is_everybodys_before_it_is_forgotten,
+    ),
     (Mutant::SettleWithoutJoiners, retirement::nobody_settles_a_member_before_who_joins_has_said_what_it_holds),
     (Mutant::SettleAlone, retirement::nobody_settles_a_member_whose_writes_it_lacks),
     (Mutant::InitOverwrites, bootstrap::a_default_loses_to_the_state_that_is_on_its_way),

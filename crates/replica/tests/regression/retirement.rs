@@ -72,7 +72,7 @@ pub(crate) fn nobody_settles_a_member_whose_writes_it_lacks() {
 
 /// The same for a chunk: its sender had retired a replica of which the receiver still held something that it did not.
 #[test]
-fn what_only_one_holds_of_a_member_that_is_gone_is_everybodys_before_it_is_forgotten() {
+pub(crate) fn what_only_one_holds_of_a_member_that_is_gone_is_everybodys_before_it_is_forgotten() {
     let (mut world, [origin, relay, a, b]) = World::group(roomy());
     for peer in [a, b] {
         world.part(origin, peer);
@@ -115,46 +115,6 @@ pub(crate) fn nobody_settles_a_member_before_who_joins_has_said_what_it_holds() 
     world.settle();
     world.assert_settled();
     assert!(!world.shard(joiner).roster().lists(gone));
-}
-
-/// Who closes the writes of a member that is gone can be asked for them at once, and gives what is held of them, not only
-/// a clock: what others have said of them may come later, and would then be taken for old.
-#[test]
-pub(crate) fn what_is_closed_of_a_member_that_is_gone_is_handed_on_by_whoever_closes_it() {
-    let (mut world, [origin, relay, holder, first, late]) = World::group(roomy());
-    for peer in [holder, first, late] {
-        world.part(origin, peer);
-    }
-    world.part(relay, holder);
-    world.put(relay, &key("k"));
-    for peer in [origin, first, late] {
-        world.exchange(relay, peer);
-    }
-    for peer in [first, late] {
-        world.part(relay, peer);
-    }
-    let last = world.put(origin, &key("k")).expect("live");
-    world.exchange(origin, relay);
-    world.connect(relay, holder);
-    let is_range = |message: &ShardMessage| matches!(message, ShardMessage::Range(range) if range.from == 0);
-    assert!(world.exchange_until(relay, holder, is_range));
-    world.deliver(relay, holder);
-    world.crash(origin);
-    world.crash(relay);
-    while world.operator.bury() {}
-    for id in [holder, first, late] {
-        world.push(id);
-    }
-    // What the first says to the late one of the origin is from before it has heard of the write.
-    world.pump(first, late, 8);
-    world.exchange(holder, first);
-    world.exchange(first, late);
-    world.node(first).flush();
-    world.exchange(first, late);
-    assert!(world.shard(late).clock().covers(last), "the first has closed it");
-    assert_eq!(live_state(world.shard(late))[&key("k")], [last].into());
-    world.settle();
-    world.assert_settled();
 }
 
 /// Our own, found by proof: the writes of a retired replica counted as held above the clock as soon as they were

@@ -93,16 +93,11 @@ fn clock_to_wire(clock: &VersionVector) -> wire::VersionVector {
 
 fn range_from_wire(range: wire::Range) -> Result<Range, WireError> {
     let items = unpack(&range.items)?.into_iter().map(|(key, slots, entry)| RangeItem { key, slots, entry });
-    let (pairs, rest) = range.closed.as_chunks::<2>();
-    if !rest.is_empty() {
-        return Err(WireError::Malformed("the closed parts of a range"));
-    }
     Ok(Range {
         origin: replica(range.origin)?,
         from: range.from,
         to: range.to,
         items: items.collect(),
-        closed: pairs.iter().map(|[from, to]| (*from, *to)).collect(),
         continued: range.continued,
         token: range.token,
         level: range.level,
@@ -117,7 +112,6 @@ fn range_to_wire(range: Range) -> wire::Range {
         from: range.from,
         to: range.to,
         items: packer.finish().into_bytes(),
-        closed: range.closed.into_iter().flat_map(|(from, to)| [from, to]).collect(),
         continued: range.continued,
         token: range.token,
         level: range.level,

@@ -27,7 +27,7 @@ fn rows(count: usize) -> Membership {
 #[test]
 fn packed_items_may_be_as_large_as_a_frame_and_nothing_else() {
     let large = Bytes::from(vec![0; 4 * WIRE.loose]);
-    let range = |items, closed| shard(shard_frame::Body::Range(Range { items, closed, ..Default::default() }));
+    let range = |items, continued| shard(shard_frame::Body::Range(Range { items, continued, ..Default::default() }));
     assert!(passes::<Frame>(&range(large.clone(), Vec::new())));
     assert!(passes::<Frame>(&shard(shard_frame::Body::Chunk(Chunk { items: large.clone(), ..Default::default() }))));
     assert!(passes::<Frame>(&shard(shard_frame::Body::Settle(Settle { items: large, ..Default::default() }))));

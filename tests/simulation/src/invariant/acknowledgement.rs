@@ -50,7 +50,7 @@ pub(crate) fn check_handoff(world: &World, id: ReplicaId) -> Result<Vec<BTreeSet
         let others: Vec<(ReplicaId, Seen)> = others.map(|agent| (agent.id, agent.seen(index))).collect();
         for (number, operation) in world.oracle.operations.iter().enumerate() {
             let has = |seen: &Seen| world.oracle.covers(seen, operation.dot);
-            if operation.shard != index || operation.closed || !has(&seen) {
+            if operation.shard != index || operation.lost || !has(&seen) {
                 continue;
             }
             holders[number] = others.iter().filter(|(_, seen)| has(seen)).map(|(other, _)| *other).collect();
@@ -113,7 +113,7 @@ fn is_accounted(world: &World, number: usize, accounted: &mut [Option<bool>]) ->
         // What has expired is nowhere, and what has not may be dropped by a clock that is ahead.
         Some(version) => version.expires_at.is_some() || is_alive(world, operation),
     };
-    let mut later = operation.superseders.iter().chain(&operation.outdated_by);
+    let mut later = operation.superseders.iter();
     let result = result || later.any(|later| is_accounted(world, *later, accounted));
     accounted[number] = Some(result);
     result
@@ -126,7 +126,7 @@ fn is_alive(world: &World, operation: &Operation) -> bool {
 
 /// Whether a delete has arrived anywhere.
 fn is_known(world: &World, operation: &Operation) -> bool {
-    let seen = |agent: &Agent| world.oracle.covers(&agent.seen(operation.shard), operation.dot) && !operation.closed;
+    let seen = |agent: &Agent| world.oracle.covers(&agent.seen(operation.shard), operation.dot) && !operation.lost;
     let held = |agent: &Agent| entry(agent, operation).is_some_and(|entry| operation.is_held(&entry));
     world.agents.values().any(|agent| seen(agent) || held(agent))
 }

@@ -2,8 +2,8 @@
 //! (but for what expires) and equal digests.
 //!
 //! Checked against the truth: such a replica holds exactly the writes that it has seen and that no write that it has seen
-//! supersedes. So no clock claims what the replica does not hold, and nothing lives that it has seen die. What the members
-//! closed because its process took it along is compared between them.
+//! supersedes. So no clock claims what the replica does not hold, and nothing lives that it has seen die. What was lost
+//! with its process is compared between them.
 
 use std::collections::BTreeSet;
 

@@ -42,5 +42,5 @@ pub(crate) fn check_broken(
 fn future_of(shard: &Shard, range: Range) -> Range {
     let (origin, from) = (shard.me(), shard.clock().get(shard.me()));
     let item = range.items.first().map(|item| RangeItem { slots: vec![from + 1], ..item.clone() });
-    Range { origin, from, to: from + 1, items: item.into_iter().collect(), closed: Vec::new(), ..range }
+    Range { origin, from, to: from + 1, items: item.into_iter().collect(), ..range }
 }

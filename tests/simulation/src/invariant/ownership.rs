@@ -14,7 +14,7 @@ pub(crate) fn check_token(world: &World, shard: usize, seen: &Seen, dot: Dot, en
     let Some(mine) = world.oracle.operation(shard, dot) else { return Ok(()) };
     for (earlier, token) in &world.oracle.tokens {
         let operation = &world.oracle.operations[*earlier];
-        let before = !operation.closed && operation.shard == shard && operation.key == mine.key && operation.dot != dot;
+        let before = !operation.lost && operation.shard == shard && operation.key == mine.key && operation.dot != dot;
         // Who says again what he gave, since a put had not seen it, says it with the same token.
         let same = operation.dot.replica == dot.replica && *token == owner.token && !owner.confirmed;
         if before && world.oracle.covers(seen, operation.dot) && *token >= owner.token && !same {
@@ -75,7 +75,7 @@ fn lost_claim(world: &World, shard: usize, key: &Key, token: u64) -> Option<Dot>
     let later = world.oracle.tokens.iter().filter(|(_, later)| *later > token).map(|(number, _)| *number);
     let later = later.filter(|number| {
         let later = &world.oracle.operations[*number];
-        later.shard == shard && later.key == *key && !later.closed
+        later.shard == shard && later.key == *key && !later.lost
     });
     // Whoever was followed does not insist: only the last one says it again, unless it has ended.
     let token = |number: &usize| world.oracle.tokens.iter().find(|(one, _)| one == number).map(|(_, token)| *token);

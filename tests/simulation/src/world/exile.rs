@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use baton_replica::{Dot, Entry, Key, ReplicaId, Shard};
+use baton_replica::{Entry, Key, ReplicaId, Shard, Version};
 
 use super::{Event, World};
 use crate::agent::Agent;
@@ -34,8 +34,8 @@ impl World {
         self.add(back, Event::Found(id));
     }
 
-    /// Two at a time, if somebody stays: where all who hold the state are removed, the group starts anew, and several may
-    /// issue again what was retired before.
+    /// As many at a time as there are, if somebody stays: where all who hold the state are removed, the group starts anew,
+    /// and several may issue again what was retired before.
     fn may_exile(&self, id: ReplicaId) -> bool {
         let mut states = self.agents.values().filter(|agent| agent.holds_state()).flat_map(|agent| &agent.shards);
         let founders = states.next().map(Shard::founders);
@@ -44,7 +44,7 @@ impl World {
         }
         let away = self.away();
         let stays = |agent: &Agent| agent.id != id && agent.holds_state() && !away.contains(&agent.pod);
-        away.is_empty() || (away.len() == 1 && !away.contains(&self.agents[&id].pod) && self.agents.values().any(stays))
+        away.is_empty() || self.agents.values().any(stays)
     }
 
     /// Pods of processes that were removed, or will be, and that have not issued all again.
@@ -89,17 +89,27 @@ impl World {
         Ok(id)
     }
 
-    /// What a process holds, it still holds under another id; but for what the members had closed before, without it.
+    /// What a process holds, it still holds under another id; but for what was lost before, and, if the group has started
+    /// anew, for what it only knows to be over.
     fn note_carried(&mut self, agent: &Agent, id: ReplicaId) {
         for index in 0..agent.shards.len() {
             let seen = agent.seen(index);
             let entries: std::collections::BTreeMap<Key, Entry> = agent.shards[index].entries().collect();
             for number in 0..self.oracle.operations.len() {
                 let operation = &self.oracle.operations[number];
-                let held = entries.get(&operation.key).is_some_and(|entry| operation.is_held(entry));
-                let held = held || self.oracle.covers(&seen, operation.dot);
-                if operation.shard == index && held && !operation.closed {
-                    self.oracle.operations[number].holders.insert(id);
+                if operation.shard != index || operation.lost {
+                    continue;
+                }
+                let entry = entries.get(&operation.key);
+                let held = entry.is_some_and(|entry| operation.is_there(entry));
+                let covered = self.oracle.covers(&seen, operation.dot) && !self.oracle.is_past(&seen.founders);
+                let known = !held && (covered || entry.is_some_and(|entry| operation.is_held(entry)));
+                let operation = &mut self.oracle.operations[number];
+                if held || known {
+                    operation.holders.insert(id);
+                }
+                if known {
+                    operation.known.insert(id);
                 }
             }
         }
@@ -128,34 +138,22 @@ impl World {
     fn reissue_some(&mut self, id: ReplicaId, index: usize, most: usize) -> Result<(), Violation> {
         let wall = self.wall(id);
         let Some(agent) = self.agents.get_mut(&id) else { return Ok(()) };
-        let before: Vec<(Key, Entry)> = agent.shards[index].entries().collect();
-        let counter = agent.shards[index].clock().get(id);
+        let before = agent.shards[index].clock().get(id);
         agent.with_shard(index, None, |shard| shard.reissue(wall, most));
         // Who has nothing more to issue again may have settled others.
         agent.may_have_settled = true;
         agent.stirred = true;
         let made = agent.shards[index].clock().get(id);
-        let after: Vec<(Key, Entry)> = agent.shards[index].entries().collect();
-        let former = agent.former[index].clone();
-        let find = |entries: &[(Key, Entry)], key: &Key| {
-            entries.iter().find(|(one, _)| one == key).map(|(_, entry)| entry.clone()).unwrap_or_default()
-        };
-        for counter in counter + 1..=made {
-            let dot = Dot { replica: id, counter };
-            let made = |entry: &Entry| entry.versions().iter().any(|version| version.dot == dot);
-            let deletes = |entry: &Entry| entry.context().get(id) == counter;
-            let touched = after.iter().find(|(_, entry)| made(entry) || deletes(entry)).map(|(key, _)| key);
-            // With nobody else to know of it, a delete is purged at once.
-            let purged = || before.iter().map(|(key, _)| key).find(|key| find(&after, key) == Entry::default());
-            let Some(key) = touched.or_else(purged).cloned() else { continue };
-            let after = find(&after, &key);
-            self.trace.say(self.now, || format!("{id} issues {key:?} again as {dot}: {after:?}"));
-            self.trace.mix(dot.replica.bits() ^ dot.counter);
-            let superseded = former.get(&key).cloned().unwrap_or_default();
-            let noted = self.oracle.record_again((index, dot, key), &superseded, &after);
-            let number = Invariant::Convergence.of(noted)?;
-            let owner = after.owner().filter(|owner| owner.dot == dot);
-            self.oracle.tokens.extend(owner.map(|owner| (number, owner.token)));
+        self.trace.say(self.now, || format!("{id} issues again as ({before}, {made}]"));
+        self.trace.mix(id.bits() ^ made);
+        for (key, entry) in agent.shards[index].entries().collect::<Vec<_>>() {
+            let is_new = |version: &&Version| version.dot.replica == id && version.dot.counter > before;
+            for version in entry.versions().iter().filter(is_new) {
+                let noted = self.oracle.record_again(index, version.dot, &key, version);
+                let number = Invariant::Convergence.of(noted)?;
+                let owner = version.owner.as_deref().filter(|owner| owner.dot == version.dot);
+                self.oracle.tokens.extend(owner.map(|owner| (number, owner.token)));
+            }
         }
         let all =
             self.agents.get(&id).is_some_and(|agent| agent.shards.iter().all(|shard| Shard::inherited(shard) == 0));

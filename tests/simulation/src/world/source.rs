@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use baton_replica::{Entry, Key, Member, MemberPhase, Membership, ReplicaId};
+use baton_replica::{Member, MemberPhase, Membership, ReplicaId};
 
 use super::{Event, World};
-use crate::agent::{Agent, Closed};
+use crate::agent::Agent;
 use crate::invariant::{self, Invariant, Violation};
 use crate::operator::News;
 use crate::oracle::{Founders, Retired};
@@ -37,10 +37,11 @@ impl World {
             return;
         }
         let number = self.operator.list().version.number;
-        for (id, settled) in std::mem::take(&mut self.operator.retired) {
+        for id in std::mem::take(&mut self.operator.retired) {
             self.trace.say(self.now, || format!("{id} is retired by list {number}"));
             let settlers = (0..self.profile.shards).map(|shard| self.settlers(shard)).collect();
-            self.oracle.retire(id, Retired { since: number, settlers }, &settled);
+            self.give_up(id);
+            self.oracle.retire(id, Retired { since: number, settlers });
         }
         let removed = |row: &Member| row.phase == MemberPhase::Gone && self.agents.contains_key(&row.replica);
         let list = self.operator.list();
@@ -48,6 +49,19 @@ impl World {
         for row in rows.collect::<Vec<_>>() {
             let after = if self.calm { 1 } else { self.rng.below(self.profile.push_delay + 1) };
             self.add(after, Event::Push { to: row.replica, list: None });
+        }
+    }
+
+    /// What no member has anything of when a replica is retired is lost.
+    fn give_up(&mut self, origin: ReplicaId) {
+        let list = self.operator.list();
+        let is_member = |id| list.member(id).is_some_and(|row| row.phase != MemberPhase::Gone);
+        let members: Vec<&Agent> = self.agents.values().filter(|agent| is_member(agent.id)).collect();
+        for operation in self.oracle.operations.iter_mut().filter(|operation| operation.dot.replica == origin) {
+            let seen = |agent: &Agent| agent.shards[operation.shard].clock().covers(operation.dot);
+            let entry = |agent: &Agent| agent.entry(operation.shard, &operation.key);
+            let held = |agent: &Agent| seen(agent) || entry(agent).is_some_and(|entry| operation.is_held(&entry));
+            operation.lost |= !members.iter().any(|agent| held(agent));
         }
     }
 
@@ -116,31 +130,8 @@ impl World {
             return;
         }
         let settlements = self.agents.get_mut(&id).map(Agent::settlements).unwrap_or_default();
-        for (gone, round, settled) in settlements {
-            self.tell_operator(News::Settled { by: id, gone, round, settled });
-        }
-    }
-
-    /// The truth hears what an agent has closed.
-    pub(super) fn note_closed(&mut self, id: ReplicaId) {
-        let closed = self.agents.get_mut(&id).map(|agent| std::mem::take(&mut agent.closed)).unwrap_or_default();
-        for Closed { shard, origin, from, through, before } in closed {
-            self.trace.say(self.now, || format!("{id} closes ({from}, {through}] of {origin} in shard {shard}"));
-            let Some(agent) = self.agents.get(&id) else { continue };
-            // What other members have seen came with the same message, or they have closed it before. Who was removed is
-            // not asked.
-            let asked = |other: &&Agent| {
-                let row = agent.list.as_ref().and_then(|list| list.member(other.id));
-                other.id != id && row.is_none_or(|row| row.phase != MemberPhase::Gone)
-            };
-            let others = self.agents.values().filter(asked);
-            let known = others.map(|other| other.shards[shard].clock().get(origin)).max().unwrap_or(0);
-            let held: Vec<(Key, Entry)> = before.into_iter().chain(agent.shards[shard].entries()).collect();
-            self.oracle.close(shard, origin, (from.max(known), through), &held);
-            // What a removed process held in the gap is lost with its removal, though it lives on.
-            let list = agent.list.clone();
-            let absent = |holder: ReplicaId| list.as_ref().is_some_and(|list| list.member(holder).is_none());
-            self.oracle.forget_gap(shard, origin, (from.max(known), through), absent);
+        for (gone, round) in settlements {
+            self.tell_operator(News::Settled { by: id, gone, round });
         }
     }
 

@@ -60,7 +60,7 @@ fn ranged() -> Range {
     let item =
         |(at, entry)| RangeItem { key: key(&format!("k{at}")), slots: vec![at as u64 + 1, at as u64 + 2], entry };
     let items = entries().into_iter().enumerate().map(item).collect();
-    Range { origin: id(ORIGIN), from: 0, to: 9, items, closed: vec![(3, 4)], continued: vec![2], token: 6, level: 2 }
+    Range { origin: id(ORIGIN), from: 0, to: 9, items, continued: vec![2], token: 6, level: 2 }
 }
 
 #[test]
@@ -111,8 +111,7 @@ fn the_example_in_the_docs_is_what_is_sent() {
         item("ann", vec![1, 3], Entry::new(vec![version(3, put, b"3")], context(&[(writer, 1)]))),
         item("bob", vec![2], Entry::new(vec![version(2, put - 65_535, b"2")], VersionVector::new())),
     ];
-    let (closed, continued) = (Vec::new(), Vec::new());
-    let range = Range { origin: id(writer), from: 0, to: 3, items, closed, continued, token: 0, level: 0 };
+    let range = Range { origin: id(writer), from: 0, to: 3, items, continued: Vec::new(), token: 0, level: 0 };
     let parts: [&[u8]; 10] = [
         b"\x08\x07\x32\x4b\x08\x03\x1a\x47\x09\x88\x77\x66\x55\x44\x33\x22\x11\x18\x03\x22\x3a",
         b"\x31\x00\x0b\x05\x00\x03cartsann\x02\x02\x04",
