@@ -24,6 +24,8 @@ pub(crate) struct Member {
     pub(crate) pod: String,
     pub(crate) pod_uid: String,
     pub(crate) phase: MemberPhase,
+    /// Whether it has no app.
+    pub(crate) keeper: bool,
     /// Whether the pod is Ready; not known of one that is gone.
     pub(crate) ready: Option<bool>,
     pub(crate) replica: String,
@@ -70,6 +72,7 @@ pub(crate) fn members(list: &Membership, pods: &[Pod]) -> Vec<Member> {
             pod: row.pod_name.clone(),
             pod_uid: row.pod_uid.clone(),
             phase: row.phase,
+            keeper: row.keeper,
             ready: pod.map(is_ready),
             replica: row.replica.to_string(),
             controller: row.controller.clone(),
@@ -87,7 +90,7 @@ pub(crate) fn members(list: &Membership, pods: &[Pod]) -> Vec<Member> {
 
 /// The table.
 pub(crate) fn table(members: &[Member], width: Width, now: Timestamp) -> Table {
-    let mut headings = vec!["POD", "GROUP", "PHASE", "READY", "REVISION", "NODE", "AGE"];
+    let mut headings = vec!["POD", "GROUP", "ROLE", "PHASE", "READY", "REVISION", "NODE", "AGE"];
     if width == Width::Wide {
         headings.extend(["REPLICA", "CONTROLLER", "ZONE", "ADDRESS", "RESTARTS", "AGENT"]);
     }
@@ -101,6 +104,7 @@ pub(crate) fn table(members: &[Member], width: Width, now: Timestamp) -> Table {
         let mut cells = vec![
             member.pod.clone(),
             member.group.clone(),
+            if member.keeper { "Keeper" } else { "App" }.to_owned(),
             format!("{:?}", member.phase),
             ready.to_owned(),
             member.revision.to_string(),
@@ -153,13 +157,23 @@ mod tests {
         let members = members(&list, &[pod("web-2", "agent:1")]);
         let text = table(&members, Width::Narrow, now()).text(0);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines[1], "web-1   web     Gone     <gone>   4          node-1   <unknown>");
-        assert_eq!(lines[2], "web-2   web     Active   True     4          node-1   30m");
+        assert_eq!(lines[1], "web-1   web     App    Gone     <gone>   4          node-1   <unknown>");
+        assert_eq!(lines[2], "web-2   web     App    Active   True     4          node-1   30m");
         let wide = table(&members, Width::Wide, now()).text(0);
         assert!(
             wide.contains("0000000000000002   Deployment/web   <none>   10.0.0.1:7072   0          agent:1\n"),
             "{wide}"
         );
+    }
+
+    #[test]
+    fn keepers_are_told_from_pods_with_an_app() {
+        let mut list = membership("StatefulSet/web-keeper", &[(1, "web-keeper-0", "Active"), (2, "web-1", "Active")]);
+        list.spec.members[0].keeper = true;
+        let text = table(&members(&list, &[]), Width::Narrow, now()).text(0);
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[1].starts_with("web-keeper-0   web     Keeper   Active"), "{text}");
+        assert!(lines[2].starts_with("web-1          web     App      Active"), "{text}");
     }
 
     #[test]

@@ -88,7 +88,7 @@ fn glance(groups: &[HandoffGroup], everywhere: bool, width: Width, now: Timestam
         headings.insert(0, "NAMESPACE");
     }
     if width == Width::Wide {
-        headings.extend(["KEYS", "BYTES", "SELECTOR"]);
+        headings.extend(["KEEPERS", "KEYS", "BYTES", "SELECTOR"]);
     }
     let mut table = Table::new(&headings);
     for group in groups {
@@ -115,7 +115,12 @@ fn glance(groups: &[HandoffGroup], everywhere: bool, width: Width, now: Timestam
             cells.insert(0, group.namespace().unwrap_or_default());
         }
         if width == Width::Wide {
-            cells.extend([status.keys.to_string(), human::bytes(status.bytes), selector(group)]);
+            cells.extend([
+                status.keepers.to_string(),
+                status.keys.to_string(),
+                human::bytes(status.bytes),
+                selector(group),
+            ]);
         }
         table.row(cells);
     }
@@ -156,8 +161,13 @@ fn head(group: &HandoffGroup, membership: Option<&Membership>) -> String {
         Some(status) => {
             let stale = if is_observed(group) { "" } else { " (the operator has not seen the newest spec yet)" };
             let list = membership.map_or_else(String::new, |one| format!(", member list {}", one.spec.number));
-            let counts =
-                format!("{} ({} in sync, {} draining){list}{stale}", status.members, status.in_sync, status.draining);
+            let keepers = group.spec.keepers.replicas;
+            let keepers =
+                if keepers > 0 { format!(", {} of {keepers} keepers", status.keepers) } else { String::new() };
+            let counts = format!(
+                "{} ({} in sync, {} draining{keepers}){list}{stale}",
+                status.members, status.in_sync, status.draining
+            );
             rows.push(("Members:", counts));
             rows.push((
                 "State:",
@@ -206,7 +216,7 @@ mod tests {
         let expected = ["shop", "web", "True", "3", "2", "1", "True", "True", "False", "Acknowledged (2m ago)", "24h"];
         assert_eq!(cells, expected);
         let wide = glance(&[group(&[])], false, Width::Wide, now()).text(0);
-        assert!(wide.ends_with("1204   3.1Mi   app=web\n") && wide.contains("Unknown"), "{wide}");
+        assert!(wide.ends_with("0         1204   3.1Mi   app=web\n") && wide.contains("Unknown"), "{wide}");
     }
 
     #[test]
@@ -230,6 +240,15 @@ mod tests {
             assert!(text.contains(part), "{part:?} is not in\n{text}");
         }
         assert!(!text.lines().any(|line| line.ends_with(' ')));
+    }
+
+    #[test]
+    fn keepers_are_counted_against_what_the_spec_asks_for() {
+        let mut group = group(&HEALTHY);
+        group.spec.keepers.replicas = 2;
+        group.status.as_mut().expect("a status").keepers = 1;
+        let text = head(&group, None);
+        assert!(text.contains("3 (2 in sync, 1 draining, 1 of 2 keepers)"), "{text}");
     }
 
     #[test]

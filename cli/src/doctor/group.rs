@@ -38,7 +38,7 @@ pub(super) fn check(group: &HandoffGroup, around: &Surroundings, agent_image: Op
         }
     }
     let workloads = workload::of(group, around);
-    findings.extend(workload::check(&workloads, &about));
+    findings.extend(workload::check(&workloads, group, &about));
     findings.extend(policy::check(&workloads, group, around, &about));
     let bad = findings.iter().any(|finding| finding.level != super::finding::Level::Good);
     if !bad {

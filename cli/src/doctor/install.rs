@@ -396,7 +396,7 @@ mod tests {
             if lacks {
                 fields.remove("handoff")
             } else {
-                fields.insert("keepers".into(), Default::default())
+                fields.insert("lodgers".into(), Default::default())
             };
             text(&definitions(&Ok(all)), false)
         };

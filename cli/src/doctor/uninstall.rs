@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::Seen;
 use super::group::{Surroundings, about};
 use super::install::Installation;
+use super::workload::is_of_keepers;
 use crate::human;
 use crate::member::agent;
 
@@ -122,7 +123,9 @@ fn steps(
         let template = one.spec.as_ref().and_then(|spec| spec.template.metadata.as_ref()?.labels.clone());
         ("deployment", one.namespace(), one.name_any(), template.unwrap_or_default())
     });
-    let sets = around.sets.iter().flatten().map(|one| {
+    // Keepers go with their groups.
+    let of_apps = around.sets.iter().flatten().filter(|one| !is_of_keepers(one));
+    let sets = of_apps.map(|one| {
         let template = one.spec.as_ref().and_then(|spec| spec.template.metadata.as_ref()?.labels.clone());
         ("statefulset", one.namespace(), one.name_any(), template.unwrap_or_default())
     });
@@ -144,7 +147,7 @@ fn steps(
     for group in groups.iter().flatten() {
         let place = group.namespace().unwrap_or_default();
         steps.push(format!(
-            "Once no pod of it has an agent: kubectl delete handoffgroup {} -n {place}",
+            "Once no pod of its apps has an agent: kubectl delete handoffgroup {} -n {place}",
             group.name_any()
         ));
     }

@@ -8,7 +8,7 @@ use baton_replica::Budget;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
 
 use super::finding::Finding;
 use super::group::Surroundings;
@@ -26,6 +26,8 @@ pub(super) struct Workload {
     pub(super) replicas: i32,
     /// The labels of its pods.
     pub(super) labels: BTreeMap<String, String>,
+    /// The UID of the HandoffGroup whose keepers it makes.
+    keeps: Option<String>,
     rollout: Rollout,
 }
 
@@ -44,22 +46,37 @@ enum Rollout {
 
 /// The workloads of a group, as far as they may be read.
 pub(super) fn of(group: &HandoffGroup, around: &Surroundings) -> Vec<Workload> {
-    let ours = |namespace: Option<String>, labels: &BTreeMap<String, String>| {
-        namespace == group.namespace() && group.spec.selector.matches(labels)
+    let ours = |namespace: Option<String>, one: &Workload| {
+        let belongs = match &one.keeps {
+            Some(uid) => group.metadata.uid.as_ref() == Some(uid),
+            None => group.spec.selector.matches(&one.labels),
+        };
+        belongs && namespace == group.namespace()
     };
     let deployments = around.deployments.iter().flatten().map(|one| (one.namespace(), Workload::from(one)));
     let sets = around.sets.iter().flatten().map(|one| (one.namespace(), Workload::from(one)));
-    deployments
-        .chain(sets)
-        .filter(|(namespace, one)| ours(namespace.clone(), &one.labels))
-        .map(|(_, one)| one)
-        .collect()
+    deployments.chain(sets).filter(|(namespace, one)| ours(namespace.clone(), one)).map(|(_, one)| one).collect()
 }
 
 /// Checks how they are rolled out, and how many pods they have.
-pub(super) fn check(workloads: &[Workload], about: &str) -> Vec<Finding> {
-    let total: i32 = workloads.iter().map(|workload| workload.replicas).sum();
-    workloads.iter().filter_map(|workload| workload.complaint(total - workload.replicas, about)).collect()
+pub(super) fn check(workloads: &[Workload], group: &HandoffGroup, about: &str) -> Vec<Finding> {
+    let (kept, enough) = (group.spec.keepers.replicas, group.spec.handoff.acks + 1);
+    let apps = || workloads.iter().filter(|workload| workload.keeps.is_none());
+    let total: i32 = apps().map(|workload| workload.replicas).sum();
+    // Fewer may leave with what they hold.
+    let keepers = if kept >= enough { i32::try_from(kept).unwrap_or(i32::MAX) } else { 0 };
+    let others = |workload: &Workload| (total - workload.replicas).saturating_add(keepers);
+    let mut findings: Vec<Finding> =
+        apps().filter_map(|workload| workload.complaint(others(workload), about)).collect();
+    if (1..enough).contains(&kept) {
+        let says = format!(
+            "{} too few: while the app is scaled to 0, a keeper that leaves does not find as many others as handoff.acks asks for ({}).",
+            if kept == 1 { "1 keeper is".to_owned() } else { format!("{kept} keepers are") },
+            enough - 1,
+        );
+        findings.push(Finding::warning(about, says, format!("Set keepers.replicas to {enough}.")));
+    }
+    findings
 }
 
 /// Pods whose grace period does not hold what the group asks for: it was raised when they were made, for the spec of then.
@@ -113,16 +130,16 @@ impl Workload {
             Rollout::Recreates if others == 0 => {
                 let says =
                     format!("{name} has the strategy Recreate, which ends all pods before it starts new ones: {lost}.");
-                Some(Finding::error(about, says, "Use RollingUpdate with maxSurge of 1 or more."))
+                Some(Finding::error(about, says, "Use RollingUpdate with maxSurge of 1 or more, or keepers."))
             }
             Rollout::EndsAll if others == 0 => {
                 let says =
                     format!("{name} has maxSurge 0 and may end all of its {} pods at once: {lost}.", self.replicas);
-                Some(Finding::error(about, says, "Use maxSurge of 1 or more, or a lower maxUnavailable."))
+                Some(Finding::error(about, says, "Use maxSurge of 1 or more, a lower maxUnavailable, or keepers."))
             }
             Rollout::Alone if others == 0 => {
                 let says = format!("{name} is a StatefulSet of one pod, which ends before the new one starts: {lost}.");
-                Some(Finding::error(about, says, "Use two or more replicas, or a Deployment."))
+                Some(Finding::error(about, says, "Use two or more replicas, a Deployment, or keepers."))
             }
             _ if self.replicas + others == 1 => {
                 let says = format!(
@@ -150,7 +167,7 @@ impl From<&Deployment> for Workload {
             _ => Rollout::Overlaps,
         };
         let labels = spec.and_then(|spec| spec.template.metadata.as_ref()?.labels.clone()).unwrap_or_default();
-        Self { name: format!("Deployment/{}", deployment.name_any()), replicas, labels, rollout }
+        Self { name: format!("Deployment/{}", deployment.name_any()), replicas, labels, keeps: None, rollout }
     }
 }
 
@@ -160,8 +177,21 @@ impl From<&StatefulSet> for Workload {
         let replicas = spec.and_then(|spec| spec.replicas).unwrap_or(1);
         let labels = spec.and_then(|spec| spec.template.metadata.as_ref()?.labels.clone()).unwrap_or_default();
         let rollout = if replicas == 1 { Rollout::Alone } else { Rollout::Overlaps };
-        Self { name: format!("StatefulSet/{}", set.name_any()), replicas, labels, rollout }
+        let keeps = keeps(set).map(str::to_owned);
+        Self { name: format!("StatefulSet/{}", set.name_any()), replicas, labels, keeps, rollout }
     }
+}
+
+/// Whether a StatefulSet makes the keepers of a group.
+pub(super) fn is_of_keepers(set: &StatefulSet) -> bool {
+    keeps(set).is_some()
+}
+
+/// The UID of the HandoffGroup whose keepers a StatefulSet makes.
+fn keeps(set: &StatefulSet) -> Option<&str> {
+    let mut owners = set.owner_references().iter();
+    let group = owners.find(|owner| owner.controller == Some(true) && owner.kind == HandoffGroup::kind(&()));
+    group.map(|group| group.uid.as_str())
 }
 
 /// A number of pods, of so many; a quarter if nothing is said, as Kubernetes has it.
@@ -201,7 +231,7 @@ pub(super) mod tests {
 
     fn said(deployments: &[Deployment]) -> String {
         let workloads: Vec<Workload> = deployments.iter().map(Workload::from).collect();
-        text(&check(&workloads, "shop/web"), false)
+        text(&check(&workloads, &group(&HEALTHY), "shop/web"), false)
     }
 
     #[test]
@@ -220,13 +250,51 @@ pub(super) mod tests {
         let set: StatefulSet = object(json!({
             "metadata": {"name": "db"}, "spec": {"replicas": 1, "selector": {}, "serviceName": "db", "template": {}},
         }));
-        assert!(text(&check(&[Workload::from(&set)], "shop/web"), false).contains("is a StatefulSet of one pod"));
+        let text = text(&check(&[Workload::from(&set)], &group(&HEALTHY), "shop/web"), false);
+        assert!(text.contains("is a StatefulSet of one pod"), "{text}");
     }
 
     #[test]
     fn others_of_the_group_hold_the_state_meanwhile() {
         let recreated = || deployment(3, json!({"type": "Recreate"}));
         assert!(said(&[recreated(), deployment(2, json!(null))]).starts_with("0 errors"));
+    }
+
+    #[test]
+    fn keepers_hold_the_state_meanwhile_if_there_are_enough() {
+        let said = |replicas, acks| {
+            let mut group = group(&HEALTHY);
+            (group.spec.keepers.replicas, group.spec.handoff.acks) = (replicas, acks);
+            let keepers: StatefulSet = object(json!({
+                "metadata": {"name": "web-keeper", "ownerReferences": [
+                    {"apiVersion": "baton.dev/v1alpha1", "kind": "HandoffGroup", "name": "web", "uid": "u", "controller": true}]},
+                "spec": {"replicas": replicas, "selector": {}, "serviceName": "", "template": {}},
+            }));
+            let app = deployment(3, json!({"type": "Recreate"}));
+            text(&check(&[Workload::from(&app), Workload::from(&keepers)], &group, "shop/web"), false)
+        };
+        assert!(said(2, 1).starts_with("0 errors, 0 warnings, 0 hints"), "{}", said(2, 1));
+        for (replicas, acks) in [(1, 1), (2, 2)] {
+            let text = said(replicas, acks);
+            assert!(text.contains("1 error, 1 warning,") && text.contains("too few"), "{text}");
+        }
+        assert!(said(0, 1).contains("1 error, 0 warnings"), "{}", said(0, 1));
+    }
+
+    #[test]
+    fn the_keepers_of_a_group_are_its_own_whatever_their_labels_are() {
+        let mut web = group(&HEALTHY);
+        web.metadata.uid = Some("u".into());
+        let keepers = |uid: &str| -> StatefulSet {
+            object(json!({
+                "metadata": {"name": "web-keeper", "namespace": "shop", "ownerReferences": [
+                    {"apiVersion": "baton.dev/v1alpha1", "kind": "HandoffGroup", "name": "web", "uid": uid, "controller": true}]},
+                "spec": {"selector": {}, "serviceName": "", "template": {"metadata": {"labels": {"app": "web"}}}},
+            }))
+        };
+        let mut around = super::super::group::tests::around(vec![]);
+        around.sets = Ok(vec![keepers("u"), keepers("of-another-group")]);
+        assert_eq!(of(&web, &around).len(), 1);
     }
 
     #[test]
