@@ -15,6 +15,9 @@ const MAX_CONNECTIONS: usize = 64;
 /// How long a connection may idle: scrapers keep theirs between scrapes, of which the usual interval is 15 to 30 s.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// How long a client may take nothing of an answer.
+const STALL: Duration = Duration::from_secs(30);
+
 struct Probes {
     engine: Arc<Engine>,
 }
@@ -22,7 +25,7 @@ struct Probes {
 /// Serves until the future is dropped.
 pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener, metrics: Arc<Metrics>) {
     let router = admin_router(Arc::new(Probes { engine }), metrics.registry());
-    serve_http(listener, router, ServerLimits { connections: MAX_CONNECTIONS, idle: IDLE }).await;
+    serve_http(listener, router, ServerLimits { connections: MAX_CONNECTIONS, idle: IDLE, stall: STALL }).await;
 }
 
 // === impl Probes ===

@@ -7,6 +7,7 @@ mod adoption;
 mod batch;
 mod count;
 mod expiry;
+mod feed;
 mod fence;
 mod limit;
 mod link_handle;
@@ -33,6 +34,7 @@ use tokio::sync::{Notify, watch};
 pub(crate) use adoption::adopt;
 pub(crate) use batch::{Batch, BatchFailure, Change};
 pub(crate) use expiry::expire;
+pub(crate) use feed::{Event, Kind, News, Position, TooManyWatchers, Watcher, What, tell_watchers};
 pub(crate) use fence::reissue;
 pub(crate) use limit::{DefaultLimits, LimitError, MAX_VALUE_BYTES};
 pub(crate) use link_handle::{LinkHandle, Links};
@@ -69,6 +71,7 @@ pub(crate) struct Engine {
     links: Links,
     usage: limit::UsageTable,
     counts: count::Counts,
+    feed: feed::Feed,
     reports: report::ReportQueue,
     /// Signalled when a departure may have come further.
     departure: Notify,
@@ -121,6 +124,7 @@ impl Engine {
             links: Links::new(shards),
             usage: limit::UsageTable::default(),
             counts: count::Counts::new(),
+            feed: feed::Feed::new(),
             reports: report::ReportQueue::default(),
             departure: Notify::new(),
             heard: AtomicBool::new(false),
@@ -264,6 +268,7 @@ impl Engine {
             self.with_shard(index, None, |shard| shard.set_roster(roster.clone()));
             cell.acknowledged.notify_waiters();
         }
+        self.publish_members(roster);
         self.departure.notify_one();
     }
 
@@ -285,6 +290,7 @@ impl Engine {
             let effects = call(&mut shard);
             self.note_deadline(cell, &shard);
             self.note_orphans(&shard);
+            self.feed.take_changes(&mut shard);
             (effects, shard.take_usage_changes())
         };
         self.usage.apply(usage);

@@ -10,6 +10,7 @@
 //! GET DELETE           /v1/maps/{map}/sets/{key}      all members; each of them at /{member}: GET PUT DELETE
 //! POST                 /v1/batch
 //! GET                  /v1/owned                      ?limit= ?cursor= ?values=
+//! GET                  /v1/watch                      ?map= ?prefix= ?events=; server-sent events
 //! GET                  /v1/status
 //! ```
 //!
@@ -34,6 +35,7 @@ mod read;
 mod set;
 mod status;
 mod ttl;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +60,10 @@ const MAX_CONNECTIONS: usize = 4096;
 /// a request.
 const IDLE: Duration = Duration::from_secs(120);
 
+/// How long a client may take nothing of what there is for it: one that is stopped, or whose machine is, for longer than
+/// any pause of a garbage collector.
+const STALL: Duration = Duration::from_secs(30);
+
 /// What handlers share.
 struct Api {
     engine: Arc<Engine>,
@@ -68,7 +74,7 @@ type Shared = State<Arc<Api>>;
 
 /// Serves the app until the future is dropped.
 pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener, metrics: Arc<Metrics>) {
-    let limits = ServerLimits { connections: MAX_CONNECTIONS, idle: IDLE };
+    let limits = ServerLimits { connections: MAX_CONNECTIONS, idle: IDLE, stall: STALL };
     serve_http(listener, router(engine, metrics), limits).await;
 }
 
@@ -92,6 +98,7 @@ fn router(engine: Arc<Engine>, metrics: Arc<Metrics>) -> Router {
         .route("/v1/maps/{map}/sets/{key}/{*member}", member)
         .route("/v1/batch", post(batch::post))
         .route("/v1/owned", get(owned::get))
+        .route("/v1/watch", get(watch::get))
         .route("/v1/status", get(status))
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed)

@@ -147,6 +147,7 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     tokio::spawn(membership::run(engine.clone(), transport, config.clone()));
     tokio::spawn(engine::expire(engine.clone()));
     tokio::spawn(engine::adopt(engine.clone()));
+    tokio::spawn(engine::tell_watchers(engine.clone()));
     tokio::spawn(engine::reissue(engine.clone()));
     tokio::spawn(settle(engine));
     tokio::spawn(stop_on_signal(departure_handle)?);

@@ -36,7 +36,8 @@ use crate::tls;
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
 
 /// Bounds of the admin server: a kubelet, a scraper, and a few people.
-const ADMIN: ServerLimits = ServerLimits { connections: 64, idle: Duration::from_secs(60) };
+const ADMIN: ServerLimits =
+    ServerLimits { connections: 64, idle: Duration::from_secs(60), stall: Duration::from_secs(30) };
 
 /// How long open streams and requests may take to end after a signal.
 const GOODBYE: Duration = Duration::from_secs(5);

@@ -26,3 +26,4 @@ pub mod scenario;
 pub mod scene;
 pub mod stage;
 pub mod wait;
+pub mod watch;

@@ -15,7 +15,13 @@ pub struct Members {
 struct List {
     number: u64,
     first: String,
+    handoff: Handoff,
     members: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Handoff {
+    completion: &'static str,
 }
 
 #[derive(Serialize)]
@@ -30,7 +36,8 @@ struct Row {
 impl Members {
     /// An empty list, whose slot `first` may start with nothing.
     pub fn new(folder: &Path, first: &str) -> Self {
-        let list = List { number: 0, first: first.to_owned(), members: Vec::new() };
+        let handoff = Handoff { completion: "Replicated" };
+        let list = List { number: 0, first: first.to_owned(), handoff, members: Vec::new() };
         Self { file: folder.join("members.json"), list }
     }
 
@@ -42,6 +49,11 @@ impl Members {
     /// The number of the list that is published.
     pub fn number(&self) -> u64 {
         self.list.number
+    }
+
+    /// What a hold waits for besides: `Replicated`, `Adopted` or `Confirmed`.
+    pub fn set_completion(&mut self, completion: &'static str) {
+        self.list.handoff.completion = completion;
     }
 
     /// Adds a member.

@@ -19,6 +19,7 @@ const SECONDS: [f64; 12] = [0.0001, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025,
 pub(crate) struct Counts {
     writes: Family<WriteLabels, Counter>,
     write_seconds: Histogram,
+    resyncs: Counter,
 }
 
 /// One kind of write.
@@ -32,7 +33,7 @@ struct WriteLabels {
 
 impl Counts {
     pub(super) fn new() -> Self {
-        Self { writes: Family::default(), write_seconds: Histogram::new(SECONDS) }
+        Self { writes: Family::default(), write_seconds: Histogram::new(SECONDS), resyncs: Counter::default() }
     }
 
     /// Adds the counts to a registry.
@@ -40,6 +41,8 @@ impl Counts {
         registry.register("writes", "Writes of the app by what came of them", self.writes.clone());
         let help = "Time from a write's arrival to its answer, acknowledgements included";
         registry.register("write_seconds", help, self.write_seconds.clone());
+        let help = "Watchers that have lost something and were told to look at everything anew";
+        registry.register("watch_resyncs", help, self.resyncs.clone());
     }
 
     /// A write that began at some time has ended.
@@ -49,6 +52,11 @@ impl Counts {
         if failure.is_none() {
             self.write_seconds.observe(began.elapsed().as_secs_f64());
         }
+    }
+
+    /// A watcher was told that it has lost something.
+    pub(crate) fn resynced(&self) {
+        self.resyncs.inc();
     }
 }
 

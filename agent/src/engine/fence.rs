@@ -51,15 +51,18 @@ impl Engine {
         if let Some(list) = &*self.membership.borrow() {
             roster.take(list);
         }
-        for (index, cell) in self.shards.iter().enumerate() {
-            let mut shard = cell.shard.lock();
-            let fresh = Shard::new(index, roster.clone(), baton_replica::Limits::default());
-            let former = std::mem::replace(&mut *shard, fresh);
-            shard.inherit(former);
-            self.note_deadline(cell, &shard);
-            self.note_orphans(&shard);
-            cell.acknowledged.notify_waiters();
-        }
+        self.note_again(|watched| {
+            for (index, cell) in self.shards.iter().enumerate() {
+                let mut shard = cell.shard.lock();
+                let fresh = Shard::new(index, roster.clone(), baton_replica::Limits::default());
+                let former = std::mem::replace(&mut *shard, fresh);
+                shard.inherit(former);
+                shard.watch(watched);
+                self.note_deadline(cell, &shard);
+                self.note_orphans(&shard);
+                cell.acknowledged.notify_waiters();
+            }
+        });
         self.usage.clear();
         self.was_in_sync.store(false, Ordering::Relaxed);
         self.caught_up_at.store(0, Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use baton_replica::{Member, MemberPhase, Phase, ReplicaId};
+use baton_replica::{Member, MemberPhase, Peer, Phase, ReplicaId, Roster};
 
 use crate::engine::Engine;
 
@@ -43,18 +43,7 @@ impl Engine {
     /// The present state.
     pub(crate) fn status(&self) -> Status {
         let usage = self.usage.total();
-        let list = self.membership.borrow().clone();
         let roster = self.roster();
-        let pod = |id: ReplicaId| {
-            let row = list.as_ref().and_then(|list| list.member(id));
-            row.map(|row: &Member| row.pod_name.clone()).unwrap_or_default()
-        };
-        let member = |(id, peer): (ReplicaId, baton_replica::Peer)| MemberStatus {
-            replica: id,
-            pod: pod(id),
-            phase: peer.phase,
-            linked: self.links.get(id).is_some(),
-        };
         let shards = 0..self.shards.len();
         let sum = |of: fn(&baton_replica::Shard) -> usize| shards.clone().map(|at| self.inspect(at, of) as u64).sum();
         Status {
@@ -65,7 +54,7 @@ impl Engine {
             in_sync: self.in_sync(),
             ready: self.is_ready(),
             membership: self.membership_number(),
-            members: roster.members().map(member).collect(),
+            members: self.members_of(&roster),
             keys: usage.entries.max(0) as u64,
             bytes: usage.bytes.max(0) as u64,
             log_slots: sum(baton_replica::Shard::log_slots),
@@ -73,6 +62,22 @@ impl Engine {
             inherited_keys: self.inherited_keys(),
             digest_mismatches: sum(|shard| shard.digest_mismatches() as usize),
         }
+    }
+
+    /// The other members.
+    pub(super) fn members_of(&self, roster: &Roster) -> Vec<MemberStatus> {
+        let list = self.membership.borrow().clone();
+        let pod = |id: ReplicaId| {
+            let row = list.as_ref().and_then(|list| list.member(id));
+            row.map(|row: &Member| row.pod_name.clone()).unwrap_or_default()
+        };
+        let member = |(id, peer): (ReplicaId, Peer)| MemberStatus {
+            replica: id,
+            pod: pod(id),
+            phase: peer.phase,
+            linked: self.links.get(id).is_some(),
+        };
+        roster.members().map(member).collect()
     }
 
     /// Whether the process has applied what its peers had a moment ago.

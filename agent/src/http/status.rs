@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::Status;
+use crate::engine::{MemberStatus, Status};
 
 /// The agent's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,12 +60,6 @@ pub(crate) struct MemberReport {
 
 impl From<Status> for StatusReport {
     fn from(status: Status) -> Self {
-        let member = |member: crate::engine::MemberStatus| MemberReport {
-            replica: member.replica.to_string(),
-            pod: member.pod,
-            phase: format!("{:?}", member.phase),
-            link: member.linked,
-        };
         Self {
             group: status.group,
             replica: status.replica.to_string(),
@@ -75,13 +69,26 @@ impl From<Status> for StatusReport {
             in_sync: status.in_sync,
             ready: status.ready,
             membership: status.membership,
-            members: status.members.into_iter().map(member).collect(),
+            members: status.members.into_iter().map(MemberReport::from).collect(),
             keys: status.keys,
             bytes: status.bytes,
             log_slots: status.log_slots,
             remembered_keys: status.remembered_keys,
             digest_mismatches: status.digest_mismatches,
             inherited_keys: status.inherited_keys,
+        }
+    }
+}
+
+// === impl MemberReport ===
+
+impl From<MemberStatus> for MemberReport {
+    fn from(member: MemberStatus) -> Self {
+        Self {
+            replica: member.replica.to_string(),
+            pod: member.pod,
+            phase: format!("{:?}", member.phase),
+            link: member.linked,
         }
     }
 }

@@ -5,6 +5,7 @@ mod collection;
 mod entry;
 mod group;
 mod owner;
+mod watch;
 
 use std::sync::Arc;
 
@@ -44,6 +45,7 @@ impl Api {
         let engine = Engine::new(ReplicaId::new(7).expect("not zero"), identity, 4, limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
+        tokio::spawn(crate::engine::tell_watchers(engine.clone()));
         tokio::spawn(super::serve(engine.clone(), listener, Metrics::new(engine.clone(), &Default::default())));
         Self { address, engine }
     }

@@ -7,6 +7,7 @@ mod identity;
 mod membership;
 mod stranger;
 mod summary;
+mod watch;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -125,6 +126,7 @@ impl Agent {
         tasks.spawn(crate::engine::expire(engine.clone()));
         tasks.spawn(crate::engine::reissue(engine.clone()));
         tasks.spawn(crate::engine::adopt(engine.clone()));
+        tasks.spawn(crate::engine::tell_watchers(engine.clone()));
         tasks.spawn(async move {
             loop {
                 settling.unsettled().await;

@@ -53,6 +53,7 @@ impl Collector for Snapshot {
         )?;
         gauge("membership_number", "Number of the newest member list, 0 before the first.", status.membership)?;
         gauge("links", "Open links to members.", linked(&status))?;
+        gauge("watchers", "Watches of apps that are open.", self.engine.watchers() as u64)?;
         gauge("in_sync", "Whether this agent has applied what its peers had a moment ago.", status.in_sync.into())?;
         gauge("ready", "Whether traffic should come to this pod.", status.ready.into())?;
         let help = "Shards of peers that had seen the same and held something else: a bug or a corruption, each time.";

@@ -36,6 +36,8 @@ pub struct ServerLimits {
     pub connections: usize,
     /// How long a connection may take for the head of a request, and so also how long it may idle.
     pub idle: Duration,
+    /// How long a client may take nothing of an answer before it is cut off.
+    pub stall: Duration,
 }
 
 /// Serves until the future is dropped. Connections that are open then end on their own.
@@ -64,7 +66,7 @@ pub async fn serve_http(listener: TcpListener, router: Router, limits: ServerLim
             let serve = |stream| async move {
                 http.serve_connection(TokioIo::new(stream), service).await.map_err(io::Error::other)
             };
-            if let Err(error) = gathered(stream, serve).await {
+            if let Err(error) = gathered(stream, limits.stall, serve).await {
                 tracing::debug!(%error, "A connection ended with an error");
             }
         });
@@ -88,13 +90,22 @@ mod tests {
     async fn serve(connections: usize, idle: Duration) -> std::net::SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
-        let router = Router::new().route("/", get(async || "hi")).route("/panic", get(fails));
-        tokio::spawn(serve_http(listener, router, ServerLimits { connections, idle }));
+        let router =
+            Router::new().route("/", get(async || "hi")).route("/panic", get(fails)).route("/large", get(large));
+        tokio::spawn(serve_http(
+            listener,
+            router,
+            ServerLimits { connections, idle, stall: Duration::from_millis(300) },
+        ));
         address
     }
 
     async fn fails() -> &'static str {
         panic!("as the test asks")
+    }
+
+    async fn large() -> Vec<u8> {
+        vec![b'x'; 64 << 20]
     }
 
     async fn send(address: std::net::SocketAddr, bytes: &[u8]) -> TcpStream {
@@ -149,5 +160,21 @@ mod tests {
         let mut answer = [0; 12];
         next.read_exact(&mut answer).await.expect("an answer");
         assert_eq!(&answer, b"HTTP/1.1 200");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_cut_off_and_a_slow_one_is_not() {
+        let address = serve(8, Duration::from_secs(30)).await;
+        let ask = b"GET /large HTTP/1.1\r\nconnection: close\r\n\r\n";
+        let (stalled, mut slow) = (send(address, ask).await, send(address, ask).await);
+        let (mut taken, mut buffer) = (0, vec![0; 1 << 20]);
+        for _ in 0..12 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            taken += slow.read(&mut buffer).await.expect("it is not cut off");
+        }
+        let rest = rest(slow).await;
+        assert!(taken + rest.len() > 64 << 20, "{taken} and {}", rest.len());
+        let got = self::rest(stalled).await.len();
+        assert!(got < 64 << 20, "{got}");
     }
 }

@@ -8,7 +8,7 @@ use super::{Api, ENTRY};
 
 impl Api {
     /// Lists this agent and so many active members, none of which answers.
-    fn list_silent_members(&self, count: u64, accept_when_alone: bool) {
+    pub(super) fn list_silent_members(&self, count: u64, accept_when_alone: bool) {
         let row = |bits: u64| Member {
             pod_name: format!("pod-{bits}"),
             held_state: true,

@@ -8,9 +8,11 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 
 /// What is kept at most: more than the answers to one read of requests, which has 32 KiB.
 const MAX_KEPT: usize = 64 * 1024;
@@ -20,16 +22,36 @@ pub(super) struct Gather(Arc<Outgoing>);
 
 struct Outgoing {
     stream: TcpStream,
-    kept: Mutex<Vec<u8>>,
+    kept: Mutex<Kept>,
 }
 
-/// Serves a connection to its end; `serve` gets the stream to read from and write to.
-pub(super) async fn gathered<F, E>(stream: TcpStream, serve: impl FnOnce(Gather) -> F) -> Result<(), E>
+#[derive(Default)]
+struct Kept {
+    bytes: Vec<u8>,
+    /// Bytes sent before.
+    sent: u64,
+}
+
+/// A client that does not take what there is for it.
+struct Stall {
+    /// Bytes sent when this began.
+    sent: u64,
+    end: Pin<Box<Sleep>>,
+}
+
+/// Serves a connection to its end; `serve` gets the stream to read from and write to. A client that takes nothing of
+/// what there is for it for so long is cut off.
+pub(super) async fn gathered<F, E>(
+    stream: TcpStream,
+    patience: Duration,
+    serve: impl FnOnce(Gather) -> F,
+) -> Result<(), E>
 where
     F: Future<Output = Result<(), E>>,
     E: From<io::Error>,
 {
     let outgoing = Arc::new(Outgoing { stream, kept: Mutex::default() });
+    let mut stall = None;
     let mut serving = pin!(serve(Gather(outgoing.clone())));
     let mut ended = None;
     std::future::poll_fn(|cx| {
@@ -40,8 +62,12 @@ where
         }
         let sent = outgoing.send(cx)?;
         if sent.is_pending() {
-            return Poll::Pending;
+            let total = outgoing.kept().sent;
+            let stalled = stall.get_or_insert_with(|| Stall::new(total, patience));
+            ready!(stalled.poll(cx, total, patience));
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::TimedOut).into()));
         }
+        stall = None;
         ended.take().map_or(Poll::Pending, Poll::Ready)
     })
     .await
@@ -53,16 +79,19 @@ impl Outgoing {
     /// Sends all that is kept.
     fn send(&self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
         let mut kept = self.kept();
-        while !kept.is_empty() {
-            match self.stream.try_write(&kept) {
-                Ok(sent) => drop(kept.drain(..sent)),
+        while !kept.bytes.is_empty() {
+            match self.stream.try_write(&kept.bytes) {
+                Ok(sent) => {
+                    kept.bytes.drain(..sent);
+                    kept.sent += sent as u64;
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => match self.stream.poll_write_ready(cx) {
                     Poll::Ready(ready) => ready?,
                     Poll::Pending => return Ok(Poll::Pending),
                 },
                 Err(error) => {
                     // Nobody will take the rest.
-                    kept.clear();
+                    kept.bytes.clear();
                     return Err(error);
                 }
             }
@@ -70,8 +99,24 @@ impl Outgoing {
         Ok(Poll::Ready(()))
     }
 
-    fn kept(&self) -> MutexGuard<'_, Vec<u8>> {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl Stall ===
+
+impl Stall {
+    fn new(sent: u64, patience: Duration) -> Self {
+        Self { sent, end: Box::pin(sleep(patience)) }
+    }
+
+    /// Ready when nothing was sent for too long.
+    fn poll(&mut self, cx: &mut Context<'_>, sent: u64, patience: Duration) -> Poll<()> {
+        if self.sent != sent {
+            *self = Self::new(sent, patience);
+        }
+        self.end.as_mut().poll(cx)
     }
 }
 
@@ -93,11 +138,11 @@ impl AsyncRead for Gather {
 
 impl AsyncWrite for Gather {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        if self.0.kept().len() >= MAX_KEPT {
+        if self.0.kept().bytes.len() >= MAX_KEPT {
             ready!(self.0.send(cx)?);
         }
         let taken = bytes.len().min(MAX_KEPT);
-        self.0.kept().extend_from_slice(&bytes[..taken]);
+        self.0.kept().bytes.extend_from_slice(&bytes[..taken]);
         Poll::Ready(Ok(taken))
     }
 
