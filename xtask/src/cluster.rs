@@ -27,6 +27,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
+use binary::Kubernetes;
 pub(crate) use binary::{Helm, helm};
 pub(crate) use command_line::{Args, run};
 use layout::Layout;
@@ -51,6 +52,9 @@ pub(crate) struct Target {
     /// The folder of the cluster's state and logs
     #[arg(long, global = true, value_name = "DIR", default_value = layout::DEFAULT_ROOT)]
     pub(crate) root: PathBuf,
+    /// The version of Kubernetes, should a cluster be made
+    #[arg(long, global = true, value_enum, default_value_t = Kubernetes::default(), conflicts_with = "context")]
+    kubernetes: Kubernetes,
 }
 
 // === impl Target ===
@@ -60,7 +64,7 @@ impl Target {
     pub(crate) fn up(&self, nodes: u8) -> Result<Access> {
         match &self.context {
             Some(context) => external::access(context),
-            None => up::up(&self.layout()?, nodes),
+            None => up::up(&self.layout()?, nodes, self.kubernetes),
         }
     }
 

@@ -9,6 +9,18 @@ use clap::ValueEnum;
 
 use crate::{cache, command, elf, step, workspace};
 
+/// A version of Kubernetes, with the Go module that it is built from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kubernetes {
+    /// The oldest that the end-to-end suite is run on
+    #[value(name = "1.34")]
+    V1_34,
+    /// The newest, and the default
+    #[default]
+    #[value(name = "1.36")]
+    V1_36,
+}
+
 /// A major version of Helm, with the module it is built from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Helm {
@@ -18,6 +30,38 @@ pub(crate) enum Helm {
     /// Helm 4
     #[value(name = "4")]
     V4,
+}
+
+// === impl Kubernetes ===
+
+impl Kubernetes {
+    /// The file in `tests/cluster` that names the modules; their sums lie beside it.
+    fn module(self) -> &'static str {
+        match self {
+            Self::V1_34 => "1.34.mod",
+            Self::V1_36 => "go.mod",
+        }
+    }
+
+    /// The whole version that the file asks for, such as 1.36.3.
+    pub(super) fn version(self) -> Result<String> {
+        let file = module().join(self.module());
+        std::fs::read_to_string(&file)
+            .with_context(|| format!("cannot read {}", file.display()))?
+            .lines()
+            .find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes v"))
+            .map(str::to_owned)
+            .with_context(|| format!("{} names no version of k8s.io/kubernetes", file.display()))
+    }
+}
+
+impl fmt::Display for Kubernetes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V1_34 => "1.34",
+            Self::V1_36 => "1.36",
+        })
+    }
 }
 
 // === impl Helm ===
@@ -48,18 +92,19 @@ struct Go {
 }
 
 /// The one binary that is every part of Kubernetes.
-pub(super) fn kubernetes() -> Result<PathBuf> {
+pub(super) fn kubernetes(kubernetes: Kubernetes) -> Result<PathBuf> {
     let go = Go::find()?;
-    let inputs = go.inputs("main.go")?;
-    let version = kubernetes_version()?;
+    let inputs = go.inputs(kubernetes.module(), "main.go")?;
+    let version = kubernetes.version()?;
+    let modules = format!("-modfile={}", kubernetes.module());
     cache::file("kubernetes", &slices(&inputs), |out| {
         let packages = step::run("Download the Go modules of Kubernetes", |_| {
-            Ok(command::output(go.at_module().args(["list", "-deps", "."]))?.lines().count())
+            Ok(command::output(go.at_module().args(["list", &modules, "-deps", "."]))?.lines().count())
         })?;
         step::run(&format!("Build Kubernetes {version}"), |step| {
             step.expect(packages as u64);
             let mut build = go.at_module();
-            build.args(["build", "-v", "-trimpath", "-ldflags", &flags(&version), "-o"]);
+            build.args(["build", &modules, "-v", "-trimpath", "-ldflags", &flags(&version), "-o"]);
             command::follow(build.arg(out).arg("."), |line| step.advance(line))
         })
     })
@@ -68,7 +113,7 @@ pub(super) fn kubernetes() -> Result<PathBuf> {
 /// The program of a pod's first container.
 pub(super) fn pause() -> Result<PathBuf> {
     let go = Go::find()?;
-    let inputs = go.inputs("pause/main.go")?;
+    let inputs = go.inputs(Kubernetes::default().module(), "pause/main.go")?;
     cache::file("pause", &slices(&inputs), |out| {
         step::run("Build the pause program", |_| {
             let mut build = go.at_module();
@@ -97,17 +142,6 @@ pub(crate) fn helm(version: Helm) -> Result<PathBuf> {
     })
 }
 
-/// The version that `go.mod` asks for, such as 1.36.3.
-pub(super) fn kubernetes_version() -> Result<String> {
-    let file = module().join("go.mod");
-    std::fs::read_to_string(&file)
-        .with_context(|| format!("cannot read {}", file.display()))?
-        .lines()
-        .find_map(|line| line.trim().strip_prefix("k8s.io/kubernetes v"))
-        .map(str::to_owned)
-        .with_context(|| format!("{} names no version of k8s.io/kubernetes", file.display()))
-}
-
 // === impl Go ===
 
 impl Go {
@@ -118,13 +152,14 @@ impl Go {
         Ok(Self { program, version, module: module() })
     }
 
-    /// Everything that a program made from `main` depends on.
-    fn inputs(&self, main: &str) -> Result<Vec<Vec<u8>>> {
+    /// Everything that a program made from `main` with these modules depends on.
+    fn inputs(&self, modules: &str, main: &str) -> Result<Vec<Vec<u8>>> {
         let read = |name: &str| {
             let file = self.module.join(name);
             std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))
         };
-        Ok(vec![self.version.clone().into_bytes(), read("go.mod")?, read("go.sum")?, read(main)?])
+        let sums = modules.replace(".mod", ".sum");
+        Ok(vec![self.version.clone().into_bytes(), read(modules)?, read(&sums)?, read(main)?])
     }
 
     fn at_module(&self) -> Command {

@@ -108,14 +108,14 @@ pub(crate) fn run(args: Args) -> Result<()> {
             let _lock = lock::take()?;
             layout.ensure_has(part)?;
             process::stop(&layout, part)?;
-            status::record(&layout)
+            status::record_again(&layout)
         }
         Action::Start { part } => {
             let layout = target.layout()?;
             let _lock = lock::take()?;
             layout.ensure_has(part)?;
             up::restart(&layout, part)?;
-            status::record(&layout)
+            status::record_again(&layout)
         }
     }
 }

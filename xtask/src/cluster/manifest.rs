@@ -14,7 +14,7 @@ use super::process;
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Manifest {
     /// The version of Kubernetes.
-    kubernetes: String,
+    pub(super) kubernetes: String,
     /// The binary that the parts were started from.
     pub(super) binary: PathBuf,
     kubeconfig: PathBuf,

@@ -1,11 +1,11 @@
 //! What runs, for people and for `cluster.json`.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use super::layout::Layout;
 use super::manifest::Manifest;
 use super::part::Part;
-use super::{binary, health, process};
+use super::{health, process};
 
 /// Prints every part and node; fails unless all are well.
 pub(super) fn print(layout: &Layout) -> Result<()> {
@@ -48,9 +48,15 @@ pub(super) fn is_healthy(layout: &Layout, count: u8, kubernetes: &std::path::Pat
         && health::dns()
 }
 
-/// Writes down what runs now.
-pub(super) fn record(layout: &Layout) -> Result<()> {
-    Manifest::observe(layout, binary::kubernetes_version()?)?.write(layout)
+/// Writes down what runs now, from a cluster of this version.
+pub(super) fn record(layout: &Layout, kubernetes: String) -> Result<()> {
+    Manifest::observe(layout, kubernetes)?.write(layout)
+}
+
+/// Writes down what runs now, after a part has been stopped or started.
+pub(super) fn record_again(layout: &Layout) -> Result<()> {
+    let before = Manifest::read(layout).context("the cluster did not come up to its end")?;
+    record(layout, before.kubernetes)
 }
 
 /// Resident memory of a process.

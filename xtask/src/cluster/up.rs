@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use super::binary::{self, Helm};
+use super::binary::{self, Helm, Kubernetes};
 use super::layout::{Layout, Node, RUN};
 use super::part::{PROGRAMS, Part};
 use super::{Access, cgroup, clean, config, health, image, lock, network, pki, process, status, sysctl};
@@ -34,12 +34,12 @@ const fn need(program: &'static str, package: &'static str) -> Need {
     Need { program, package }
 }
 
-/// Makes sure that a cluster of `count` nodes is up.
-pub(super) fn up(layout: &Layout, count: u8) -> Result<Access> {
+/// Makes sure that a cluster of `count` nodes and this version is up.
+pub(super) fn up(layout: &Layout, count: u8, version: Kubernetes) -> Result<Access> {
     let _lock = lock::take()?;
     network::ensure_free(layout)?;
     apt::ensure(&NEEDS)?;
-    let kubernetes = binary::kubernetes()?;
+    let kubernetes = binary::kubernetes(version)?;
     if status::is_healthy(layout, count, &kubernetes) {
         return layout.access();
     }
@@ -60,7 +60,7 @@ pub(super) fn up(layout: &Layout, count: u8) -> Result<Access> {
         nodes.iter().try_for_each(|&node| cgroup::make(node))
     })?;
     start(layout, &nodes, &pause)?;
-    status::record(layout)?;
+    status::record(layout, version.version()?)?;
     layout.access()
 }
 
