@@ -107,7 +107,9 @@ impl Shard {
         }
     }
 
-    /// Joins what the group may have nothing of, under a log slot for the key if that changes anything.
+    /// Joins what the group may have nothing of, under a log slot for the key. There is none if nothing of that is here
+    /// in the end; but there is if all of it was here, above the clock: whoever it came from may have crashed, and what no
+    /// clock covers is not handed off.
     fn join_again(&mut self, key: &Key, mut former: Entry, now: u64) {
         let stored = self.store.get(key).unwrap_or_default().into_owned();
         if active(Mutant::ReissueWithoutContext) {
@@ -118,7 +120,8 @@ impl Shard {
         }
         let mut joined = stored.clone();
         joined.join(former.clone(), |dot| self.clock.covers(dot) || !self.roster.lists(dot.replica), |_| false);
-        if joined == stored {
+        let is_above = |dot: Dot| self.roster.lists(dot.replica) && !self.clock.covers(dot);
+        if joined == stored && !joined.dots().any(is_above) {
             return;
         }
         let dot = self.next_dot();

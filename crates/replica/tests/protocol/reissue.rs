@@ -1,7 +1,7 @@
 //! Invariant: a process that was removed from the group, and lives on under a new id, loses nothing that the group has
 //! nothing of, overwrites nothing newer, brings nothing back and counts nothing twice.
 
-use baton_replica::{Condition, MemberPhase, Operation, ReplicaId, Value};
+use baton_replica::{Condition, MemberPhase, Operation, ReplicaId, ShardMessage, Value};
 
 use crate::harness::{World, key, roomy, tight};
 
@@ -477,4 +477,45 @@ fn a_condition_looks_at_what_is_read_where_something_expired_must_wait() {
     world.write(c, &key("k"), same, put("new")).expect("it is as it was read");
     let read = world.shard(c).get(&key("k"), world.now).expect("live").expect("there");
     assert_eq!((&read.value.body[..], read.value_count()), (&b"new"[..], 1));
+}
+
+/// Of two that come back with the same, the first says it among what it holds of who is gone before it sends it in a
+/// range, and crashes. The second has it then, and claims no write that covers it.
+#[test]
+fn what_another_has_issued_again_and_not_sent_is_handed_off() {
+    let (mut world, [a, c, d]) = parted(|[_, c, d]| vec![c, d]);
+    let names = ["k1", "k2", "k3"];
+    for name in names {
+        write(&mut world, c, name, put("alone"));
+    }
+    world.exchange(c, d);
+    remove(&mut world, &[c, d]);
+    let (c, d) = (world.come_back(c), world.come_back(d));
+    world.holds_reissues = true;
+    world.settle();
+    world.part(a, d);
+    let now = world.now;
+    while world.shard(d).inherited() > 0 {
+        world.node(d).reissue(now);
+    }
+    let is_range = |message: &ShardMessage| matches!(message, ShardMessage::Range(_));
+    assert!(world.exchange_until(d, c, is_range), "it sends what it issued again");
+    world.crash(d);
+    while world.shard(c).inherited() > 0 {
+        world.node(c).reissue(now);
+    }
+    world.part(a, c);
+    world.leave(c);
+    world.seal(c);
+    world.connect(a, c);
+    // Each message is answered before the next is sent, and the last thing that it says is lost with the process.
+    while !world.exit(c) {
+        world.pump(c, a, 1);
+        world.deliver(c, a);
+        while world.pump(a, c, 1) | world.deliver(a, c) {}
+    }
+    world.settle();
+    for name in names {
+        assert_eq!(read(&world, [a, a, a], name), Some("alone".into()));
+    }
 }
