@@ -48,7 +48,7 @@ pub struct Owner {
     pub replica: Option<ReplicaId>,
     /// Only grows along the owners of a key: whoever shows an older one is refused.
     pub token: u64,
-    /// The change of owner, which is a write with a log slot, but no version.
+    /// The change of owner, or the write that said it again: it has a log slot, but is no version.
     pub dot: Dot,
     /// The owner's app has said that it runs what the key stands for.
     pub confirmed: bool,
@@ -154,7 +154,31 @@ impl Plain<'_> {
 // === impl Owner ===
 
 impl Owner {
-    pub(crate) const fn rank(&self) -> (u64, Dot) {
-        (self.token, self.dot)
+    /// Along the owners of a key it grows; who has confirmed comes after who has not, whoever says it again.
+    pub(crate) const fn rank(&self) -> (u64, Option<ReplicaId>, bool, Dot) {
+        (self.token, self.replica, self.confirmed, self.dot)
+    }
+
+    /// Whether this ownership comes before another, whoever says it.
+    pub(crate) fn is_before(&self, other: &Self) -> bool {
+        (self.token, self.replica) < (other.token, other.replica)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seed 24033: a member with a higher id has said the ownership again, and the owner confirms: all must keep that.
+    #[test]
+    fn who_has_confirmed_comes_after_whoever_says_the_same_ownership_again() {
+        let id = |bits| ReplicaId::new(bits).expect("not zero");
+        let given = Owner { replica: Some(id(1)), token: 5, dot: Dot { replica: id(1), counter: 1 }, confirmed: false };
+        let again = Owner { dot: Dot { replica: id(9), counter: 1 }, ..given };
+        let confirmed = Owner { dot: Dot { replica: id(1), counter: 2 }, confirmed: true, ..given };
+        let next = Owner { replica: None, token: 6, ..given };
+        let ranks = [given, again, confirmed, next].map(|owner| owner.rank());
+        assert!(ranks.is_sorted());
+        assert!(!given.is_before(&confirmed) && given.is_before(&next));
     }
 }

@@ -46,7 +46,7 @@ pub(super) struct Heritage {
     scan: BTreeMap<ReplicaId, Option<RecordId>>,
     /// Records that arrived with a departed owner. An id whose record was removed does no harm.
     due: BTreeSet<RecordId>,
-    /// Ownerships that this replica gave, and that a put which had not seen them has taken the place of.
+    /// Ownerships that a put which had not seen them has taken the place of.
     overtaken: BTreeMap<Key, Owner>,
     /// Keys that were this replica's when it left, and are not confirmed by their new owners.
     unconfirmed: BTreeSet<Key>,
@@ -73,7 +73,8 @@ impl Handover {
 // === impl Shard ===
 
 impl Shard {
-    /// Gives new owners to keys whose owner has departed, if this replica is to be that owner: looks at most at so many.
+    /// Says again what was overtaken, and gives new owners to keys whose owner has departed, if this replica is to be that
+    /// owner: looks at most at so many.
     pub fn adopt(&mut self, now: u64, most: usize) -> Adoption {
         let mut writes = 0;
         for _ in 0..most {
@@ -95,6 +96,12 @@ impl Shard {
     pub fn adoption_due(&self) -> bool {
         let Heritage { scan, due, overtaken, .. } = &self.heritage;
         !(scan.is_empty() && due.is_empty() && overtaken.is_empty())
+    }
+
+    /// How many ownerships were overtaken by puts that had not seen them, and must be said again before anybody looks at the
+    /// keys: tokens only grow.
+    pub fn overtaken(&self) -> usize {
+        self.heritage.overtaken.len()
     }
 
     /// What a leaver's keys wait for.
@@ -164,10 +171,11 @@ impl Shard {
         }
     }
 
-    /// What has arrived for a key had not seen who owns it: if this replica has said so, it will say it again.
-    pub(super) fn note_overtaken(&mut self, key: &Key, mine: Owner) {
-        if mine.dot.replica == self.me() && !active(Mutant::ClaimLosesToPut) {
-            self.heritage.overtaken.insert(key.clone(), mine);
+    /// One side of a join had not seen the ownership that the other knew: it will be said again. Whoever gave it may be
+    /// gone.
+    pub(super) fn note_overtaken(&mut self, key: &Key, owner: Owner) {
+        if !self.is_joining() && !active(Mutant::ClaimLosesToPut) {
+            self.heritage.overtaken.insert(key.clone(), owner);
         }
     }
 
@@ -228,15 +236,16 @@ impl Shard {
         true
     }
 
-    /// A put that had not seen this replica's change of owner does not undo it: it is made again, with its token.
+    /// A put that had not seen a change of owner does not undo it: it is made again, with its token. If the owner has
+    /// departed meanwhile, another takes over after it, and not after the one before it.
     fn own_again(&mut self, key: &Key, owner: Owner, now: u64) -> bool {
         self.drop_expired(key, now);
         let lost = self.store.get(key).is_some_and(|entry| has_not_seen(&entry, &owner));
-        let departed = owner.replica.is_some_and(|owner| self.roster.is_departed(owner));
-        if !lost || departed || !matches!(self.stage, Stage::Live) {
+        if !lost || !matches!(self.stage, Stage::Live) {
             return false;
         }
         self.make_write(key, false, |entry, dot, _| own(entry, Owner { dot, ..owner }));
+        self.look_at_owner(key);
         true
     }
 }
@@ -245,7 +254,7 @@ impl Shard {
 /// deletes a key keeps the ownership's dot in the context.
 pub(super) fn has_not_seen(entry: &Entry, owner: &Owner) -> bool {
     match entry.owner() {
-        Some(register) => register.rank() < owner.rank(),
+        Some(register) => register.is_before(owner),
         None => !entry.versions().is_empty() && !entry.context().covers(owner.dot),
     }
 }

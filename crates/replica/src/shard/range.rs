@@ -8,7 +8,7 @@ use crate::mutant::{Mutant, active};
 use crate::shard::adopt::has_not_seen;
 use crate::shard::{ProtocolError, Shard};
 use crate::store::{Keep, RecordId, Store};
-use crate::{Dot, Entry, Key, Range, RangeItem, ReplicaId, VersionVector};
+use crate::{Dot, Entry, Key, Owner, Range, RangeItem, ReplicaId, VersionVector};
 
 /// Framing of an item on the wire, about.
 const ITEM_OVERHEAD: usize = 48;
@@ -116,6 +116,7 @@ impl Shard {
         let seen = |dot: Dot| clock.covers(dot) || (knows_retired && !roster.lists(dot.replica));
         let seen_then = |dot: Dot| next.covers(dot) || !roster.lists(dot.replica);
         let (mut owners, mut overtaken) = ((None, None), None);
+        let arriving = entry.owner().copied().filter(|owner| !seen(owner.dot));
         let (record, (has_context, is_crowded)) = match overwrite(store, key, slots, entry, seen, seen_then) {
             Ok(record) => (Some(record), (true, false)),
             Err(entry) => store.change(key, slots, seen_then, |mine| {
@@ -123,7 +124,8 @@ impl Shard {
                 mine.join(entry, seen, absent);
                 mine.expire(now);
                 owners.1 = mine.owner().copied();
-                overtaken = owners.0.filter(|owner| has_not_seen(mine, owner));
+                let latest = owners.0.into_iter().chain(arriving).max_by_key(Owner::rank);
+                overtaken = latest.filter(|owner| has_not_seen(mine, owner));
                 (!mine.context().is_empty(), counter::retired(mine, roster) > MAX_RETIRED)
             }),
         };

@@ -7,7 +7,7 @@ use baton_replica::{Mutant, with_mutant};
 use crate::{counter, descent, operation, ownership, reissue, repair};
 
 /// Each mutant and a test that must fail with it.
-const CAUGHT: [(Mutant, fn()); 22] = [
+const CAUGHT: [(Mutant, fn()); 23] = [
     (Mutant::InitOverwrites, operation::a_default_loses_to_a_value_that_was_put_before_it_and_comes_later),
     (Mutant::TakeWithoutOwnDot, operation::a_take_leaves_its_own_dot_as_a_delete_does),
     (Mutant::TouchIsNewer, operation::a_touch_does_not_win_over_a_newer_value),
@@ -30,6 +30,7 @@ const CAUGHT: [(Mutant, fn()); 22] = [
     (Mutant::StrangersCounted, descent::nobody_hands_an_older_state_to_who_lacks_it),
     (Mutant::StrangersKnowAll, descent::what_retired_replicas_wrote_survives_a_start_without_it),
     (Mutant::ClaimLosesToPut, ownership::a_claim_survives_a_put_that_has_not_seen_it),
+    (Mutant::ClaimLosesToPut, ownership::a_claim_that_a_put_has_not_seen_outlives_its_owner),
 ];
 
 #[test]

@@ -15,8 +15,8 @@ pub(crate) fn check_token(world: &World, shard: usize, seen: &Seen, dot: Dot, en
     for (earlier, token) in &world.oracle.tokens {
         let operation = &world.oracle.operations[*earlier];
         let before = !operation.lost && operation.shard == shard && operation.key == mine.key && operation.dot != dot;
-        // Who says again what he gave, since a put had not seen it, says it with the same token.
-        let same = operation.dot.replica == dot.replica && *token == owner.token && !owner.confirmed;
+        // Who says again what was given, since a put had not seen it, says it with the same token.
+        let same = *token == owner.token && !owner.confirmed;
         if before && world.oracle.covers(seen, operation.dot) && *token >= owner.token && !same {
             return Err(format!("{dot} gives the token {}, after {token} of {}", owner.token, operation.dot));
         }
@@ -59,7 +59,7 @@ fn expires(world: &World, shard: usize, key: &Key) -> bool {
     entries.flat_map(|entry| entry.versions().to_vec()).any(|version| version.expires_at.is_some())
 }
 
-/// An ownership that a member gave after this one, and that was forgotten. A delete, or an end in time, takes the owners
+/// An ownership that was given after this one, that somebody who lives has seen, and that was forgotten. A delete, or an end in time, takes the owners
 /// with it that it has not seen: of a key that had one, nothing can be said.
 fn lost_claim(world: &World, shard: usize, key: &Key, token: u64) -> Option<Dot> {
     let ended = |one: &Operation| {
@@ -75,12 +75,11 @@ fn lost_claim(world: &World, shard: usize, key: &Key, token: u64) -> Option<Dot>
     let later = world.oracle.tokens.iter().filter(|(_, later)| *later > token).map(|(number, _)| *number);
     let later = later.filter(|number| {
         let later = &world.oracle.operations[*number];
-        later.shard == shard && later.key == *key && !later.lost
+        let seen = |agent: &Agent| world.oracle.covers(&agent.seen(shard), later.dot);
+        later.shard == shard && later.key == *key && !later.lost && world.agents.values().any(seen)
     });
-    // Whoever was followed does not insist: only the last one says it again, unless it has ended.
     let token = |number: &usize| world.oracle.tokens.iter().find(|(one, _)| one == number).map(|(_, token)| *token);
-    let last = &world.oracle.operations[later.max_by_key(token)?];
-    stays(world, last.dot.replica).then_some(last.dot)
+    Some(world.oracle.operations[later.max_by_key(token)?].dot)
 }
 
 fn stays(world: &World, owner: baton_replica::ReplicaId) -> bool {

@@ -72,7 +72,7 @@ impl World {
             let token = after.owner().map(|owner| owner.token);
             let again = self.oracle.tokens.iter().any(|(number, given)| {
                 let earlier = &self.oracle.operations[*number];
-                Some(*given) == token && earlier.dot.replica == id && earlier.shard == index && earlier.key == named
+                Some(*given) == token && earlier.shard == index && earlier.key == named
             });
             if again {
                 self.oracle.tokens.extend(token.map(|token| (number, token)));
