@@ -44,18 +44,16 @@ impl Log {
         Self { windows: BTreeMap::new(), slots: 0, max_slots, cut: Vec::new() }
     }
 
-    /// Adds a slot above the window's end. Counters between are closed.
+    /// Adds a slot at the window's end.
     pub(crate) fn push(&mut self, origin: ReplicaId, slot: Slot) {
         // Before, so that a full window takes no more room for it.
         self.cut_to(self.max_slots.saturating_sub(1));
-        self.windows.entry(origin).or_default().push(slot);
+        if self.windows.entry(origin).or_default().end().checked_add(1) != Some(slot.counter) {
+            // Nothing leaves a gap. If something did, who lacks what is before it would have to take the full state.
+            self.restart(origin, slot.counter - 1);
+        }
+        self.windows.entry(origin).or_default().push(slot.record, slot.continues);
         self.slots += 1;
-    }
-
-    /// A write that nobody has to hear of gets no slot.
-    pub(crate) fn skip(&mut self, origin: ReplicaId, counter: u64) {
-        self.close(origin, counter);
-        self.cut(origin, counter);
     }
 
     /// The last slot belongs to one batch with the next that will be pushed.
@@ -63,11 +61,6 @@ impl Log {
         if let Some(window) = self.windows.get_mut(&origin) {
             window.continue_last();
         }
-    }
-
-    /// Counters up to here are closed if they have no slot.
-    pub(crate) fn close(&mut self, origin: ReplicaId, through: u64) {
-        self.windows.entry(origin).or_default().close(through);
     }
 
     /// The counter above which the window has slots.
@@ -126,10 +119,11 @@ impl Log {
     fn cut_to(&mut self, slots: usize) {
         while self.slots > slots {
             let longest = self.windows.iter().max_by_key(|(_, window)| window.len());
-            let Some((origin, counter)) = longest.and_then(|(origin, window)| Some((*origin, window.first()?))) else {
+            let Some((origin, first)) = longest.map(|(origin, window)| (*origin, window.start().saturating_add(1)))
+            else {
                 return;
             };
-            self.cut(origin, counter);
+            self.cut(origin, first);
         }
     }
 }

@@ -310,9 +310,8 @@ impl Shard {
     fn claim(&mut self, clock: &VersionVector) {
         for (origin, counter) in clock.iter() {
             if self.roster.lists(origin) && counter > self.clock.get(origin) {
-                match active(Mutant::LogOverTransfer) {
-                    true => self.log.close(origin, counter),
-                    false => self.log.restart(origin, counter),
+                if !active(Mutant::LogOverTransfer) {
+                    self.log.restart(origin, counter);
                 }
                 self.raise_clock(origin, counter);
             }

@@ -210,7 +210,7 @@ impl Shard {
         let keep = if settled { Keep::Nothing } else { Keep::Superseded { slots: 1 } };
         let (record, existed) = match store.replace(key, keep, seen, version, superseded) {
             Ok(_) if settled => {
-                self.log.skip(dot.replica, dot.counter);
+                self.log.restart(dot.replica, dot.counter);
                 self.recheck_handover(key);
                 return Done { dot: Some(dot), existed: true, answer: Answer::Nothing };
             }
