@@ -11,7 +11,7 @@
 //! POST                 /v1/batch
 //! GET                  /v1/owned                      ?limit= ?cursor= ?values=
 //! GET                  /v1/watch                      ?map= ?prefix= ?events=; server-sent events
-//! GET                  /v1/status
+//! GET                  /v1/members, /v1/status, /openapi.json
 //! ```
 //!
 //! The key is everything after `entries/`, slashes included, percent-decoded once: any 1 to 1024 bytes. Every error is
@@ -28,6 +28,7 @@ mod entry;
 mod error;
 mod hash;
 mod list;
+mod openapi;
 mod owned;
 mod path;
 mod query;
@@ -42,8 +43,8 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::Uri;
-use axum::routing::{get, post};
-use axum::{Json, Router, middleware};
+use axum::routing::{MethodRouter, get, post};
+use axum::{Router, middleware};
 use baton_telemetry::{ServerLimits, serve_http};
 use tokio::net::TcpListener;
 
@@ -78,36 +79,40 @@ pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener, metrics: A
     serve_http(listener, router(engine, metrics), limits).await;
 }
 
+/// Each path with what can be done there.
+fn routes() -> Vec<(&'static str, MethodRouter<Arc<Api>>)> {
+    let entry = || get(read::get).put(entry::put).delete(entry::delete).post(action::post);
+    let member = || get(read::get).put(set::add).delete(entry::delete);
+    vec![
+        ("/v1/maps/{map}/keys", get(list::keys)),
+        ("/v1/maps/{map}/entries", get(list::entries)),
+        ("/v1/maps/{map}/entries/", entry()),
+        ("/v1/maps/{map}/entries/{*key}", entry()),
+        ("/v1/maps/{map}/counters/{*key}", get(counter::get).post(counter::post)),
+        ("/v1/maps/{map}/hashes/{key}", get(list::fields).delete(hash::clear)),
+        ("/v1/maps/{map}/hashes/{key}/", entry()),
+        ("/v1/maps/{map}/hashes/{key}/{*field}", entry()),
+        ("/v1/maps/{map}/sets/{key}", get(list::members).delete(hash::clear)),
+        ("/v1/maps/{map}/sets/{key}/", member()),
+        ("/v1/maps/{map}/sets/{key}/{*member}", member()),
+        ("/v1/batch", post(batch::post)),
+        ("/v1/owned", get(owned::get)),
+        ("/v1/watch", get(watch::get)),
+        ("/v1/members", get(status::members)),
+        ("/v1/status", get(status::get)),
+        ("/openapi.json", get(openapi::get)),
+    ]
+}
+
 /// The API.
 fn router(engine: Arc<Engine>, metrics: Arc<Metrics>) -> Router {
     let api = Arc::new(Api { engine, bodies: BodyBudget::new() });
-    let entry = get(read::get).put(entry::put).delete(entry::delete).post(action::post);
-    let member = get(read::get).put(set::add).delete(entry::delete);
-    let counter = get(counter::get).post(counter::post);
-    Router::new()
-        .route("/v1/maps/{map}/keys", get(list::keys))
-        .route("/v1/maps/{map}/entries", get(list::entries))
-        .route("/v1/maps/{map}/entries/", entry.clone())
-        .route("/v1/maps/{map}/entries/{*key}", entry.clone())
-        .route("/v1/maps/{map}/counters/{*key}", counter)
-        .route("/v1/maps/{map}/hashes/{key}", get(list::fields).delete(hash::clear))
-        .route("/v1/maps/{map}/hashes/{key}/", entry.clone())
-        .route("/v1/maps/{map}/hashes/{key}/{*field}", entry)
-        .route("/v1/maps/{map}/sets/{key}", get(list::members).delete(hash::clear))
-        .route("/v1/maps/{map}/sets/{key}/", member.clone())
-        .route("/v1/maps/{map}/sets/{key}/{*member}", member)
-        .route("/v1/batch", post(batch::post))
-        .route("/v1/owned", get(owned::get))
-        .route("/v1/watch", get(watch::get))
-        .route("/v1/status", get(status))
+    let routes = routes().into_iter().fold(Router::new(), |router, (path, methods)| router.route(path, methods));
+    routes
         .fallback(unknown_path)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(metrics, count::requests))
         .with_state(api)
-}
-
-async fn status(State(api): Shared) -> Json<StatusReport> {
-    Json(api.engine.status().into())
 }
 
 async fn unknown_path(uri: Uri) -> Problem {

@@ -1,8 +1,14 @@
-//! What the agent says of itself: `GET /v1/status`, and the command `status`.
+//! What the agent says of itself and of the members: `GET /v1/status`, `GET /v1/members`, and the command `status`.
 
+use axum::Json;
+use axum::extract::State;
+use axum::http::Uri;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{MemberStatus, Status};
+use crate::http::Shared;
+use crate::http::query::Query;
+use crate::problem::Problem;
 
 /// The agent's state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +60,36 @@ pub(crate) struct MemberReport {
     pub(crate) phase: String,
     /// Whether there is a link to it.
     pub(crate) link: bool,
+}
+
+/// Who belongs to the group.
+#[derive(Serialize)]
+pub(super) struct MembersReport {
+    membership: u64,
+    me: OwnReport,
+    /// The others.
+    members: Vec<MemberReport>,
+}
+
+/// This agent among the members.
+#[derive(Serialize)]
+struct OwnReport {
+    replica: String,
+    pod: String,
+    phase: String,
+}
+
+/// `GET /v1/status`.
+pub(super) async fn get(State(api): Shared, uri: Uri) -> Result<Json<StatusReport>, Problem> {
+    Query::of(&uri, &[])?;
+    Ok(Json(api.engine.status().into()))
+}
+
+/// `GET /v1/members`.
+pub(super) async fn members(State(api): Shared, uri: Uri) -> Result<Json<MembersReport>, Problem> {
+    Query::of(&uri, &[])?;
+    let StatusReport { replica, pod, phase, membership, members, .. } = api.engine.status().into();
+    Ok(Json(MembersReport { membership, me: OwnReport { replica, pod, phase }, members }))
 }
 
 // === impl StatusReport ===

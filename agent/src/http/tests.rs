@@ -4,6 +4,7 @@ mod batch;
 mod collection;
 mod entry;
 mod group;
+mod openapi;
 mod owner;
 mod watch;
 
