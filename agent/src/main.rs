@@ -14,7 +14,6 @@ mod open_file;
 mod problem;
 mod refusal;
 mod run;
-mod socket;
 mod transport;
 
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ mod command_line;
 mod crash;
 mod deletion;
 mod deployment_first;
+mod eviction;
 mod failed_handoff;
 mod force_deletion;
 mod frozen_survivor;
@@ -17,7 +18,9 @@ mod half_leaves;
 mod identity;
 mod in_place_restart;
 mod injection;
+mod keepers;
 mod kubelet_restart;
+mod last_word;
 mod lone_pod;
 mod lost_membership;
 mod misfit;
@@ -52,8 +55,11 @@ use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 const BESIDE: usize = 4;
 
 /// The longest first, and those that run alone last.
-const SCENARIOS: [Scenario; 38] = [
+const SCENARIOS: [Scenario; 45] = [
+    keepers::REPLACED,
     failed_handoff::SCALE_TO_ZERO,
+    keepers::SCALE_TO_ZERO,
+    keepers::RECREATE,
     rollout::SCENARIO,
     command_line::SCENARIO,
     release::SCENARIO,
@@ -71,6 +77,8 @@ const SCENARIOS: [Scenario; 38] = [
     identity::SCENARIO,
     failed_handoff::BARE_POD,
     scaling::SCENARIO,
+    eviction::SCENARIO,
+    last_word::SCENARIO,
     deployment_first::SCENARIO,
     lost_membership::SCENARIO,
     all_pods::SCENARIO,
@@ -83,9 +91,11 @@ const SCENARIOS: [Scenario; 38] = [
     injection::SCENARIO,
     refused_group::SCENARIO,
     webhook_garbage::SCENARIO,
-    node_drain::SCENARIO,
+    node_drain::ONE_NODE,
+    node_drain::TWO_OF_THREE,
     kubelet_restart::SCENARIO,
     node_loss::SCENARIO,
+    keepers::NODE_LOSS,
     operator_away::SCENARIO,
     operator_death::HOLDER,
     operator_death::BESIDE,

@@ -23,7 +23,7 @@ pub(crate) const SCENARIO: Scenario = Scenario {
 const ALONE: Duration = Duration::from_secs(12);
 
 /// The parts of a node come back, whatever happens.
-struct Lost<'a> {
+pub(crate) struct Lost<'a> {
     cluster: &'a Cluster,
     parts: [String; 2],
 }
@@ -31,7 +31,8 @@ struct Lost<'a> {
 // === impl Lost ===
 
 impl<'a> Lost<'a> {
-    fn new(cluster: &'a Cluster, node: &str) -> Result<Self> {
+    /// Stops them.
+    pub(crate) fn new(cluster: &'a Cluster, node: &str) -> Result<Self> {
         let parts = ["kubelet", "containerd"].map(|part| format!("{part}:{node}"));
         let lost = Self { cluster, parts };
         lost.parts.iter().try_for_each(|part| cluster.part("stop", part))?;

@@ -57,6 +57,12 @@ fn run(stage: &Stage) -> Result<()> {
             json!({"selector": web, "maps": [{"name": "carts", "onDeparture": "Drop"}]}),
             "\"Release\"",
         ),
+        (
+            "less than no keeper",
+            json!({"selector": web, "keepers": {"replicas": -1}}),
+            "keepers.replicas must be between",
+        ),
+        ("too many keepers", json!({"selector": web, "keepers": {"replicas": 17}}), "keepers.replicas must be between"),
         ("a bad map name", json!({"selector": web, "maps": [{"name": "Not A Map"}]}), "maps: a name consists of"),
     ];
     for (what, spec, says) in cases {

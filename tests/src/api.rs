@@ -119,6 +119,8 @@ pub fn collection(namespace: &str, kind: &str) -> Result<String> {
         "Event" => ("api/v1", "events"),
         "Deployment" => ("apis/apps/v1", "deployments"),
         "StatefulSet" => ("apis/apps/v1", "statefulsets"),
+        "PodDisruptionBudget" => ("apis/policy/v1", "poddisruptionbudgets"),
+        "NetworkPolicy" => ("apis/networking.k8s.io/v1", "networkpolicies"),
         "HandoffGroup" => ("apis/baton.dev/v1alpha1", "handoffgroups"),
         "Handoff" => ("apis/baton.dev/v1alpha1", "handoffs"),
         "Membership" => ("apis/baton.dev/v1alpha1", "memberships"),

@@ -36,6 +36,11 @@ impl Arena {
         Self { replicas, group: json!({}), strategy: None, stubborn: false, stateful: false }
     }
 
+    /// How many keepers the HandoffGroup asks for.
+    pub fn keepers(&self) -> usize {
+        self.group["keepers"]["replicas"].as_u64().unwrap_or(0) as usize
+    }
+
     /// The manifests, changed.
     pub fn objects(&self, manifests: &[Value]) -> Vec<Value> {
         manifests.iter().cloned().map(|object| self.change(object)).collect()

@@ -72,8 +72,9 @@ impl Pod {
 
     /// The status of the agent's container.
     pub fn agent(&self) -> Option<&Value> {
-        let containers = self.0["status"]["initContainerStatuses"].as_array()?;
-        containers.iter().find(|one| one["name"] == AGENT)
+        // A keeper has no other container.
+        let lists = ["initContainerStatuses", "containerStatuses"].map(|list| self.0["status"][list].as_array());
+        lists.into_iter().flatten().flatten().find(|one| one["name"] == AGENT)
     }
 
     /// How often the agent's container was started again.

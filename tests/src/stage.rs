@@ -49,7 +49,8 @@ impl Stage {
 
     /// Ends everything in it at once, without a handoff, and deletes it. Does not wait.
     pub fn remove(&self) -> Result<()> {
-        // Nothing may make new pods, and pods that find no survivor would be held for their whole grace period.
+        // Nothing may make new pods, not even the operator; and pods that find no survivor would be held for their whole grace period.
+        self.cluster.api.delete(&self.path("HandoffGroup", ""))?;
         self.cluster.api.delete(&self.path("Deployment", ""))?;
         self.cluster.api.delete(&self.path("StatefulSet", ""))?;
         self.cluster.api.delete(&format!("{}?gracePeriodSeconds=0", self.path("Pod", "")))?;
@@ -73,7 +74,7 @@ impl Stage {
     /// Applies the arena, waits until all pods are ready, and lets a crowd play.
     pub fn play(&self, arena: &Arena) -> Result<Crowd> {
         self.apply(arena)?;
-        self.wait_ready(arena.replicas as usize)?;
+        self.wait_ready(arena.replicas as usize + arena.keepers())?;
         self.crowd()
     }
 
@@ -118,6 +119,17 @@ impl Stage {
             let left = present.iter().filter(|pod| old.iter().any(|old| old.uid() == pod.uid())).count();
             let ready = self.pods.ready().len();
             ensure!(left == 0 && ready == count, "{left} old pods are left, {ready} are ready");
+            Ok(())
+        })
+    }
+
+    /// Waits until none of these pods is left.
+    pub fn wait_gone(&self, pods: &[Pod]) -> Result<()> {
+        wait::until(LIMIT, "these pods are gone", || {
+            let present = self.pods.present();
+            let left = pods.iter().filter(|pod| present.iter().any(|one| one.uid() == pod.uid()));
+            let left: Vec<&str> = left.map(Pod::name).collect();
+            ensure!(left.is_empty(), "{left:?} are left");
             Ok(())
         })
     }

@@ -124,21 +124,26 @@ fn pod(group: &GroupFacts, injection: Injection, selector: &Value) -> Value {
     if let Some(environment) = agent["env"].as_array_mut() {
         environment.push(json!({ "name": "BATON_KEEPER", "value": "true" }));
     }
-    let spread = |key: &str| {
-        json!({
-            "maxSkew": 1,
-            "topologyKey": key,
-            // One that lies badly is better than none.
-            "whenUnsatisfiable": "ScheduleAnyway",
-            "labelSelector": { "matchLabels": selector },
-        })
-    };
+    // One that lies badly is better than none. Nodes without a zone do not count in a spread over zones, nor in another
+    // beside it: nodes of their own are therefore asked for by affinity.
+    let keepers = json!({ "matchLabels": selector });
+    let spread = json!({
+        "maxSkew": 1,
+        "topologyKey": "topology.kubernetes.io/zone",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": keepers,
+    });
+    let apart = json!({
+        "weight": 100,
+        "podAffinityTerm": { "topologyKey": "kubernetes.io/hostname", "labelSelector": keepers },
+    });
     json!({
         "automountServiceAccountToken": false,
         "enableServiceLinks": false,
         "terminationGracePeriodSeconds": grace,
         "securityContext": { "runAsNonRoot": true, "seccompProfile": { "type": "RuntimeDefault" } },
-        "topologySpreadConstraints": [spread("topology.kubernetes.io/zone"), spread("kubernetes.io/hostname")],
+        "topologySpreadConstraints": [spread],
+        "affinity": { "podAntiAffinity": { "preferredDuringSchedulingIgnoredDuringExecution": [apart] } },
         "containers": [agent],
         "volumes": volumes(),
     })
@@ -211,13 +216,15 @@ mod tests {
     #[test]
     fn keepers_keep_apart_where_they_can() {
         let set = objects(&group(|_| {})).set;
-        let spread = set["spec"]["template"]["spec"]["topologySpreadConstraints"].as_array().expect("a list").clone();
-        let keys: Vec<_> = spread.iter().map(|one| one["topologyKey"].clone()).collect();
-        assert_eq!(keys, ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]);
-        for one in spread {
-            assert_eq!(one["whenUnsatisfiable"], "ScheduleAnyway");
-            assert_eq!(one["labelSelector"]["matchLabels"], set["spec"]["selector"]["matchLabels"]);
-        }
+        let (spec, pod) = (&set["spec"], &set["spec"]["template"]["spec"]);
+        let [zone] = pod["topologySpreadConstraints"].as_array().expect("a list").as_slice() else { panic!("{pod}") };
+        assert_eq!(zone["topologyKey"], "topology.kubernetes.io/zone");
+        assert_eq!(zone["whenUnsatisfiable"], "ScheduleAnyway");
+        assert_eq!(zone["labelSelector"]["matchLabels"], spec["selector"]["matchLabels"]);
+        let preferred = &pod["affinity"]["podAntiAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"];
+        let node = &preferred[0]["podAffinityTerm"];
+        assert_eq!(node["topologyKey"], "kubernetes.io/hostname");
+        assert_eq!(node["labelSelector"]["matchLabels"], spec["selector"]["matchLabels"]);
     }
 
     #[test]

@@ -11,18 +11,17 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
-
-use crate::server::socket::Socket;
 
 /// What is kept at most: more than the answers to one read of requests, which has 32 KiB.
 const MAX_KEPT: usize = 64 * 1024;
 
 /// The server's side of a connection.
-pub(super) struct Gather<S>(Arc<Outgoing<S>>);
+pub(super) struct Gather(Arc<Outgoing>);
 
-struct Outgoing<S> {
-    stream: S,
+struct Outgoing {
+    stream: TcpStream,
     kept: Mutex<Kept>,
 }
 
@@ -42,13 +41,12 @@ struct Stall {
 
 /// Serves a connection to its end; `serve` gets the stream to read from and write to. A client that takes nothing of
 /// what there is for it for so long is cut off.
-pub(super) async fn gathered<S, F, E>(
-    stream: S,
+pub(super) async fn gathered<F, E>(
+    stream: TcpStream,
     patience: Duration,
-    serve: impl FnOnce(Gather<S>) -> F,
+    serve: impl FnOnce(Gather) -> F,
 ) -> Result<(), E>
 where
-    S: Socket,
     F: Future<Output = Result<(), E>>,
     E: From<io::Error>,
 {
@@ -77,7 +75,7 @@ where
 
 // === impl Outgoing ===
 
-impl<S: Socket> Outgoing<S> {
+impl Outgoing {
     /// Sends all that is kept.
     fn send(&self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
         let mut kept = self.kept();
@@ -124,12 +122,12 @@ impl Stall {
 
 // === impl Gather ===
 
-impl<S: Socket> AsyncRead for Gather<S> {
+impl AsyncRead for Gather {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let stream = &self.0.stream;
         loop {
             ready!(stream.poll_read_ready(cx))?;
-            match stream.try_read(buf) {
+            match stream.try_read_buf(buf) {
                 Ok(_) => return Poll::Ready(Ok(())),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
@@ -138,7 +136,7 @@ impl<S: Socket> AsyncRead for Gather<S> {
     }
 }
 
-impl<S: Socket> AsyncWrite for Gather<S> {
+impl AsyncWrite for Gather {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.0.kept().bytes.len() >= MAX_KEPT {
             ready!(self.0.send(cx)?);
