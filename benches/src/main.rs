@@ -1,5 +1,7 @@
-//! Measures Baton against its targets; `cargo xtask bench core` builds what this needs and runs it.
+//! Measures Baton against its targets; `cargo xtask bench` builds what this needs and runs it.
 
+mod apiserver;
+mod crowd;
 mod engine;
 mod figure;
 mod fleet;
@@ -10,6 +12,7 @@ mod redis;
 mod report;
 mod row;
 mod sample;
+mod world;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -69,7 +72,7 @@ fn run(cli: &Cli) -> Result<()> {
         (true, _) => Scale::Quick,
         (false, true) => Scale::Smoke,
     };
-    let rows = if cli.row.is_empty() { Row::ALL.to_vec() } else { cli.row.clone() };
+    let rows = if cli.row.is_empty() { Row::CORE.to_vec() } else { cli.row.clone() };
     let folder = tempfile::Builder::new().prefix("baton-bench-").tempdir()?;
     let mut report = Report::new(scale);
     let mut broken = Vec::new();

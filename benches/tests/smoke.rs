@@ -6,8 +6,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// The rows that need nothing but an agent.
-const ROWS: &str = "put,live,wire,idle,hold";
+/// The rows that need nothing but an agent or an operator.
+const ROWS: &str = "put,live,wire,idle,hold,operator";
 /// Those that need Redis too, which `cargo xtask bench core` installs.
 const REDIS_ROWS: &str = "memory,join,restart";
 

@@ -22,6 +22,8 @@ pub(crate) struct Args {
 enum What {
     /// The replica's core and agents on loopback, in part against Redis
     Core(CoreArgs),
+    /// The operator with ten thousand agents, against a simulated API server
+    Operator(OperatorArgs),
 }
 
 /// Arguments of `cargo xtask bench core`.
@@ -38,6 +40,17 @@ struct CoreArgs {
     quick: bool,
 }
 
+/// Arguments of `cargo xtask bench operator`.
+#[derive(clap::Args)]
+struct OperatorArgs {
+    /// Write the figures to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// A tenth of the agents, and a quarter of the time: for a first look
+    #[arg(long)]
+    quick: bool,
+}
+
 /// The row that valgrind measures; all others are the program's own.
 const INSTRUCTIONS: &str = "instructions";
 
@@ -46,29 +59,42 @@ const REDIS: apt::Need = apt::Need { program: "redis-server", package: "redis-se
 
 /// Builds what is needed as users get it, and measures.
 pub(crate) fn run(args: &Args) -> Result<()> {
-    let What::Core(core) = &args.what;
-    apt::ensure(&[REDIS])?;
-    step::run("Build baton-agent and baton-bench (release)", |step| {
-        let mut build = cargo();
-        build.args(["build", "--release", "--package", "baton-agent", "--package", "baton-bench"]);
-        command::follow(&mut build, |line| step.advance(line.trim()))
-    })?;
-    let counted = core.row.is_empty() || core.row.iter().any(|row| row == INSTRUCTIONS);
-    let counts = if counted { Some(instruction::count()?) } else { None };
-    measure(core, counts.as_deref())
+    match &args.what {
+        What::Core(core) => measure_core(core),
+        What::Operator(OperatorArgs { report, quick }) => {
+            build("baton-operator")?;
+            measure(&["operator".to_owned()], report.as_deref(), None, *quick)
+        }
+    }
 }
 
-fn measure(args: &CoreArgs, counts: Option<&Path>) -> Result<()> {
+fn measure_core(args: &CoreArgs) -> Result<()> {
+    apt::ensure(&[REDIS])?;
+    build("baton-agent")?;
+    let counted = args.row.is_empty() || args.row.iter().any(|row| row == INSTRUCTIONS);
+    let counts = if counted { Some(instruction::count()?) } else { None };
+    measure(&args.row, args.report.as_deref(), counts.as_deref(), args.quick)
+}
+
+fn build(package: &str) -> Result<()> {
+    step::run(&format!("Build {package} and baton-bench (release)"), |step| {
+        let mut build = cargo();
+        build.args(["build", "--release", "--package", package, "--package", "baton-bench"]);
+        command::follow(&mut build, |line| step.advance(line.trim()))
+    })
+}
+
+fn measure(rows: &[String], report: Option<&Path>, counts: Option<&Path>, quick: bool) -> Result<()> {
     let mut bench = Command::new(workspace::target().join("release/baton-bench"));
-    if !args.row.is_empty() {
-        bench.args(["--row", &args.row.join(",")]);
+    if !rows.is_empty() {
+        bench.args(["--row", &rows.join(",")]);
     }
-    for (flag, file) in [("--report", args.report.as_deref()), ("--counts", counts)] {
+    for (flag, file) in [("--report", report), ("--counts", counts)] {
         if let Some(file) = file {
             bench.arg(flag).arg(file);
         }
     }
-    if args.quick {
+    if quick {
         bench.arg("--quick");
     }
     let status = bench.stdin(Stdio::null()).status().context("cannot run baton-bench")?;
