@@ -2,6 +2,7 @@
 //! [`ApiServer::write`], which only the holder of the lease makes.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -26,6 +27,9 @@ pub struct ApiServer {
     fence: Option<Fence>,
     writes: TaskTracker,
 }
+
+/// A call takes kilobytes, and every group and every agent has a task with room for one: the room is made when it is made.
+type Boxed<F> = Pin<Box<F>>;
 
 /// Why a call did not succeed. Nothing is known of its effect.
 #[derive(Debug, thiserror::Error)]
@@ -60,12 +64,22 @@ impl ApiServer {
     }
 
     /// Makes a call that changes nothing, within the time limit.
-    pub async fn call<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
-        self.within(CALL, call).await
+    pub fn call<T, F>(&self, call: F) -> impl Future<Output = Result<T, ApiError>> + use<'_, T, F>
+    where
+        F: Future<Output = kube::Result<T>>,
+    {
+        self.within(CALL, Box::pin(call))
     }
 
     /// Makes a call that changes something: only while nobody else can hold the lease, and given up before anybody can.
-    pub async fn write<T>(&self, call: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
+    pub fn write<T, F>(&self, call: F) -> impl Future<Output = Result<T, ApiError>> + use<'_, T, F>
+    where
+        F: Future<Output = kube::Result<T>>,
+    {
+        self.write_boxed(Box::pin(call))
+    }
+
+    async fn write_boxed<T>(&self, call: Boxed<impl Future<Output = kube::Result<T>>>) -> Result<T, ApiError> {
         let Some(fence) = &self.fence else { return self.within(CALL, call).await };
         let _under_way = self.writes.token();
         let pass = fence.pass(Instant::now()).ok_or(ApiError::NotHolder)?;
@@ -80,7 +94,11 @@ impl ApiServer {
         self.writes.reopen();
     }
 
-    async fn within<T>(&self, limit: Duration, call: impl Future<Output = kube::Result<T>>) -> Result<T, ApiError> {
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        call: Boxed<impl Future<Output = kube::Result<T>>>,
+    ) -> Result<T, ApiError> {
         let result = match tokio::time::timeout(limit, call).await {
             Ok(result) => result.map_err(ApiError::from),
             Err(_) => Err(ApiError::Silent),

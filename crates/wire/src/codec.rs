@@ -10,6 +10,9 @@ use tonic_prost::{ProstCodec, ProstDecoder, ProstEncoder};
 
 use crate::weight::{Scale, Weighed};
 
+/// How many encoded bytes are given to the transport at once: tonic's own number.
+const FULL: usize = 32 * 1024;
+
 /// As [`ProstCodec`], for messages that are weighed.
 pub(crate) struct WeighingCodec<T, U>(PhantomData<(T, U)>);
 
@@ -25,7 +28,7 @@ impl<T, U> Default for WeighingCodec<T, U> {
 
 impl<T, U> Codec for WeighingCodec<T, U>
 where
-    T: Message + Send + 'static,
+    T: Message + Weighed + Send + 'static,
     U: Message + Default + Weighed + Send + 'static,
 {
     type Encode = T;
@@ -34,11 +37,11 @@ where
     type Decoder = WeighingDecoder<U>;
 
     fn encoder(&mut self) -> Self::Encoder {
-        ProstCodec::<T, U>::default().encoder()
+        ProstCodec::<T, U>::raw_encoder(BufferSettings::new(T::BUFFER, FULL))
     }
 
     fn decoder(&mut self) -> Self::Decoder {
-        WeighingDecoder(ProstCodec::<T, U>::default().decoder())
+        WeighingDecoder(ProstCodec::<T, U>::raw_decoder(BufferSettings::new(U::BUFFER, FULL)))
     }
 }
 

@@ -31,6 +31,9 @@ pub struct Scale {
 
 /// A message from the network.
 pub trait Weighed {
+    /// How many bytes the buffers of a stream of them begin with, and grow by. Each stream keeps its buffers.
+    const BUFFER: usize = 8 * 1024;
+
     /// What there is in an encoded one; `None` if it is malformed. Most have nothing that decoding makes more of.
     fn weigh(_: &[u8]) -> Option<Weight> {
         Some(Weight::default())
@@ -85,12 +88,17 @@ impl Weighed for Frame {
 }
 
 impl Weighed for Notice {
+    // An operator has thousands of streams, with hardly anything on them.
+    const BUFFER: usize = 512;
+
     fn weigh(bytes: &[u8]) -> Option<Weight> {
         sum(bytes, |number, content| if number == 1 { list(content) } else { Some(Weight::default()) })
     }
 }
 
 impl Weighed for Report {
+    const BUFFER: usize = 512;
+
     fn weigh(bytes: &[u8]) -> Option<Weight> {
         sum(bytes, |number, content| match number {
             1 => sum(content, |number, _| Some(part(number == 11))),

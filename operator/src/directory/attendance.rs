@@ -69,11 +69,10 @@ impl Attendance {
     /// A list has all that these agents knew when they said hello: from now on they know that list.
     pub fn merged(&self, key: &GroupKey, attendees: &BTreeMap<ReplicaId, Attendee>, listing: &Listing) {
         let news = |(replica, attendee): (&ReplicaId, &Attendee)| {
-            let row = listing.row(*replica)?.clone();
-            let known = attendee.known.as_ref().is_some_and(|known| known.uid == listing.uid && known.names(*replica));
-            let now_known =
-                Known { uid: listing.uid.clone(), number: listing.spec.number, rows: [row].into_iter().collect() };
-            (!known).then_some((*replica, attendee.arrival, now_known))
+            let row = listing.row(*replica)?;
+            let is_told = |known: &Known| known.uid == listing.uid && known.is_only(*replica);
+            let known = Known::of(&listing.uid, listing.spec.number, row.clone());
+            (!attendee.known.as_ref().is_some_and(is_told)).then_some((*replica, attendee.arrival, known))
         };
         let news: Vec<(ReplicaId, u64, Known)> = attendees.iter().filter_map(news).collect();
         let mut groups = self.groups.lock();
@@ -171,12 +170,14 @@ impl Seat {
         self.attendance.change(&self.key, |desk| desk.seat(self.replica, self.arrival).map(change));
     }
 
-    /// As [`Self::update`], if the condition holds; else nobody is told of a change.
-    pub fn update_if(&self, condition: impl FnOnce(&Attendee) -> bool, change: impl FnOnce(&mut Attendee)) {
+    /// The agent knows this list now. It is news only of an agent that was named by none before.
+    pub fn note_known(&self, known: Known) {
         let mut groups = self.attendance.groups.lock();
         let Some(desk) = groups.get_mut(&self.key) else { return };
-        if let Some(attendee) = desk.seat(self.replica, self.arrival).filter(|attendee| condition(attendee)) {
-            change(attendee);
+        let Some(attendee) = desk.seat(self.replica, self.arrival) else { return };
+        let is_news = attendee.known.as_ref().is_none_or(|known| !known.names(self.replica));
+        attendee.known = Some(known);
+        if is_news {
             desk.changed.send_replace(());
         }
     }

@@ -70,6 +70,16 @@ pub struct Known {
 // === impl Known ===
 
 impl Known {
+    /// A list as far as it speaks of one agent: all else that it says is in the present one.
+    pub fn of(uid: &str, number: u64, row: MemberRow) -> Self {
+        Self { uid: uid.to_owned(), number, rows: [row].into_iter().collect() }
+    }
+
+    /// Whether nothing but this replica's row is kept of it.
+    pub fn is_only(&self, replica: ReplicaId) -> bool {
+        matches!(&*self.rows, [row] if row.replica == replica)
+    }
+
     /// Whether it lists a replica.
     pub fn names(&self, replica: ReplicaId) -> bool {
         self.rows.iter().any(|row| row.replica == replica)

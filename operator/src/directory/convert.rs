@@ -153,7 +153,7 @@ pub(super) fn membership(listing: &Listing, spec: &HandoffGroupSpec) -> wire::Me
     }
 }
 
-fn settings(spec: &HandoffGroupSpec) -> wire::Settings {
+pub(super) fn settings(spec: &HandoffGroupSpec) -> wire::Settings {
     wire::Settings {
         handoff_acks: spec.handoff.acks,
         handoff_timeout_millis: u64::try_from(spec.handoff.timeout.get().as_millis()).unwrap_or(u64::MAX),

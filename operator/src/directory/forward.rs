@@ -111,7 +111,7 @@ pub(super) async fn forward(mut said: watch::Receiver<Said>, mut line: Line) {
         match line.trunk() {
             Some(trunk) => {
                 let ended = tokio::select! {
-                    ended = stream(&trunk, &mut said) => ended,
+                    ended = Box::pin(stream(&trunk, &mut said)) => ended,
                     () = line.changed() => Ok(()),
                 };
                 if let Err(status) = ended {

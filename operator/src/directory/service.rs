@@ -6,13 +6,15 @@ use baton_identity::{Identity, Refusal};
 use baton_telemetry::Repeat;
 use baton_wire::directory as wire;
 use baton_wire::directory::directory_server::Directory;
+use futures_util::StreamExt;
+use futures_util::stream::Map;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::session::Session;
+use super::session::{Answer, Session};
 use super::{Attendance, Line, relay};
 use crate::api::ApiServer;
 use crate::index::SharedIndex;
@@ -44,12 +46,15 @@ pub struct DirectoryService {
     pub stop: CancellationToken,
 }
 
+/// The stream to an agent.
+type Answers = Map<ReceiverStream<Box<Answer>>, fn(Box<Answer>) -> Answer>;
+
 // === impl DirectoryService ===
 
 #[tonic::async_trait]
 impl Directory for DirectoryService {
-    type AttendStream = ReceiverStream<Result<wire::Notice, Status>>;
-    type ForwardStream = ReceiverStream<Result<wire::Notice, Status>>;
+    type AttendStream = Answers;
+    type ForwardStream = Answers;
 
     async fn attend(&self, request: Request<Streaming<wire::Report>>) -> Result<Response<Self::AttendStream>, Status> {
         let identity = identity(&request);
@@ -62,7 +67,7 @@ impl Directory for DirectoryService {
         let session = Session::new(self.clone(), request.remote_addr(), member, notices);
         let stop = self.stop.clone();
         tokio::spawn(async move { stop.run_until_cancelled(session.run(request.into_inner())).await });
-        Ok(Response::new(ReceiverStream::new(stream)))
+        Ok(Response::new(answers(stream)))
     }
 
     async fn forward(
@@ -81,8 +86,13 @@ impl Directory for DirectoryService {
         tokio::spawn(
             async move { stop.run_until_cancelled(relay::relay(service, term, request.into_inner(), end)).await },
         );
-        Ok(Response::new(ReceiverStream::new(stream)))
+        Ok(Response::new(answers(stream)))
     }
+}
+
+fn answers(stream: mpsc::Receiver<Box<Answer>>) -> Answers {
+    let open: fn(Box<Answer>) -> Answer = |answer| *answer;
+    ReceiverStream::new(stream).map(open)
 }
 
 /// Who the other side has proved to be.

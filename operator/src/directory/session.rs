@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baton_crds::membership::{MemberRow, ReplicaId};
+use baton_crds::membership::ReplicaId;
 use baton_identity::Member;
 use baton_wire::directory as wire;
 use baton_wire::directory::notice::Body as NoticeBody;
@@ -19,14 +19,17 @@ use tracing::Instrument;
 use super::convert::{self, Introduction, Malformed};
 use super::forward::{Said, forward};
 use super::hello;
-use super::{Attendee, DirectoryService, Known, Seat};
+use super::{DirectoryService, Known, Seat};
 use crate::index::{GroupView, Listing};
 
 /// How long an agent may take for its hello.
 pub(super) const HELLO: Duration = Duration::from_secs(10);
 
 /// The sending half of the stream to the agent.
-pub(super) type Notices = mpsc::Sender<Result<wire::Notice, Status>>;
+pub(super) type Notices = mpsc::Sender<Box<Answer>>;
+
+/// What goes to an agent. A channel has room for 32 of them, however few are let in, so they are in boxes on their way.
+pub(super) type Answer = Result<wire::Notice, Status>;
 
 /// One agent's stream.
 pub(super) struct Session {
@@ -35,6 +38,16 @@ pub(super) struct Session {
     /// Who its certificate says that it is.
     proven: Member,
     notices: Notices,
+}
+
+/// A stream whose agent attends.
+struct Conversation {
+    service: DirectoryService,
+    notices: Notices,
+    agent: Agent,
+    view: watch::Receiver<Arc<GroupView>>,
+    reports: Streaming<wire::Report>,
+    told: Told,
 }
 
 /// An agent at its seat.
@@ -61,7 +74,14 @@ impl Session {
     }
 
     /// Runs until the stream ends.
-    pub(super) async fn run(self, mut reports: Streaming<wire::Report>) {
+    pub(super) async fn run(self, reports: Streaming<wire::Report>) {
+        // What only the beginning needs is given back with it: there are as many tasks as agents.
+        let Some((conversation, span)) = Box::pin(self.begin(reports)).await else { return };
+        Box::pin(conversation.run().instrument(span)).await;
+    }
+
+    /// Hears the hello, and seats the agent if it may attend.
+    async fn begin(self, mut reports: Streaming<wire::Report>) -> Option<(Conversation, tracing::Span)> {
         let (introduction, said) = match tokio::time::timeout(HELLO, self.introduction(&mut reports)).await {
             Ok(Ok(introduction)) => introduction,
             Ok(Err(status)) => return self.fail(status).await,
@@ -73,7 +93,8 @@ impl Session {
             pod = introduction.attendee.pod_name,
             replica = %introduction.replica,
         );
-        self.attend(introduction, said, reports).instrument(span).await;
+        let conversation = self.attend(introduction, said, reports).instrument(span.clone()).await?;
+        Some((conversation, span))
     }
 
     async fn introduction(&self, reports: &mut Streaming<wire::Report>) -> Result<(Introduction, Said), Status> {
@@ -85,7 +106,12 @@ impl Session {
         Ok((convert::introduction(hello, arrival, Instant::now())?, said))
     }
 
-    async fn attend(self, introduction: Introduction, said: Said, reports: Streaming<wire::Report>) {
+    async fn attend(
+        self,
+        introduction: Introduction,
+        said: Said,
+        reports: Streaming<wire::Report>,
+    ) -> Option<Conversation> {
         let Introduction { key, replica, release, attendee } = introduction;
         let service = &self.service;
         if service.line.is_deaf() {
@@ -96,7 +122,7 @@ impl Session {
             service.metrics.refused_connection("other_certificate");
         }
         let checked = match proven {
-            Ok(()) => hello::check(&service.index, &service.api, &key, replica, &attendee).await,
+            Ok(()) => Box::pin(hello::check(&service.index, &service.api, &key, replica, &attendee)).await,
             Err(rejection) => Err(rejection),
         };
         if let Err(rejection) = checked {
@@ -108,71 +134,83 @@ impl Session {
             let refusal = wire::Refusal { retry: rejection.retry, message: rejection.message };
             let notice = wire::Notice { body: Some(NoticeBody::Refusal(refusal)) };
             // The agent may be gone already.
-            let _ = self.notices.send(Ok(notice)).await;
-            return;
+            let _ = self.notices.send(Box::new(Ok(notice))).await;
+            return None;
         }
-        let Some(view) = service.index.read().view(&key) else { return };
+        let view = service.index.read().view(&key)?;
         tracing::info!(phase = ?attendee.phase, address = attendee.address, remote = ?self.remote, release, "An agent attends");
         let listed_by = attendee.known.as_ref().filter(|known| known.names(replica)).map(|known| known.uid.clone());
         let knew = attendee.known.as_ref().map(|known| (known.uid.clone(), known.number));
         let said = watch::Sender::new(said);
         tokio::spawn(forward(said.subscribe(), service.line.clone()));
         let seat = service.attendance.seat(key, replica, attendee);
-        let ended = self.converse(Agent { seat, replica, said, listed_by, knew }, view, reports).await;
+        let agent = Agent { seat, replica, said, listed_by, knew };
+        let Self { service, notices, .. } = self;
+        Some(Conversation { service, notices, agent, view, reports, told: Told(None) })
+    }
+
+    /// There is no conversation.
+    async fn fail<T>(&self, status: Status) -> Option<T> {
+        tracing::debug!(remote = ?self.remote, error = status.message(), "A stream is refused");
+        // The agent may be gone already.
+        let _ = self.notices.send(Box::new(Err(status))).await;
+        None
+    }
+}
+
+// === impl Conversation ===
+
+impl Conversation {
+    async fn run(mut self) {
+        let ended = self.converse().await;
         tracing::info!(reason = ended, "An agent's stream ended");
     }
 
     /// Takes reports and sends memberships until either side ends; answers why.
-    async fn converse(
-        &self,
-        mut agent: Agent,
-        mut view: watch::Receiver<Arc<GroupView>>,
-        mut reports: Streaming<wire::Report>,
-    ) -> String {
-        let mut told = Told(None);
+    async fn converse(&mut self) -> String {
         let mut line = self.service.line.clone();
         loop {
-            let newest = agent.newest(&view.borrow_and_update());
-            let newest = newest.filter(|(what, ..)| *what != told);
+            let newest = self.agent.newest(&self.view.borrow_and_update());
+            let is_due = newest.is_some_and(|newest| newest != self.told);
             tokio::select! {
-                report = reports.message() => match report {
+                report = self.reports.message() => match report {
                     Ok(Some(report)) => {
-                        agent.said.send_modify(|said| said.take(&report));
-                        if let Err(error) = take(&agent.seat, report) {
-                            self.fail(error.into()).await;
+                        self.agent.said.send_modify(|said| said.take(&report));
+                        if let Err(error) = take(&self.agent.seat, report) {
+                            self.end(error.into()).await;
                             return "it sent a report that makes no sense".into();
                         }
                     }
                     Ok(None) => return "the agent closed it".into(),
                     Err(status) => return format!("the connection was lost: {}", status.message()),
                 },
-                permit = self.notices.reserve(), if newest.is_some() => {
+                permit = self.notices.reserve(), if is_due => {
                     let Ok(permit) = permit else { return "the agent stopped listening".into() };
-                    let Some((what, membership, own)) = newest else { continue };
-                    tracing::debug!(number = what.number(), "A membership is sent");
+                    let view = self.view.borrow().clone();
+                    let Some((newest, notice)) = self.agent.notice(&view) else { continue };
+                    tracing::debug!(number = newest.number(), "A membership is sent");
                     self.service.metrics.pushed();
-                    permit.send(Ok(wire::Notice { body: Some(NoticeBody::Membership(membership)) }));
-                    agent.was_told(&what, own);
-                    told = what;
+                    permit.send(Box::new(Ok(notice)));
+                    self.agent.was_told(&newest, &view);
+                    self.told = newest;
                 }
-                changed = view.changed() => {
+                changed = self.view.changed() => {
                     // The group is gone; its agents keep their last list and ask again.
                     if changed.is_err() {
                         return "the HandoffGroup was deleted".into();
                     }
                 }
                 () = line.deaf() => {
-                    self.fail(deaf()).await;
+                    self.end(deaf()).await;
                     return "the operator that holds the lease cannot be reached from here".into();
                 }
             }
         }
     }
 
-    async fn fail(&self, status: Status) {
-        tracing::debug!(remote = ?self.remote, error = status.message(), "A stream is refused");
+    async fn end(&self, status: Status) {
         // The agent may be gone already.
-        let _ = self.notices.send(Err(status)).await;
+        let _ = self.notices.send(Box::new(Err(status))).await;
     }
 }
 
@@ -199,41 +237,45 @@ fn deaf() -> Status {
 // === impl Agent ===
 
 impl Agent {
-    /// The newest membership with the agent's own row, once it lists the agent, or does not any more: the agent takes the
-    /// latter for its removal.
-    fn newest(&self, view: &GroupView) -> Option<(Told, wire::Membership, Option<MemberRow>)> {
+    /// The newest membership, once it lists the agent, or does not any more: the agent takes the latter for its removal.
+    fn newest(&self, view: &GroupView) -> Option<Told> {
         let listing: &Listing = view.listing.as_deref()?;
-        let own = listing.row(self.replica);
-        if own.is_none() && self.listed_by.as_ref() != Some(&listing.uid) {
+        if listing.row(self.replica).is_none() && self.listed_by.as_ref() != Some(&listing.uid) {
             return None;
         }
         let is_behind = |(uid, number): &(String, u64)| *uid == listing.uid && listing.spec.number < *number;
         if self.knew.as_ref().is_some_and(is_behind) {
             return None;
         }
-        let membership = convert::membership(listing, &view.group.spec);
-        let settings = membership.settings.clone()?;
-        Some((Told(Some((listing.uid.clone(), listing.spec.number, settings))), membership, own.cloned()))
+        Some(Told(Some((listing.uid.clone(), listing.spec.number, convert::settings(&view.group.spec)))))
+    }
+
+    /// The newest membership as it is sent.
+    fn notice(&self, view: &GroupView) -> Option<(Told, wire::Notice)> {
+        let newest = self.newest(view)?;
+        let membership = convert::membership(view.listing.as_deref()?, &view.group.spec);
+        Some((newest, wire::Notice { body: Some(NoticeBody::Membership(membership)) }))
     }
 
     /// A list went to the agent. That it was named by one is never forgotten: whoever writes later takes an agent that is
     /// not listed any more for removed, and not for new.
-    fn was_told(&mut self, told: &Told, own: Option<MemberRow>) {
+    fn was_told(&mut self, told: &Told, view: &GroupView) {
         let Some((uid, number, _)) = &told.0 else { return };
+        let own = view.listing.as_deref().and_then(|listing| listing.row(self.replica)).cloned();
         self.listed_by = Some(uid.clone());
         let is_new = self.knew.as_ref().is_none_or(|(knew, _)| knew == uid);
         let (Some(own), true) = (own, is_new) else { return };
-        let known = Known { uid: uid.clone(), number: *number, rows: [own].into_iter().collect() };
+        let known = Known::of(uid, *number, own);
         self.said.send_if_modified(|said| {
-            if said.hello.members.iter().all(|member| member.replica != self.replica.0) {
+            // What the agent knew of others is in the list, and is not kept for every agent.
+            if said.hello.members.len() != 1 || said.hello.members[0].replica != self.replica.0 {
                 said.hello.known = Some(wire::Version { uid: uid.clone(), number: *number });
                 said.hello.members = known.rows.iter().map(convert::member).collect();
             }
             // The holder knows it by the list itself.
             false
         });
-        let knows = |attendee: &Attendee| attendee.known.as_ref().is_some_and(|known| known.names(self.replica));
-        self.seat.update_if(|attendee| !knows(attendee), |attendee| attendee.known = Some(known));
+        self.seat.note_known(known);
     }
 }
 
