@@ -98,6 +98,10 @@ pub(crate) struct RunArgs {
     #[arg(long, env = "BATON_HTTP", value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
     http: SocketAddr,
 
+    /// Unix socket of the same API, for every user who reaches the file; none if not given.
+    #[arg(long, env = "BATON_HTTP_SOCKET", value_name = "FILE")]
+    http_socket: Option<PathBuf>,
+
     /// Address for the links of other agents; they are told the pod's IP with this port.
     #[arg(long, env = "BATON_PEER", value_name = "ADDRESS", default_value = "0.0.0.0:7072")]
     peer: SocketAddr,
@@ -266,6 +270,8 @@ pub(crate) struct Config {
     pub(crate) grace: Duration,
     /// Where the app's API listens.
     pub(crate) http: SocketAddr,
+    /// The same as a Unix socket, if there is to be one.
+    pub(crate) http_socket: Option<PathBuf>,
     /// Where peer links are accepted.
     pub(crate) peer: SocketAddr,
     /// Where probes and metrics are served.

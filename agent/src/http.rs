@@ -1,4 +1,4 @@
-//! The app's HTTP API, on loopback.
+//! The app's HTTP API, on loopback and on a Unix socket.
 //!
 //! ```text
 //! PUT GET HEAD DELETE  /v1/maps/{map}/entries/{key}   ?acks=0|n|majority|all ?ttl=30s ?init=true ?claim=true  ?siblings=true
@@ -45,8 +45,7 @@ use axum::extract::State;
 use axum::http::Uri;
 use axum::routing::{MethodRouter, get, post};
 use axum::{Router, middleware};
-use baton_telemetry::{ServerLimits, serve_http};
-use tokio::net::TcpListener;
+use baton_telemetry::{Listener, ServerLimits, serve_http};
 
 use crate::engine::Engine;
 use crate::metric::Metrics;
@@ -74,7 +73,7 @@ struct Api {
 type Shared = State<Arc<Api>>;
 
 /// Serves the app until the future is dropped.
-pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener, metrics: Arc<Metrics>) {
+pub(crate) async fn serve(engine: Arc<Engine>, listener: impl Listener, metrics: Arc<Metrics>) {
     let limits = ServerLimits { connections: MAX_CONNECTIONS, idle: IDLE, stall: STALL };
     serve_http(listener, router(engine, metrics), limits).await;
 }

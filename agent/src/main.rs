@@ -14,6 +14,7 @@ mod open_file;
 mod problem;
 mod refusal;
 mod run;
+mod socket;
 mod transport;
 
 use std::process::ExitCode;

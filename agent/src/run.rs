@@ -22,7 +22,7 @@ use crate::metric::Metrics;
 use crate::open_file;
 use crate::refusal::Refusals;
 use crate::transport::Transport;
-use crate::{admin, http, link, membership};
+use crate::{admin, http, link, membership, socket};
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
@@ -132,6 +132,11 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     let socket = config.run_dir.control_socket();
     let control = ControlServer::bind(&socket)
         .with_context(|| format!("cannot bind the control socket {}; set --run-dir", socket.display()))?;
+    let app_socket = config.http_socket.as_deref().map(|path| {
+        // Whoever sees the file may open it, as any process of the pod may use the loopback address.
+        socket::bind(path, 0o666).with_context(|| format!("cannot bind the app's socket {}", path.display()))
+    });
+    let app_socket = app_socket.transpose()?;
     let refusals = Refusals::default();
     let metrics = Metrics::new(engine.clone(), &refusals);
     let transport = transport(&config, refusals)?;
@@ -142,6 +147,9 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     tokio::spawn(serve_peers(engine.clone(), peer_listener, transport.clone()));
     tokio::spawn(link::dial(engine.clone(), transport.clone()));
     tokio::spawn(http::serve(engine.clone(), http_listener, metrics.clone()));
+    if let Some(listener) = app_socket {
+        tokio::spawn(http::serve(engine.clone(), listener, metrics.clone()));
+    }
     tokio::spawn(admin::serve(engine.clone(), admin_listener, metrics));
     tokio::spawn(control.serve(Arc::new(Controls { engine: engine.clone(), departure: departure_handle.clone() })));
     tokio::spawn(membership::run(engine.clone(), transport, config.clone()));

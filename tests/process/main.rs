@@ -23,5 +23,6 @@ mod release;
 mod rolling_restart;
 mod second_process;
 mod slow_link;
+mod unix_socket;
 mod usage;
 mod watch;

@@ -48,6 +48,7 @@ impl RunArgs {
             },
             grace: Duration::from_secs(self.grace),
             http: self.http,
+            http_socket: self.http_socket,
             peer: self.peer,
             admin: self.admin,
             run_dir: self.run_dir,

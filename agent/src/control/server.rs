@@ -1,7 +1,6 @@
 //! The running agent's end of the control socket.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +13,7 @@ use tokio::time::timeout;
 
 use crate::control::{ALIVE_EVERY, Answer, DepartureReport, MAX_LINE, Request};
 use crate::http::StatusReport;
+use crate::socket;
 
 /// How many callers are served at once. The kubelet calls the hook once, perhaps twice.
 const MAX_CALLERS: usize = 32;
@@ -48,15 +48,7 @@ impl ControlServer {
     /// Binds the socket, which only this user may open. A socket file that an earlier process left is removed; the
     /// directory is made if it is missing.
     pub(crate) fn bind(path: &Path) -> io::Result<Self> {
-        if let Some(parent) = path.parent() {
-            std::fs::create_dir_all(parent)?;
-        }
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let listener = UnixListener::bind(path)?;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        let listener = socket::bind(path, 0o600)?;
         Ok(Self { listener, path: path.to_owned() })
     }
 

@@ -11,4 +11,4 @@ pub use admin::{Health, Verdict, admin_router};
 pub use log::{LogError, LogFormat, init_logs, log_filter};
 pub use metric::{METRICS_CONTENT_TYPE, encode_metrics, new_registry};
 pub use repeat::Repeat;
-pub use server::{ServerLimits, serve_http};
+pub use server::{Listener, ServerLimits, Socket, serve_http};

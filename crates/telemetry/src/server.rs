@@ -4,6 +4,7 @@
 //! costs its connection only.
 
 mod gather;
+mod socket;
 
 use std::io;
 use std::sync::Arc;
@@ -13,10 +14,10 @@ use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use gather::gathered;
+pub use socket::{Listener, Socket};
 
 /// The read buffer of a connection, and so the greatest head of a request. A key of 1 KiB takes 3 KiB when each of its
 /// bytes is percent-encoded; the rest is for headers.
@@ -41,13 +42,13 @@ pub struct ServerLimits {
 }
 
 /// Serves until the future is dropped. Connections that are open then end on their own.
-pub async fn serve_http(listener: TcpListener, router: Router, limits: ServerLimits) {
+pub async fn serve_http(listener: impl Listener, router: Router, limits: ServerLimits) {
     let slots = Arc::new(Semaphore::new(limits.connections));
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(MAX_BUFFER);
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let stream = match listener.next().await {
+            Ok(stream) => stream,
             Err(error) => {
                 tracing::warn!(%error, "Cannot accept connections");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -58,8 +59,6 @@ pub async fn serve_http(listener: TcpListener, router: Router, limits: ServerLim
             refuse(&stream);
             continue;
         };
-        // Without it, an answer of two segments waits for the client's delayed acknowledgement.
-        let _ = stream.set_nodelay(true);
         let (http, service) = (http.clone(), TowerToHyperService::new(router.clone()));
         tokio::spawn(async move {
             let _slot = slot;
@@ -74,7 +73,7 @@ pub async fn serve_http(listener: TcpListener, router: Router, limits: ServerLim
 }
 
 /// Says why in one attempt that cannot block: the socket's buffer is empty, so it fits.
-fn refuse(stream: &TcpStream) {
+fn refuse(stream: &impl Socket) {
     let _ = stream.try_write(FULL);
 }
 
@@ -82,6 +81,7 @@ fn refuse(stream: &TcpStream) {
 mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
 
     use super::*;
 

@@ -9,6 +9,18 @@ use crate::identity::{AUDIENCE, ROOTS};
 /// The volume with the agent's control socket; only the agent mounts it.
 const RUN: &str = "baton-run";
 
+/// The volume with the socket of the app's API: the agent makes it, and the app's containers use it.
+pub(super) const SOCKET: &str = "baton-socket";
+
+/// Where app containers see it.
+pub(super) const SOCKET_PATH: &str = "/run/baton";
+
+/// What tells them so.
+pub(super) const SOCKET_FILE: (&str, &str) = ("BATON_SOCKET", "/run/baton/baton.sock");
+
+/// Where the agent makes it.
+const AGENT_SOCKET_PATH: &str = "/run/baton-app";
+
 /// The volume with what the agent proves by who it is, and with the CAs that it trusts; only the agent mounts it.
 const IDENTITY: &str = "baton-identity";
 
@@ -67,19 +79,24 @@ pub(crate) fn agent(injection: &Injection, grace_seconds: u64, pod_runs_as_root:
         "volumeMounts": [
             { "name": RUN, "mountPath": "/run/baton" },
             { "name": IDENTITY, "mountPath": IDENTITY_PATH, "readOnly": true },
+            { "name": SOCKET, "mountPath": AGENT_SOCKET_PATH },
         ],
     })
 }
 
 /// The agent's volumes.
-pub(crate) fn volumes() -> [Value; 2] {
+pub(crate) fn volumes() -> [Value; 3] {
     let (roots, key) = ROOTS;
     let token = json!({ "audience": AUDIENCE, "expirationSeconds": TOKEN_SECONDS, "path": "token" });
     let sources = json!([
         { "serviceAccountToken": token },
         { "configMap": { "name": roots, "items": [{ "key": key, "path": key }] } },
     ]);
-    [json!({ "name": RUN, "emptyDir": {} }), json!({ "name": IDENTITY, "projected": { "sources": sources } })]
+    [
+        json!({ "name": RUN, "emptyDir": {} }),
+        json!({ "name": IDENTITY, "projected": { "sources": sources } }),
+        json!({ "name": SOCKET, "emptyDir": {} }),
+    ]
 }
 
 fn environment(injection: &Injection, grace_seconds: u64) -> Value {
@@ -95,6 +112,7 @@ fn environment(injection: &Injection, grace_seconds: u64) -> Value {
         value("BATON_IDENTITY", IDENTITY_PATH.into()),
         value("BATON_GROUP", injection.group.clone()),
         value("BATON_GRACE_SECONDS", grace_seconds.to_string()),
+        value("BATON_HTTP_SOCKET", format!("{AGENT_SOCKET_PATH}/baton.sock")),
         value("BATON_SHARDS", injection.shards.to_string()),
         value("BATON_LOG", injection.log.clone()),
         value("BATON_LOG_FORMAT", "json".into()),

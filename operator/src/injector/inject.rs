@@ -81,12 +81,33 @@ pub fn inject(pod: &Value, injection: &Injection) -> Result<Value, NoPod> {
     }
     for app in list(spec, "containers")? {
         let app = app.as_object_mut().ok_or(NoPod("spec.containers"))?;
-        let environment = list(app, "env")?;
-        if !environment.iter().any(|variable| named(variable, container::URL.0)) {
-            environment.push(json!({ "name": container::URL.0, "value": container::URL.1 }));
+        tell(app, container::URL)?;
+        if mount_socket(app)? {
+            tell(app, container::SOCKET_FILE)?;
         }
     }
     Ok(pod)
+}
+
+/// Sets a variable that the container does not set itself.
+fn tell(app: &mut Map<String, Value>, (name, value): (&str, &str)) -> Result<(), NoPod> {
+    let environment = list(app, "env")?;
+    if !environment.iter().any(|variable| named(variable, name)) {
+        environment.push(json!({ "name": name, "value": value }));
+    }
+    Ok(())
+}
+
+/// Gives the container the volume with the agent's socket. Says whether it has it: not if it mounts another there.
+fn mount_socket(app: &mut Map<String, Value>) -> Result<bool, NoPod> {
+    let mounts = list(app, "volumeMounts")?;
+    let at = |mount: &&Value| mount.get("mountPath").and_then(Value::as_str) == Some(container::SOCKET_PATH);
+    if let Some(there) = mounts.iter().find(at) {
+        return Ok(named(there, container::SOCKET));
+    }
+    // A socket can be opened all the same, and no app removes it.
+    mounts.push(json!({ "name": container::SOCKET, "mountPath": container::SOCKET_PATH, "readOnly": true }));
+    Ok(true)
 }
 
 /// An agent that is there already: others may have added to it, but it must be one.

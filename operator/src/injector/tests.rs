@@ -48,7 +48,7 @@ fn a_pod_gets_its_agent_its_volume_and_its_labels() {
     assert_eq!(pod["metadata"]["labels"], json!({ "app": "web", "baton.dev/group": "web" }));
     assert_eq!(pod["metadata"]["annotations"], json!({ "baton.dev/injected": "baton.local/agent:dev" }));
     assert_eq!(names(&pod["spec"]["initContainers"]), ["baton-agent"]);
-    assert_eq!(names(&pod["spec"]["volumes"]), ["baton-run", "baton-identity"]);
+    assert_eq!(names(&pod["spec"]["volumes"]), ["baton-run", "baton-identity", "baton-socket"]);
     assert_eq!(pod["spec"].get("terminationGracePeriodSeconds"), None);
 }
 
@@ -86,7 +86,7 @@ fn only_the_agent_has_a_token_and_it_is_for_the_operator() {
     let mount = json!({ "name": "baton-identity", "mountPath": "/var/run/secrets/baton.dev", "readOnly": true });
     assert_eq!(agent(&pod)["volumeMounts"][1], mount);
     assert_eq!(environment(agent(&pod), "BATON_IDENTITY")["value"], "/var/run/secrets/baton.dev");
-    assert_eq!(pod["spec"]["containers"][0].get("volumeMounts"), None);
+    assert_eq!(names(&pod["spec"]["containers"][0]["volumeMounts"]), ["baton-socket"]);
 }
 
 #[test]
@@ -128,9 +128,24 @@ fn app_containers_learn_the_url_and_keep_their_own() {
     pod["spec"]["containers"][1]["env"] = json!([{ "name": "BATON_URL", "value": "mine" }]);
     let pod = injected(&pod);
     let containers = &pod["spec"]["containers"];
-    assert_eq!(names(&containers[0]["env"]), ["A", "BATON_URL"]);
+    assert_eq!(names(&containers[0]["env"]), ["A", "BATON_URL", "BATON_SOCKET"]);
     assert_eq!(environment(&containers[0], "BATON_URL")["value"], "http://127.0.0.1:7070");
     assert_eq!(environment(&containers[1], "BATON_URL")["value"], "mine");
+}
+
+#[test]
+fn app_containers_share_the_socket_that_the_agent_makes() {
+    let mut pod = pod();
+    pod["spec"]["containers"][1]["volumeMounts"] = json!([{ "name": "mine", "mountPath": "/run/baton" }]);
+    let pod = injected(&pod);
+    let mount = json!({ "name": "baton-socket", "mountPath": "/run/baton", "readOnly": true });
+    let containers = &pod["spec"]["containers"];
+    assert_eq!(containers[0]["volumeMounts"], json!([mount]));
+    assert_eq!(environment(&containers[0], "BATON_SOCKET")["value"], "/run/baton/baton.sock");
+    assert_eq!(names(&containers[1]["volumeMounts"]), ["mine"], "two mounts of one path are no pod");
+    assert_eq!(environment(&containers[1], "BATON_SOCKET"), &Value::Null);
+    assert_eq!(agent(&pod)["volumeMounts"][2], json!({ "name": "baton-socket", "mountPath": "/run/baton-app" }));
+    assert_eq!(environment(agent(&pod), "BATON_HTTP_SOCKET")["value"], "/run/baton-app/baton.sock");
 }
 
 #[test]
@@ -194,7 +209,7 @@ fn what_other_webhooks_add_stays_and_what_they_break_is_mended() {
     let agent = agent(&pod);
     assert_eq!(agent["restartPolicy"], "Always");
     assert_eq!(agent["image"], "registry.example/agent:pinned");
-    assert_eq!(names(&agent["volumeMounts"]), ["baton-run", "baton-identity", "token"]);
+    assert_eq!(names(&agent["volumeMounts"]), ["baton-run", "baton-identity", "baton-socket", "token"]);
     assert_eq!(environment(agent, "MESH")["value"], "1");
 }
 

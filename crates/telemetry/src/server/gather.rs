@@ -11,17 +11,18 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
+
+use crate::server::socket::Socket;
 
 /// What is kept at most: more than the answers to one read of requests, which has 32 KiB.
 const MAX_KEPT: usize = 64 * 1024;
 
 /// The server's side of a connection.
-pub(super) struct Gather(Arc<Outgoing>);
+pub(super) struct Gather<S>(Arc<Outgoing<S>>);
 
-struct Outgoing {
-    stream: TcpStream,
+struct Outgoing<S> {
+    stream: S,
     kept: Mutex<Kept>,
 }
 
@@ -41,12 +42,13 @@ struct Stall {
 
 /// Serves a connection to its end; `serve` gets the stream to read from and write to. A client that takes nothing of
 /// what there is for it for so long is cut off.
-pub(super) async fn gathered<F, E>(
-    stream: TcpStream,
+pub(super) async fn gathered<S, F, E>(
+    stream: S,
     patience: Duration,
-    serve: impl FnOnce(Gather) -> F,
+    serve: impl FnOnce(Gather<S>) -> F,
 ) -> Result<(), E>
 where
+    S: Socket,
     F: Future<Output = Result<(), E>>,
     E: From<io::Error>,
 {
@@ -75,7 +77,7 @@ where
 
 // === impl Outgoing ===
 
-impl Outgoing {
+impl<S: Socket> Outgoing<S> {
     /// Sends all that is kept.
     fn send(&self, cx: &mut Context<'_>) -> io::Result<Poll<()>> {
         let mut kept = self.kept();
@@ -122,12 +124,12 @@ impl Stall {
 
 // === impl Gather ===
 
-impl AsyncRead for Gather {
+impl<S: Socket> AsyncRead for Gather<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let stream = &self.0.stream;
         loop {
             ready!(stream.poll_read_ready(cx))?;
-            match stream.try_read_buf(buf) {
+            match stream.try_read(buf) {
                 Ok(_) => return Poll::Ready(Ok(())),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Poll::Ready(Err(error)),
@@ -136,7 +138,7 @@ impl AsyncRead for Gather {
     }
 }
 
-impl AsyncWrite for Gather {
+impl<S: Socket> AsyncWrite for Gather<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.0.kept().bytes.len() >= MAX_KEPT {
             ready!(self.0.send(cx)?);
