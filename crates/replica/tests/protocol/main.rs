@@ -11,6 +11,7 @@ mod convergence;
 mod counter;
 mod deletion;
 mod descent;
+mod exile;
 mod handoff;
 mod history;
 mod input;
