@@ -247,9 +247,11 @@ impl Engine {
         });
     }
 
-    /// Takes a list that a peer passed on: only a newer one of the same source, or the first at all.
+    /// Takes a list that a peer passed on: only one with a greater number, or the first at all. Where the group's object was
+    /// made anew, under another UID, its numbers go on above all that were heard of: what follows from its lists must not
+    /// come before them.
     pub(crate) fn take_membership_from_peer(&self, list: Membership) {
-        self.take_membership(list, |known, new| new.version > known.version);
+        self.take_membership(list, |known, new| new.version.number > known.version.number);
     }
 
     /// Changes what is known of the members, and tells every shard. One change at a time, so that no shard ends with an

@@ -141,9 +141,7 @@ pub(super) fn check(engine: &Engine, body: Option<Body>) -> Result<Greeted, Refu
     if replica == engine.replica() {
         return Err(Refusal::Myself);
     }
-    let uid = engine.membership().borrow().as_ref().map(|list| list.version.uid.clone());
-    let same_source = hello.membership.filter(|version| Some(&version.uid) == uid.as_ref());
-    let membership = same_source.map_or(0, |version| version.number);
+    let membership = hello.membership.map_or(0, |version| version.number);
     let pod_name = hello.pod_name;
     let phase = baton_wire::convert::phase_from_wire(hello.phase);
     Ok(Greeted { replica, pod_name, phase, membership, proven: None })

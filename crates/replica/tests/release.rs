@@ -25,7 +25,7 @@ fn a_key_is_in_the_same_shard() {
 #[test]
 fn a_round_of_settling_has_the_same_name() {
     let members = [(id(1), MemberPhase::Active), (id(2), MemberPhase::Gone), (id(u64::MAX), MemberPhase::Joining)];
-    assert_eq!(settle_round(members), 0x61e8_7d09_da91_ca85);
+    assert_eq!(settle_round("list", members), 0x8dce_a6a7_6aee_6e09);
 }
 
 #[test]

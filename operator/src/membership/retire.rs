@@ -12,8 +12,11 @@ use crate::directory::Attendee;
 
 /// Drops the rows that everybody has settled. What members say who attend another operator comes by the rows: each
 /// operator writes down what it has heard, as long as there are members that it does not hear.
-pub(super) fn retire(attendees: &BTreeMap<ReplicaId, Attendee>, rows: &mut Vec<MemberRow>) {
-    let Some(round) = round(rows) else { return };
+///
+/// `uid` is the list's: what members have said by the list of another object counts for nothing, since one of this object
+/// may not have reached them.
+pub(super) fn retire(uid: &str, attendees: &BTreeMap<ReplicaId, Attendee>, rows: &mut Vec<MemberRow>) {
+    let Some(round) = round(uid, rows) else { return };
     // A process that was removed and lives on may come back with writes of these that nobody else has: they are issued
     // again only while their writers are listed.
     if rows.iter().any(|row| row.forgotten) {
@@ -42,8 +45,8 @@ pub(super) fn retire(attendees: &BTreeMap<ReplicaId, Attendee>, rows: &mut Vec<M
     });
 }
 
-/// The name that agents have for this set of members; none if an id is none.
-fn round(rows: &[MemberRow]) -> Option<u64> {
+/// The name that agents have for this set of members of a list; none if an id is none.
+fn round(uid: &str, rows: &[MemberRow]) -> Option<u64> {
     let mut listed = Vec::new();
     for row in rows {
         let phase = match row.phase {
@@ -55,7 +58,7 @@ fn round(rows: &[MemberRow]) -> Option<u64> {
         listed.push((baton_replica::ReplicaId::new(row.replica.0)?, phase));
     }
     listed.sort_unstable();
-    Some(settle_round(listed))
+    Some(settle_round(uid, listed))
 }
 
 #[cfg(test)]
@@ -66,6 +69,8 @@ mod tests {
     use crate::directory::Settled;
     use crate::fixture::{attendee, row};
     use MemberPhase::{Active, Gone, Joining};
+
+    const UID: &str = "list";
 
     /// The agents 1 and 2, of pods `a` and `b`, stay; 3 was in pod `c` and is gone.
     fn rows() -> Vec<MemberRow> {
@@ -82,32 +87,38 @@ mod tests {
     }
 
     fn after(mut rows: Vec<MemberRow>, attendees: &BTreeMap<ReplicaId, Attendee>) -> Vec<MemberRow> {
-        retire(attendees, &mut rows);
+        retire(UID, attendees, &mut rows);
         rows
     }
 
     #[test]
     fn who_is_settled_by_all_others_is_dropped() {
-        let all = settled(round(&rows()), &[1, 2]);
+        let all = settled(round(UID, &rows()), &[1, 2]);
         assert_eq!(after(rows(), &all), rows()[..2]);
     }
 
     #[test]
     fn nobody_is_dropped_who_was_settled_among_other_members() {
-        let before = settled(round(&rows()[1..]), &[1, 2]);
+        let before = settled(round(UID, &rows()[1..]), &[1, 2]);
         assert_eq!(after(rows(), &before), rows());
         let mut joined = rows();
         joined.push(row(4, "d", Joining));
-        let all_but_one = settled(round(&joined), &[1, 2]);
+        let all_but_one = settled(round(UID, &joined), &[1, 2]);
         let kept: Vec<ReplicaId> = after(joined, &all_but_one).iter().map(|row| row.replica).collect();
         assert!(kept.contains(&ReplicaId(3)), "the joining one may hold something of it");
+    }
+
+    #[test]
+    fn nobody_is_dropped_who_was_settled_by_the_list_of_an_earlier_object() {
+        let before = settled(round("deleted", &rows()), &[1, 2]);
+        assert_eq!(after(rows(), &before), rows());
     }
 
     #[test]
     fn nobody_is_dropped_while_a_process_that_was_removed_may_live_on() {
         let mut with = rows();
         with.push(MemberRow { forgotten: true, ..row(4, "d", Gone) });
-        let all = settled(round(&with), &[1, 2]);
+        let all = settled(round(UID, &with), &[1, 2]);
         assert_eq!(after(with.clone(), &all), with);
         with[3].forgotten = false;
         assert_eq!(after(with, &all).len(), 3);
@@ -121,7 +132,7 @@ mod tests {
 
     #[test]
     fn what_agents_say_to_two_operators_comes_together_in_the_rows() {
-        let name = round(&rows());
+        let name = round(UID, &rows());
         let first = after(rows(), &settled(name, &[1]));
         let settlement = first[2].settlement.clone().expect("it is written down");
         assert_eq!(settlement.by, BTreeSet::from([ReplicaId(1)]));
@@ -134,7 +145,7 @@ mod tests {
         let mut rows = rows();
         let by = BTreeSet::from([ReplicaId(1)]);
         rows[2].settlement = Some(Settlement { round: "0000000000000001".into(), by });
-        let after = after(rows.clone(), &settled(round(&rows), &[2]));
+        let after = after(rows.clone(), &settled(round(UID, &rows), &[2]));
         assert_eq!(after[2].settlement.as_ref().map(|settlement| settlement.by.len()), Some(1));
         assert!(after[2].settlement.as_ref().is_some_and(|settlement| settlement.by.contains(&ReplicaId(2))));
     }

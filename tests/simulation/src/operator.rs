@@ -1,5 +1,7 @@
 //! The operator: registers processes, takes reports, grants the first, buries. Agents hear of it late.
 
+mod hearsay;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,6 +26,8 @@ pub(crate) enum News {
     Lost(ReplicaId),
     /// An agent has settled a replica that is gone: for which set of ids.
     Settled { by: ReplicaId, gone: ReplicaId, round: u64 },
+    /// An agent says which list it has, and how far it is: after the object was made anew.
+    Known { replica: ReplicaId, pod: u32, revision: u64, phase: MemberPhase, list: Option<Rc<Membership>> },
     /// Whoever is out of its sight has been so for long.
     Silence,
     /// Who is gone may be forgotten, after a time in which nobody was.
@@ -35,6 +39,10 @@ pub(crate) enum News {
 pub(crate) struct Operator {
     history: Vec<Rc<Membership>>,
     pods: BTreeMap<ReplicaId, u32>,
+    /// Pods that are being deleted.
+    terminating: BTreeMap<u32, Duration>,
+    /// Processes that run, as their pods say.
+    pub(crate) running: BTreeSet<ReplicaId>,
     /// Removed without proof: their processes may live on.
     removed: BTreeSet<ReplicaId>,
     /// Of each replica that is gone, who has settled it.
@@ -59,8 +67,9 @@ impl Operator {
         let list = Membership { version, members: Vec::new(), first: None, settings };
         let history = vec![Rc::new(list)];
         let (pods, removed, settled) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
+        let (terminating, running) = (BTreeMap::new(), BTreeSet::new());
         let (retired, silent, state_exists, keeps_gone, away) = (Vec::new(), BTreeSet::new(), false, false, None);
-        Self { history, pods, removed, settled, retired, state_exists, silent, keeps_gone, away }
+        Self { history, pods, terminating, running, removed, settled, retired, state_exists, silent, keeps_gone, away }
     }
 
     /// The newest list.
@@ -68,7 +77,7 @@ impl Operator {
         self.list_of_age(0)
     }
 
-    /// A list that was the newest so many changes ago.
+    /// A list that was the newest so many changes ago, of the same object.
     pub(crate) fn list_of_age(&self, age: u64) -> Rc<Membership> {
         let at = self.history.len().saturating_sub(1 + age as usize);
         self.history[at].clone()
@@ -96,6 +105,7 @@ impl Operator {
                 }
             }
             News::Terminating { pod, grace } => {
+                self.terminating.insert(pod, grace);
                 for row in list.members.iter_mut().filter(|row| self.pods.get(&row.replica) == Some(&pod)) {
                     row.phase = row.phase.max(MemberPhase::Leaving);
                     row.grace = Some(grace);
@@ -114,6 +124,7 @@ impl Operator {
                     self.removed.insert(replica);
                 }
             }
+            News::Known { .. } => self.hear(&mut list, news),
             News::Settled { by, gone, round } => {
                 self.settled.insert((gone, by), round);
                 self.retire(&mut list);
@@ -131,12 +142,16 @@ impl Operator {
         if list == *self.list() {
             return false;
         }
+        self.publish(list);
+        true
+    }
+
+    fn publish(&mut self, mut list: Membership) {
         list.version.number += 1;
         if self.history.len() == HISTORY {
             self.history.remove(0);
         }
         self.history.push(Rc::new(list));
-        true
     }
 
     /// Pods whose processes were removed and may come back.
@@ -160,7 +175,7 @@ impl Operator {
         }
         let listed: BTreeMap<ReplicaId, MemberPhase> =
             list.members.iter().map(|row| (row.replica, row.phase)).collect();
-        let round = settle_round(listed);
+        let round = settle_round(&list.version.uid, listed);
         let agreed = |gone: &ReplicaId| members.iter().all(|by| self.settled.get(&(*gone, *by)) == Some(&round));
         let gone = list.members.iter().filter(|row| row.phase == MemberPhase::Gone).map(|row| row.replica);
         let retired: Vec<ReplicaId> = gone.filter(agreed).collect();

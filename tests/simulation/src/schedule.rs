@@ -70,6 +70,8 @@ pub(crate) enum Action {
     Clock { at: u64, ahead: u64 },
     /// The operator is away.
     LoseOperator { millis: u64 },
+    /// The group's object is deleted and made anew, and the operator remembers its list or has to hear of it.
+    MakeAnew { remembers: bool },
     /// A list reaches an agent: the newest, or one that is out of date.
     Push { at: u64, age: u64 },
     /// A range arrives broken, and the connection ends.
@@ -147,7 +149,7 @@ pub(crate) fn draw(rng: &mut Rng, profile: &Profile) -> Vec<Planned> {
 fn action(rng: &mut Rng, profile: &Profile) -> Action {
     let weights = profile.weights;
     // Nothing but these: writing is what all others are about.
-    let choices: [(u64, Draw); 28] = [
+    let choices: [(u64, Draw); 29] = [
         (weights.put, |rng, profile| write(rng, profile, WriteKind::Put)),
         (weights.delete, |rng, profile| write(rng, profile, WriteKind::Delete)),
         (weights.count, |rng, profile| {
@@ -182,6 +184,7 @@ fn action(rng: &mut Rng, profile: &Profile) -> Action {
         (weights.roll, |rng, _| Action::Roll { at_once: rng.chance(500) }),
         (weights.clock, |rng, _| Action::Clock { at: rng.next(), ahead: rng.below(20_000_000) }),
         (weights.operator, |rng, _| Action::LoseOperator { millis: rng.pick(&[50, 1_000, 20_000]) }),
+        (weights.anew, |rng, _| Action::MakeAnew { remembers: rng.chance(500) }),
         (weights.push, |rng, _| Action::Push { at: rng.next(), age: rng.pick(&[0, 0, 0, 1, 3]) }),
         (weights.garbage, |rng, _| Action::Break { at: rng.next(), way: rng.next() }),
         (weights.corrupt, |rng, _| Action::Corrupt { at: rng.next() }),

@@ -1,6 +1,7 @@
 //! The whole group in virtual time: processes, pods, connections, the operator, and the truth.
 
 mod action;
+mod anew;
 mod chore;
 mod client;
 mod corruption;

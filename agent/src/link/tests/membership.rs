@@ -16,6 +16,25 @@ async fn a_list_goes_ahead_of_what_follows_from_it() {
     assert!(town[1].engine.links().get(id(1)).is_some(), "no message of it was a stranger's");
 }
 
+/// The group's object was deleted and made anew: its numbers go on.
+#[tokio::test]
+async fn a_list_of_an_object_made_anew_goes_ahead_of_what_follows_from_it_too() {
+    let mut town = Town::of(2).await;
+    town[0].put("before").await;
+    let mut list = town.list(&[]);
+    list.version.uid = "anew".to_owned();
+    let number = list.version.number;
+    town[0].engine.take_membership_from_source(list.clone());
+    town[0].put("after").await;
+    wait("the second goes by the new object", || town[1].engine.membership_number() == number).await;
+    let uid = || town[1].engine.membership().borrow().as_ref().map(|list| list.version.uid.clone());
+    assert_eq!(uid().as_deref(), Some("anew"));
+    // One of before, with a lesser number, takes nobody back.
+    list.version = MembershipVersion { uid: "list".to_owned(), number: number - 1 };
+    town[1].engine.take_membership_from_peer(list);
+    assert_eq!((town[1].engine.membership_number(), uid().as_deref()), (number, Some("anew")));
+}
+
 /// Whoever hears that this agent has a list sends what follows from it without that list: a shard that goes by an older
 /// one would take a newcomer's writes for those of a retired member, or purge what the newcomer still needs.
 #[test]

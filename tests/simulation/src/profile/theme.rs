@@ -13,7 +13,7 @@ const OLD_WORDS_PART: u64 = 60;
 
 /// Turns some profiles to a theme.
 pub(super) fn apply(profile: &mut Profile, rng: &mut Rng) {
-    match rng.below(15) {
+    match rng.below(16) {
         0 | 1 => exodus(profile, rng),
         2 => newcomers(profile, rng),
         3 => departures(profile, rng),
@@ -23,6 +23,7 @@ pub(super) fn apply(profile: &mut Profile, rng: &mut Rng) {
         7 | 8 => scene(profile, rng),
         9 => exiles(profile, rng),
         10 => eclipses(profile, rng),
+        11 => anew(profile, rng),
         _ if rng.chance(OLD_WORDS_PART) => {
             dense(profile, rng);
             play(profile, rng.pick(&OLD_WORDS));
@@ -191,6 +192,38 @@ fn eclipses(profile: &mut Profile, rng: &mut Rng) {
     let (stop, cut) = (terminate, rng.pick(&[0, 2]));
     profile.weights =
         Weights { put, delete, count, own, exchange, deliver, eclipse, crash, lose, start, terminate, stop, cut, ..w };
+}
+
+/// The group's object is made anew while members come and go, and not everybody hears of it at once.
+fn anew(profile: &mut Profile, rng: &mut Rng) {
+    dense(profile, rng);
+    profile.pods = rng.within(2, 4);
+    profile.news_delay = rng.pick(&[0, 5, 50]);
+    profile.push_delay = rng.pick(&[5, 50, 1_000]);
+    let w = Weights::NONE;
+    let (put, delete, exchange, deliver) = (20, 8, rng.pick(&[30, 60]), 20);
+    let (count, own, anew, exile) = (rng.pick(&[0, 15]), rng.pick(&[0, 10]), rng.pick(&[2, 5]), rng.pick(&[0, 0, 2]));
+    let (crash, lose, start, cut) = (rng.pick(&[0, 3]), rng.pick(&[1, 2]), rng.pick(&[1, 3]), 2);
+    let (terminate, push) = (rng.pick(&[0, 3]), 3);
+    let stop = terminate;
+    profile.weights = Weights {
+        put,
+        delete,
+        exchange,
+        deliver,
+        count,
+        own,
+        anew,
+        exile,
+        crash,
+        lose,
+        start,
+        cut,
+        terminate,
+        stop,
+        push,
+        ..w
+    };
 }
 
 /// Nothing happens by itself between two actions, and everything meets in a few keys.

@@ -101,6 +101,7 @@ impl World {
                     self.add(millis, Event::OperatorBack);
                 }
             }
+            Action::MakeAnew { remembers } => self.make_anew(remembers),
             Action::Push { at, age } => {
                 let list = self.operator.list_of_age(age);
                 if let Some(to) = self.some_agent(at) {

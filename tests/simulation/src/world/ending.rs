@@ -23,6 +23,7 @@ impl World {
         self.operator_back();
         self.operator.silent.clear();
         for id in std::mem::take(&mut self.out_of_sight) {
+            self.say_known(id);
             self.add(1, Event::Push { to: id, list: None });
         }
         for (from, to) in std::mem::take(&mut self.network.blocked) {

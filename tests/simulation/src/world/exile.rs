@@ -66,6 +66,7 @@ impl World {
     pub(super) fn found(&mut self, id: ReplicaId) {
         if self.out_of_sight.remove(&id) {
             self.operator.silent.remove(&id);
+            self.say_known(id);
             self.add(0, Event::Push { to: id, list: None });
         }
     }

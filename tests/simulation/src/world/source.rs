@@ -31,18 +31,33 @@ impl World {
         if matches!(news, News::Silence) {
             self.operator.silent = self.out_of_sight.clone();
         }
-        let is_heard = |agent: &&Agent| !self.operator.silent.contains(&agent.id);
-        self.operator.state_exists = self.agents.values().filter(is_heard).any(Agent::holds_state);
+        self.look_at_pods();
         if !self.operator.take(&news) {
             return;
         }
         let number = self.operator.list().version.number;
         for id in std::mem::take(&mut self.operator.retired) {
+            // A list that was out of date may have brought it back: all that its members had was everywhere already.
+            if self.oracle.retired.contains_key(&id) {
+                continue;
+            }
             self.trace.say(self.now, || format!("{id} is retired by list {number}"));
             let settlers = (0..self.profile.shards).map(|shard| self.settlers(shard)).collect();
             self.give_up(id);
             self.oracle.retire(id, Retired { since: number, settlers });
         }
+        self.push_newest();
+    }
+
+    /// Who runs, and whether anybody who is heard of holds the state.
+    pub(super) fn look_at_pods(&mut self) {
+        let is_heard = |agent: &&Agent| !self.operator.silent.contains(&agent.id);
+        self.operator.running = self.agents.keys().copied().collect();
+        self.operator.state_exists = self.agents.values().filter(is_heard).any(Agent::holds_state);
+    }
+
+    /// The newest list is on its way to all whom it names, but for those who have ended.
+    pub(super) fn push_newest(&mut self) {
         let removed = |row: &Member| row.phase == MemberPhase::Gone && self.agents.contains_key(&row.replica);
         let list = self.operator.list();
         let rows = list.members.iter().filter(|row| row.phase != MemberPhase::Gone || removed(row));
