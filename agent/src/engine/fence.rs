@@ -12,7 +12,7 @@ use crate::engine::{Engine, wall_millis};
 /// Keys of a shard that are looked at under one hold of its lock.
 const STEP: usize = 512;
 
-/// The pause between two steps: the members settle the former id meanwhile, and apps get their turn.
+/// The pause between two steps: apps get their turn, and members acknowledge before the log window is full.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Issues again what was held under a former id, until the process ends. Sleeps while there is nothing.
@@ -33,7 +33,7 @@ pub(crate) async fn reissue(engine: Arc<Engine>) {
 // === impl Engine ===
 
 impl Engine {
-    /// Keys that were held under a former id, of which it is not decided yet what the group has.
+    /// Keys that were held under a former id, of which those that the group lacks are not issued again yet.
     pub(crate) fn inherited_keys(&self) -> u64 {
         (0..self.shards.len()).map(|index| self.inspect(index, Shard::inherited) as u64).sum()
     }

@@ -43,7 +43,7 @@ pub(crate) struct StatusReport {
     /// How often a shard of a peer had seen the same and held something else: a bug or a corruption, each time.
     #[serde(default)]
     pub(crate) digest_mismatches: u64,
-    /// Keys that were held when the group removed this agent, of which it is not decided yet what the group has.
+    /// Keys that were held when the group removed this agent, of which those that the group lacks are not issued again yet.
     #[serde(default)]
     pub(crate) inherited_keys: u64,
 }

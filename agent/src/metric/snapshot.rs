@@ -48,7 +48,7 @@ impl Collector for Snapshot {
         gauge("log_slots", "Writes that some member has not acknowledged yet.", status.log_slots)?;
         gauge(
             "inherited_keys",
-            "Keys held when the group removed this agent, of which it is not decided yet what the group has.",
+            "Keys held when the group removed this agent, of which those that the group lacks are not issued again yet.",
             status.inherited_keys,
         )?;
         gauge("membership_number", "Number of the newest member list, 0 before the first.", status.membership)?;
