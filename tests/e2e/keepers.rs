@@ -43,6 +43,8 @@ pub(crate) const NODE_LOSS: Scenario = Scenario {
 
 const PODS: u32 = 2;
 const KEEPERS: usize = 2;
+/// What the kubelet says of an image that there is not, in turn.
+const NO_IMAGE: [&str; 2] = ["ErrImagePull", "ImagePullBackOff"];
 
 fn kept() -> Arena {
     Arena { group: json!({"keepers": {"replicas": KEEPERS}}), ..Arena::of(PODS) }
@@ -87,6 +89,7 @@ fn replaced(stage: &Stage) -> Result<()> {
     change(stage, &json!({"keepers": {"resources": {"requests": {"cpu": "11m", "memory": "32Mi"}}}}))?;
     stage.wait_replaced(&old, KEEPERS)?;
     stage.ensure_handed_off(&old)?;
+    one_broken(stage)?;
     change(stage, &json!({"keepers": {"replicas": KEEPERS + 1}}))?;
     stage.wait_ready(KEEPERS + 1)?;
     let last = keepers(stage).into_iter().filter(|pod| pod.name().ends_with("-2")).collect::<Vec<_>>();
@@ -107,6 +110,24 @@ fn replaced(stage: &Stage) -> Result<()> {
     })?;
     stage.wait_condition("arena", "HandoffSafe", "True", Some("SurvivorsAvailable"))?;
     stage.check(crowd)
+}
+
+/// A revision that does not come up stops at the first keeper, and gives way to the next one.
+fn one_broken(stage: &Stage) -> Result<()> {
+    let ready = || keepers(stage).into_iter().filter(Pod::ready).collect::<Vec<_>>();
+    change(stage, &json!({"agent": {"image": "baton.local/none:dev"}}))?;
+    wait::until(LIMIT, "a keeper does not come up", || {
+        let reason = |pod: &Pod| Some(pod.agent()?["state"]["waiting"]["reason"].as_str()?.to_owned());
+        let reasons: Vec<String> = keepers(stage).iter().filter_map(reason).collect();
+        ensure!(reasons.iter().any(|reason| NO_IMAGE.contains(&reason.as_str())), "they wait for {reasons:?}");
+        Ok(())
+    })?;
+    stage.wait_condition("arena", "HandoffSafe", "False", Some("TooFewMembers"))?;
+    let [left] = ready().try_into().map_err(|ready: Vec<Pod>| anyhow::anyhow!("{} are ready", ready.len()))?;
+    change(stage, &json!({"agent": {"image": null}}))?;
+    stage.wait_ready(KEEPERS)?;
+    ensure!(ready().iter().any(|pod| pod.uid() == left.uid()), "the one that was left was replaced, too");
+    stage.wait_condition("arena", "HandoffSafe", "True", Some("KeepersAvailable")).map(drop)
 }
 
 fn node_loss(stage: &Stage) -> Result<()> {

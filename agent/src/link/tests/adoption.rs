@@ -67,6 +67,19 @@ async fn survivors_take_over_what_a_leaver_owns_and_it_sees_them_do_so() {
 }
 
 #[tokio::test]
+async fn a_keeper_takes_nothing_over() {
+    let mut town = Town::of(3).await;
+    town.own(2).await;
+    let mut list = town.list(&[]);
+    list.members[0].keeper = true;
+    town.agents.iter().for_each(|agent| agent.engine.take_membership_from_source(list.clone()));
+    town[2].engine.update_roster(Roster::leave);
+    town[2].engine.set_phase(Phase::Draining);
+    wait("all has another owner", || town[2].engine.handover().unadopted == 0).await;
+    wait("all know it", || town[0].owners() == vec![Some(id(2)); KEYS]).await;
+}
+
+#[tokio::test]
 async fn what_is_kept_or_released_needs_no_new_owner() {
     for (what, left) in [(OnDeparture::Keep, vec![None; KEYS]), (OnDeparture::Release, vec![])] {
         let mut town = Town::of(2).await;
