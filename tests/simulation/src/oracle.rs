@@ -231,13 +231,18 @@ impl Oracle {
 
     /// A group starts anew by one that has no state, nor has anybody: all that was is lost, but for what they may issue
     /// again.
-    pub(crate) fn start_anew(&mut self, founder: ReplicaId) {
+    pub(crate) fn start_anew(&mut self, founder: ReplicaId, several_away: bool) {
         self.founder = Some(founder);
         for operation in &mut self.operations {
-            // What was deleted is gone all the same.
-            operation.lost |= operation.made.is_some();
             let known = std::mem::take(&mut operation.known);
             operation.holders.retain(|holder| !known.contains(holder));
+            if operation.made.is_some() {
+                operation.lost = true;
+            } else if several_away {
+                // One may hold what another has seen deleted, and has forgotten. Else what was deleted is gone all the same.
+                operation.lost = true;
+                operation.holders.clear();
+            }
         }
     }
 

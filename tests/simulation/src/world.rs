@@ -363,8 +363,9 @@ impl World {
         let alone = self.agents.values().all(|agent| agent.id == id || agent.shards.iter().all(Shard::is_joining));
         if alone {
             self.trace.say(self.now, || format!("{id} starts anew"));
-            self.counts_twice |= self.away().len() > 1;
-            self.oracle.start_anew(id);
+            let several_away = self.away().len() > 1;
+            self.counts_twice |= several_away;
+            self.oracle.start_anew(id, several_away);
         }
     }
 
