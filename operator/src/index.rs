@@ -3,6 +3,7 @@
 //! The index is synchronous and does no IO. Whoever changes it holds its lock for a moment; readers hold
 //! `watch::Receiver`s of views and never see a half-made change.
 
+mod filing;
 mod group;
 mod listing;
 mod namespace;
@@ -26,6 +27,7 @@ pub use view::{GroupView, PodView, Standing};
 pub(crate) use workload::REVISION;
 pub use workload::{Revision, WorkloadFacts};
 
+use filing::Touched;
 use namespace::Namespace;
 
 /// The views of all groups, by key.
@@ -77,17 +79,15 @@ impl Index {
 
     /// Takes a group that was made or changed.
     pub fn apply_group(&mut self, group: GroupFacts) {
-        let key = group.key.clone();
-        self.namespace(&key.namespace).groups.insert(key.name.clone(), Arc::new(group));
-        self.publish(&key.namespace);
+        let namespace = group.key.namespace.clone();
+        let touched = self.namespace(&namespace).apply_group(group);
+        self.publish(&namespace, touched);
     }
 
     /// Forgets a group. Its agents keep their last list.
     pub fn delete_group(&mut self, key: &GroupKey) {
-        let namespace = self.namespace(&key.namespace);
-        namespace.groups.remove(&key.name);
-        namespace.remembered.remove(&key.name);
-        self.publish(&key.namespace);
+        self.namespace(&key.namespace).delete_group(&key.name);
+        self.publish(&key.namespace, Touched::All);
     }
 
     /// Replaces all groups by those of a new list.
@@ -97,43 +97,42 @@ impl Index {
             let key = group.key.clone();
             self.namespace(&key.namespace).groups.insert(key.name, Arc::new(group));
         }
+        self.file_all();
         self.publish_all();
     }
 
     /// Takes a pod that was made or changed.
     pub fn apply_pod(&mut self, namespace: &str, pod: PodFacts) {
-        if self.namespace(namespace).apply_pod(pod) {
-            self.publish(namespace);
-        }
+        let touched = self.namespace(namespace).apply_pod(pod);
+        self.publish(namespace, touched);
     }
 
     /// Forgets a pod, but for how its agent ended. A pod of the same name with another UID stays.
     pub fn delete_pod(&mut self, namespace: &str, pod: &PodFacts) {
-        if self.namespace(namespace).delete_pod(pod) {
-            self.publish(namespace);
-        }
+        let touched = self.namespace(namespace).delete_pod(pod);
+        self.publish(namespace, touched);
     }
 
     /// Replaces all pods by those of a new list.
     pub fn reset_pods(&mut self, pods: Vec<(String, PodFacts)>) {
         self.reset(|namespace| namespace.pods.clear());
         for (namespace, pod) in pods {
-            self.namespace(&namespace).apply_pod(pod);
+            self.namespace(&namespace).put_pod(pod);
         }
+        self.file_all();
         self.publish_all();
     }
 
     /// Takes a ReplicaSet that was made or changed.
     pub fn apply_replica_set(&mut self, namespace: &str, set: ReplicaSetFacts) {
-        if self.namespace(namespace).apply_replica_set(set) {
-            self.publish(namespace);
-        }
+        let touched = self.namespace(namespace).apply_replica_set(set);
+        self.publish(namespace, touched);
     }
 
     /// Forgets a ReplicaSet.
     pub fn delete_replica_set(&mut self, namespace: &str, name: &str) {
         self.namespace(namespace).replica_sets.remove(name);
-        self.publish(namespace);
+        self.publish(namespace, Touched::All);
     }
 
     /// Replaces all ReplicaSets by those of a new list.
@@ -147,36 +146,36 @@ impl Index {
 
     /// Takes a workload that was made or changed.
     pub fn apply_workload(&mut self, namespace: &str, workload: WorkloadFacts) {
-        if self.namespace(namespace).apply_workload(workload) {
-            self.publish(namespace);
-        }
+        let touched = self.namespace(namespace).apply_workload(workload);
+        self.publish(namespace, touched);
     }
 
     /// Forgets a workload.
     pub fn delete_workload(&mut self, namespace: &str, workload: &WorkloadFacts) {
-        self.namespace(namespace).workloads.remove(&workload.key());
-        self.publish(namespace);
+        self.namespace(namespace).delete_workload(workload);
+        self.publish(namespace, Touched::All);
     }
 
     /// Replaces all workloads of a kind by those of a new list.
     pub fn reset_workloads(&mut self, kind: &'static str, workloads: Vec<(String, WorkloadFacts)>) {
         self.reset(|namespace| namespace.workloads.retain(|_, workload| workload.kind != kind));
         for (namespace, workload) in workloads {
-            self.namespace(&namespace).apply_workload(workload);
+            self.namespace(&namespace).workloads.insert(workload.key(), Arc::new(workload));
         }
+        self.file_all();
         self.publish_all();
     }
 
     /// Takes a namespace's opt-in label.
     pub fn apply_namespace(&mut self, name: &str, opt_in: OptIn) {
         self.namespace(name).opt_in = Some(opt_in);
-        self.publish(name);
+        self.publish(name, Touched::All);
     }
 
     /// Forgets a namespace's opt-in label.
     pub fn delete_namespace(&mut self, name: &str) {
         self.namespace(name).opt_in = None;
-        self.publish(name);
+        self.publish(name, Touched::All);
     }
 
     /// Replaces all opt-in labels by those of a new list.
@@ -190,22 +189,20 @@ impl Index {
 
     /// Takes a Membership that was made or changed, unless a newer state of it is known already.
     pub fn apply_listing(&mut self, key: &GroupKey, listing: Listing) {
-        if self.namespace(&key.namespace).apply_listing(&key.name, listing) {
-            self.publish(&key.namespace);
-        }
+        let touched = self.namespace(&key.namespace).apply_listing(&key.name, listing);
+        self.publish(&key.namespace, touched);
     }
 
     /// Takes that the Membership with this UID is no more. What it said stays known.
     pub fn delete_listing(&mut self, key: &GroupKey, uid: &str) {
-        if self.namespace(&key.namespace).delete_listing(&key.name, uid) {
-            self.publish(&key.namespace);
-        }
+        let touched = self.namespace(&key.namespace).delete_listing(&key.name, uid);
+        self.publish(&key.namespace, touched);
     }
 
     /// The group's present Membership has all that was known by an earlier one.
     pub fn forget_remembered(&mut self, key: &GroupKey) {
         if self.namespace(&key.namespace).remembered.remove(&key.name).is_some() {
-            self.publish(&key.namespace);
+            self.publish(&key.namespace, Touched::group(&key.name));
         }
     }
 
@@ -229,35 +226,46 @@ impl Index {
         self.namespaces.values_mut().for_each(clear);
     }
 
+    fn file_all(&mut self) {
+        self.namespaces.values_mut().for_each(Namespace::file_all);
+    }
+
     fn publish_all(&mut self) {
         let names: Vec<String> = self.namespaces.keys().cloned().collect();
-        names.iter().for_each(|name| self.publish(name));
+        names.iter().for_each(|name| self.publish(name, Touched::All));
     }
 
     /// Publishes what has changed in a namespace: views that are equal to the last are not told again.
-    fn publish(&mut self, name: &str) {
+    fn publish(&mut self, name: &str, touched: Touched) {
         let Some(namespace) = self.namespaces.get(name) else { return };
-        let views = namespace.views();
+        let touched = match touched {
+            Touched::Groups(groups) => groups,
+            Touched::All => {
+                let sent = self.senders.keys().filter(|key| key.namespace == name).map(|key| key.name.clone());
+                namespace.groups.keys().cloned().chain(sent).collect()
+            }
+        };
         let mut regrouped = false;
-        self.senders.retain(|key, _| {
-            let stays = key.namespace != name || views.contains_key(&key.name);
-            regrouped |= !stays;
-            stays
-        });
-        for (group, view) in views {
+        for group in touched {
+            let view = namespace.view(&group);
             let key = GroupKey::new(name, group);
-            if let Some(sender) = self.senders.get(&key) {
-                sender.send_if_modified(|last| {
+            match (view, self.senders.get(&key)) {
+                (Some(view), Some(sender)) => drop(sender.send_if_modified(|last| {
                     let changed = **last != view;
                     if changed {
                         *last = Arc::new(view);
                     }
                     changed
-                });
-                continue;
+                })),
+                (Some(view), None) => {
+                    self.senders.insert(key, watch::Sender::new(Arc::new(view)));
+                    regrouped = true;
+                }
+                (None, sent) => {
+                    regrouped |= sent.is_some();
+                    self.senders.remove(&key);
+                }
             }
-            self.senders.insert(key, watch::Sender::new(Arc::new(view)));
-            regrouped = true;
         }
         if namespace.is_empty() {
             self.namespaces.remove(name);

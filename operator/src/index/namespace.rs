@@ -1,8 +1,9 @@
 //! One namespace of the index: groups never reach beyond theirs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use super::filing::{Filed, Filing, Touched};
 use super::{GroupFacts, GroupView, Listing, OptIn, PodFacts, PodView, Standing, Termination, WorkloadFacts};
 
 /// How many terminations are kept for pods that are gone: more than can end between two looks at a view.
@@ -21,6 +22,8 @@ pub(super) struct Namespace {
     pub(super) opt_in: Option<OptIn>,
     /// Group, pod UID and how the pod's agent ended; the oldest first.
     terminations: VecDeque<(String, String, Termination)>,
+    /// Follows from the groups, the pods and the workloads.
+    filing: Filing,
 }
 
 /// What the operator keeps of a ReplicaSet.
@@ -50,60 +53,103 @@ impl Namespace {
             && self.opt_in.is_none()
     }
 
-    pub(super) fn apply_pod(&mut self, pod: PodFacts) -> bool {
-        if self.pods.get(&pod.name).is_some_and(|known| **known == pod) {
-            return false;
+    pub(super) fn apply_group(&mut self, group: GroupFacts) -> Touched {
+        let name = group.key.name.clone();
+        let before = self.groups.insert(name.clone(), Arc::new(group));
+        let selects =
+            |group: &GroupFacts| (group.uid.clone(), group.created, group.deleting, group.spec.selector.clone());
+        if before.is_some_and(|before| selects(&before) == selects(&self.groups[&name])) {
+            return Touched::group(&name);
         }
+        self.file_all();
+        Touched::All
+    }
+
+    pub(super) fn delete_group(&mut self, name: &str) {
+        self.groups.remove(name);
+        self.remembered.remove(name);
+        self.file_all();
+    }
+
+    pub(super) fn apply_pod(&mut self, pod: PodFacts) -> Touched {
+        if self.pods.get(&pod.name).is_some_and(|known| **known == pod) {
+            return Touched::nothing();
+        }
+        let (name, filed) = (pod.name.clone(), self.filed(&pod));
+        let mut touched = filed.concerns.clone();
+        touched.extend(self.naming(&pod.uid));
+        touched.extend(self.pods.get(&name).into_iter().flat_map(|before| self.naming(&before.uid)));
+        self.put_pod(pod);
+        touched.extend(self.filing.put(&name, filed));
+        Touched::Groups(touched)
+    }
+
+    /// Takes a pod of a new list, which is filed with all others.
+    pub(super) fn put_pod(&mut self, pod: PodFacts) {
         self.note_termination(&pod);
         self.pods.insert(pod.name.clone(), Arc::new(pod));
-        true
     }
 
-    pub(super) fn delete_pod(&mut self, pod: &PodFacts) -> bool {
+    pub(super) fn delete_pod(&mut self, pod: &PodFacts) -> Touched {
         self.note_termination(pod);
-        let known = self.pods.get(&pod.name).is_some_and(|known| known.uid == pod.uid);
-        if known {
-            self.pods.remove(&pod.name);
+        if self.pods.get(&pod.name).is_none_or(|known| known.uid != pod.uid) {
+            return Touched::nothing();
         }
-        known
+        self.pods.remove(&pod.name);
+        let mut touched = self.filing.remove(&pod.name);
+        touched.extend(self.naming(&pod.uid));
+        Touched::Groups(touched)
     }
 
-    pub(super) fn apply_replica_set(&mut self, set: ReplicaSetFacts) -> bool {
+    pub(super) fn apply_replica_set(&mut self, set: ReplicaSetFacts) -> Touched {
         if self.replica_sets.get(&set.name) == Some(&set) {
-            return false;
+            return Touched::nothing();
         }
         self.replica_sets.insert(set.name.clone(), set);
-        true
+        Touched::All
     }
 
-    pub(super) fn apply_workload(&mut self, workload: WorkloadFacts) -> bool {
+    pub(super) fn apply_workload(&mut self, workload: WorkloadFacts) -> Touched {
         let key = workload.key();
         if self.workloads.get(&key).is_some_and(|known| **known == workload) {
-            return false;
+            return Touched::nothing();
         }
-        self.workloads.insert(key, Arc::new(workload));
-        true
+        let before = self.workloads.insert(key.clone(), Arc::new(workload));
+        let workload = &self.workloads[&key];
+        let made_by = |workload: &Arc<WorkloadFacts>| (workload.uid.clone(), workload.group.clone());
+        if workload.kind == "StatefulSet" && before.as_ref().map(made_by) != Some(made_by(workload)) {
+            // Its pods may be keepers, or not any more.
+            self.file_all();
+            return Touched::All;
+        }
+        let groups = before.iter().chain([workload]).filter_map(|workload| self.group_of(workload));
+        Touched::Groups(groups.map(|group| group.key.name.clone()).collect())
     }
 
-    pub(super) fn apply_listing(&mut self, group: &str, listing: Listing) -> bool {
+    pub(super) fn delete_workload(&mut self, workload: &WorkloadFacts) {
+        self.workloads.remove(&workload.key());
+        self.file_all();
+    }
+
+    pub(super) fn apply_listing(&mut self, group: &str, listing: Listing) -> Touched {
         if let Some(known) = self.listings.get(group) {
             if **known == listing || known.is_newer_than(&listing) {
-                return false;
+                return Touched::nothing();
             }
             if known.uid != listing.uid {
                 self.remembered.insert(group.to_owned(), Arc::clone(known));
             }
         }
         self.listings.insert(group.to_owned(), Arc::new(listing));
-        true
+        Touched::group(group)
     }
 
-    pub(super) fn delete_listing(&mut self, group: &str, uid: &str) -> bool {
+    pub(super) fn delete_listing(&mut self, group: &str, uid: &str) -> Touched {
         if self.listings.get(group).is_none_or(|known| known.uid != uid) {
-            return false;
+            return Touched::nothing();
         }
         self.retain_listings(|name| name != group);
-        true
+        Touched::group(group)
     }
 
     /// Drops Memberships that are no more; what was known by them stays known while the group is there.
@@ -123,24 +169,51 @@ impl Namespace {
         selecting.min_by_key(|group| group.age())
     }
 
-    /// The views of all groups of the namespace.
-    pub(super) fn views(&self) -> BTreeMap<String, GroupView> {
-        let mut views: BTreeMap<String, GroupView> =
-            self.groups.iter().map(|(name, group)| (name.clone(), self.bare_view(name, group))).collect();
-        for pod in self.pods.values().filter(|pod| !self.is_unproven(pod)) {
-            let home = self.home(pod);
-            for (name, view) in &mut views {
-                self.place(pod, home, name, view);
-            }
+    /// Files all pods anew: the groups, or what makes keepers, are others.
+    pub(super) fn file_all(&mut self) {
+        let mut filing = Filing::default();
+        for pod in self.pods.values() {
+            filing.put(&pod.name, self.filed(pod));
         }
-        views
+        self.filing = filing;
+    }
+
+    fn filed(&self, pod: &PodFacts) -> Filed {
+        if self.is_unproven(pod) {
+            return Filed::default();
+        }
+        let home = self.home(pod).map(|(group, standing)| (group.to_owned(), standing));
+        let selecting = self.groups.values().filter(|group| group.spec.selector.matches(&pod.labels));
+        let mut concerns: BTreeSet<String> = selecting.map(|group| group.key.name.clone()).collect();
+        concerns.extend(home.iter().map(|(group, _)| group.clone()));
+        concerns.extend(pod.injected_for().map(str::to_owned));
+        Filed { home, concerns }
+    }
+
+    /// The groups whose Membership names a pod.
+    fn naming<'a>(&'a self, uid: &'a str) -> impl Iterator<Item = String> + 'a {
+        let names = move |listing: &Listing| listing.spec.members.iter().any(|row| row.pod_uid == uid);
+        self.listings.iter().filter(move |(_, listing)| names(listing)).map(|(group, _)| group.clone())
+    }
+
+    /// The view of one group.
+    pub(super) fn view(&self, name: &str) -> Option<GroupView> {
+        let mut view = self.bare_view(name, self.groups.get(name)?);
+        let listed = view.listing.clone();
+        let listed = listed.iter().flat_map(|listing| listing.present().map(|row| row.pod_name.as_str()));
+        let pods: BTreeSet<&str> = self.filing.of_group(name).chain(listed).collect();
+        for pod in pods.into_iter().filter_map(|pod| self.pods.get(pod)).filter(|pod| !self.is_unproven(pod)) {
+            self.place(pod, self.filing.home(&pod.name), name, &mut view);
+        }
+        Some(view)
     }
 
     fn bare_view(&self, name: &str, group: &Arc<GroupFacts>) -> GroupView {
         let terminations = self.terminations.iter().filter(|(owner, ..)| owner == name);
-        let ours = |workload: &WorkloadFacts| match &workload.group {
-            Some(uid) => *uid == group.uid,
-            None => self.group_for(&workload.labels).is_some_and(|one| one.key.name == name),
+        // Most are not even selected, which is quickly seen.
+        let ours = |workload: &WorkloadFacts| {
+            (workload.group.is_some() || group.spec.selector.matches(&workload.labels))
+                && self.group_of(workload).is_some_and(|one| one.uid == group.uid)
         };
         let workloads = self.workloads.iter().filter(|(_, workload)| ours(workload));
         GroupView {
@@ -152,6 +225,14 @@ impl Namespace {
             conflicts: BTreeMap::new(),
             terminations: terminations.map(|(_, uid, how)| (uid.clone(), how.clone())).collect(),
             namespace_opt_in: self.opt_in(),
+        }
+    }
+
+    /// The group whose pods a workload makes.
+    fn group_of(&self, workload: &WorkloadFacts) -> Option<&Arc<GroupFacts>> {
+        match &workload.group {
+            Some(uid) => self.groups.values().find(|group| group.uid == *uid),
+            None => self.selecting(&workload.labels),
         }
     }
 

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use baton_crds::label;
 use baton_crds::membership::MemberPhase;
+use baton_crds::selector::LabelValue;
 
 use super::{
     Agent, GroupKey, GroupView, Index, Life, OptIn, PodFacts, ReplicaSetFacts, Revision, Standing, Termination,
@@ -321,4 +322,95 @@ fn a_keepers_agent_is_its_main_container() {
     let present = Agent::Present { started: true, termination: None };
     assert_eq!(object(serde_json::json!({label::KEEPER: "true"})), present);
     assert_eq!(object(serde_json::json!({})), Agent::Absent);
+}
+
+/// Numbers in no order, the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+/// Changes that come one by one are worked out for the groups that they touch; lists are worked out for all. Both must see
+/// the same, whatever comes in whatever order.
+#[test]
+fn what_comes_piece_by_piece_is_seen_as_what_comes_at_once() {
+    let mut dice = Dice(7);
+    let (mut groups, mut pods) = (BTreeMap::new(), BTreeMap::new());
+    let (mut workloads, mut listings) = (BTreeMap::new(), BTreeMap::new());
+    let mut index = Index::default();
+    for step in 0..3_000 {
+        let name = |dice: &mut Dice| ["web", "web-2", "other"][dice.roll(3) as usize].to_owned();
+        let label = |dice: &mut Dice| if dice.roll(2) == 0 { "web" } else { "other" };
+        match dice.roll(8) {
+            0 => {
+                let mut one = group(&name(&mut dice), dice.roll(3) as i64);
+                one.deleting = dice.roll(4) == 0;
+                one.generation = dice.roll(9) as i64;
+                let app = LabelValue(label(&mut dice).into());
+                one.spec.selector.match_labels.insert("app".into(), app);
+                index.apply_group(one.clone());
+                groups.insert(one.key.name.clone(), one);
+            }
+            1 => {
+                let gone = name(&mut dice);
+                index.delete_group(&GroupKey::new("shop", gone.as_str()));
+                groups.remove(&gone);
+            }
+            2..=4 => {
+                let bearer = ["a", "b", "c", "d"][dice.roll(4) as usize];
+                let mut one = if dice.roll(3) == 0 { keeper(bearer) } else { pod(bearer) };
+                one.uid = format!("uid-{bearer}-{}", dice.roll(2));
+                one.labels.insert("app".into(), label(&mut dice).into());
+                match dice.roll(3) {
+                    0 => drop(one.labels.remove(label::GROUP)),
+                    1 => drop(one.labels.insert(label::GROUP.into(), name(&mut dice))),
+                    _ => {}
+                }
+                index.apply_pod("shop", one.clone());
+                pods.insert(one.name.clone(), one);
+            }
+            5 => {
+                let Some(one) = pods.values().nth(dice.roll(4) as usize).cloned() else { continue };
+                index.delete_pod("shop", &one);
+                pods.remove(&one.name);
+            }
+            6 => {
+                let mut one = keeper_set(dice.roll(3) as i64);
+                if dice.roll(3) == 0 {
+                    one.kind = "Deployment";
+                    one.group = None;
+                    one.labels = BTreeMap::from([("app".to_owned(), label(&mut dice).to_owned())]);
+                }
+                if dice.roll(4) == 0 {
+                    index.delete_workload("shop", &one);
+                    workloads.remove(&one.key());
+                } else {
+                    index.apply_workload("shop", one.clone());
+                    workloads.insert(one.key(), one);
+                }
+            }
+            _ => {
+                let key = GroupKey::new("shop", name(&mut dice));
+                let mut row = row(1, ["a", "b", "c", "d"][dice.roll(4) as usize], MemberPhase::Active);
+                row.pod_uid = format!("{}-{}", row.pod_uid, dice.roll(2));
+                let one = listing(step, None, vec![row]);
+                index.apply_listing(&key, one.clone());
+                listings.insert(key, one);
+            }
+        }
+        let mut at_once = Index::default();
+        at_once.reset_listings(listings.clone().into_iter().collect());
+        at_once.reset_workloads("any", workloads.values().map(|one| ("shop".to_owned(), one.clone())).collect());
+        at_once.reset_pods(pods.values().map(|one| ("shop".to_owned(), one.clone())).collect());
+        at_once.reset_groups(groups.values().cloned().collect());
+        let views = |index: &Index| -> BTreeMap<GroupKey, GroupView> {
+            let views = index.groups().borrow().clone();
+            views.iter().map(|(key, view)| (key.clone(), (**view.borrow()).clone())).collect()
+        };
+        assert_eq!(views(&index), views(&at_once), "after {step} changes");
+    }
 }
