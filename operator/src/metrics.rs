@@ -22,6 +22,8 @@ pub struct Metrics(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     members: Family<GroupLabels, Gauge>,
+    keepers: Family<GroupLabels, Gauge>,
+    handoff_safe: Family<GroupLabels, Gauge>,
     in_sync: Family<GroupLabels, Gauge>,
     draining: Family<GroupLabels, Gauge>,
     handoffs: Family<HandoffLabels, Counter>,
@@ -113,6 +115,12 @@ impl Metrics {
         }
         let registry = registry.sub_registry_with_prefix("baton_operator");
         registry.register("members", "Members of a group that have not ended", inner.members.clone());
+        registry.register("keepers", "Active keepers of a group", inner.keepers.clone());
+        registry.register(
+            "handoff_safe",
+            "Whether a member that leaves finds enough others, as far as is known",
+            inner.handoff_safe.clone(),
+        );
         registry.register(
             "members_in_sync",
             "Active members that have applied what their peers have",
@@ -170,6 +178,9 @@ impl Metrics {
     pub fn group(&self, key: &GroupKey, status: &HandoffGroupStatus) {
         let labels = GroupLabels::of(key);
         self.0.members.get_or_create(&labels).set(status.members.into());
+        self.0.keepers.get_or_create(&labels).set(status.keepers.into());
+        let unsafe_now = status.conditions.iter().any(|one| one.type_ == "HandoffSafe" && one.status == "False");
+        self.0.handoff_safe.get_or_create(&labels).set((!unsafe_now).into());
         self.0.in_sync.get_or_create(&labels).set(status.in_sync.into());
         self.0.draining.get_or_create(&labels).set(status.draining.into());
         for outcome in OUTCOMES {
@@ -182,6 +193,8 @@ impl Metrics {
     pub fn forget(&self, key: &GroupKey) {
         let labels = GroupLabels::of(key);
         self.0.members.remove(&labels);
+        self.0.keepers.remove(&labels);
+        self.0.handoff_safe.remove(&labels);
         self.0.in_sync.remove(&labels);
         self.0.draining.remove(&labels);
     }
@@ -264,5 +277,34 @@ impl Metrics {
 impl GroupLabels {
     fn of(key: &GroupKey) -> Self {
         Self { namespace: key.namespace.clone(), group: key.name.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_unsafe_only_when_that_is_said_and_gone_when_it_is_gone() {
+        let metrics = Metrics::default();
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        let key = GroupKey::new("shop", "web");
+        let told = |status: &str| {
+            let condition = serde_json::json!({"type": "HandoffSafe", "status": status, "reason": "R", "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z"});
+            let conditions = vec![serde_json::from_value(condition).expect("a condition")];
+            metrics.group(&key, &HandoffGroupStatus { conditions, keepers: 2, ..HandoffGroupStatus::default() });
+            baton_telemetry::encode_metrics(&registry)
+        };
+        let labels = r#"{namespace="shop",group="web"}"#;
+        for (status, safe) in [("True", 1), ("Unknown", 1), ("False", 0)] {
+            let text = told(status);
+            assert!(text.contains(&format!("baton_operator_handoff_safe{labels} {safe}\n")), "{text}");
+            assert!(text.contains(&format!("baton_operator_keepers{labels} 2\n")), "{text}");
+        }
+        metrics.forget(&key);
+        let left = baton_telemetry::encode_metrics(&registry);
+        assert!(!left.contains(&format!("baton_operator_handoff_safe{labels}")), "{left}");
     }
 }
