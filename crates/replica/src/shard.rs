@@ -353,6 +353,11 @@ impl Shard {
         self.log.len()
     }
 
+    /// Bytes of the records of all keys remembered: keys, values and what is kept beside them.
+    pub fn stored_bytes(&self) -> u64 {
+        self.store.live_bytes()
+    }
+
     /// Keys remembered, tombstones included.
     pub fn remembered_keys(&self) -> usize {
         self.store.len()

@@ -91,6 +91,11 @@ impl Store {
         self.records.bytes()
     }
 
+    /// What living records take.
+    pub(crate) fn live_bytes(&self) -> u64 {
+        self.records.live_bytes()
+    }
+
     pub(crate) fn find(&self, key: &Key) -> Option<RecordId> {
         self.records.find(key.borrow())
     }

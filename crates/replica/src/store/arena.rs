@@ -110,6 +110,11 @@ impl Arena {
         (self.in_use * SPAN_BYTES) as u64
     }
 
+    /// Of all blocks that live.
+    pub(super) fn live_bytes(&self) -> u64 {
+        (self.spans.iter().map(|span| span.filled).sum::<usize>() - self.dead) as u64
+    }
+
     /// Whether a span should be emptied.
     pub(super) const fn wants_emptying(&self) -> bool {
         self.dead > (self.in_use / MAX_DEAD_PART + MAX_DEAD_SPANS) * SPAN_BYTES

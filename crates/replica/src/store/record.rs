@@ -147,6 +147,11 @@ impl Records {
         self.arena.bytes() + self.index.bytes()
     }
 
+    /// Bytes of all records that live.
+    pub(super) fn live_bytes(&self) -> u64 {
+        self.arena.live_bytes()
+    }
+
     /// All records, in no order that means anything.
     pub(super) fn ids(&self) -> impl Iterator<Item = RecordId> + '_ {
         self.places.ids()
