@@ -61,11 +61,17 @@ fn selected<'a>(pods: &'a Seen<Pod>, group: &HandoffGroup) -> Result<Vec<&'a Pod
 }
 
 fn conditions(group: &HandoffGroup, about: &str) -> Vec<Finding> {
-    if group.status.is_none() {
+    let Some(status) = &group.status else {
         let says = "No operator has looked at this group.";
         return vec![Finding::error(about, says, "See what this says of the installation.")];
-    }
+    };
     let mut findings = Vec::new();
+    let (keepers, wanted) = (status.keepers, group.spec.keepers.replicas);
+    if i64::from(keepers) < i64::from(wanted) {
+        let says = format!("{keepers} of {wanted} keepers are Active.");
+        let advice = "See why: kubectl describe statefulset, and the events of the group (KeepersNotMade).";
+        findings.push(Finding::warning(about, says, advice));
+    }
     if !is_observed(group) {
         let says = "The operator has not seen the newest spec yet.";
         findings.push(Finding::warning(about, says, "If it stays so, see what this says of the installation."));
@@ -187,6 +193,15 @@ pub(super) mod tests {
         assert!(said(&stale, vec![]).contains("has not seen the newest spec"));
         stale.status = None;
         assert!(said(&stale, vec![]).contains("ERROR    shop/web: No operator has looked"));
+    }
+
+    #[test]
+    fn keepers_that_are_not_there_are_missed() {
+        let mut kept = group(&HEALTHY);
+        kept.spec.keepers.replicas = 2;
+        assert!(said(&kept, vec![]).contains("WARNING  shop/web: 0 of 2 keepers are Active."));
+        kept.status.as_mut().expect("a status").keepers = 2;
+        assert!(said(&kept, vec![]).starts_with("0 errors, 0 warnings"), "{}", said(&kept, vec![]));
     }
 
     #[test]
