@@ -72,7 +72,7 @@ impl Speech {
         }
         let replicas: Vec<u64> = list.members.iter().filter(is_gone).map(|member| member.replica).collect();
         let silent = replicas.is_empty() && self.settled.replicas.is_empty();
-        let settled = wire::Settled { round: round(&list.members), replicas };
+        let settled = wire::Settled { round: round(list), replicas };
         if !silent && settled != self.settled {
             self.settled = settled.clone();
             news.push(Body::Settled(settled));
@@ -108,11 +108,12 @@ impl Speech {
 }
 
 /// The name of a set of members, as agents have it.
-fn round(members: &[wire::Member]) -> u64 {
-    let mut listed: Vec<_> =
-        members.iter().filter_map(|member| Some((ReplicaId::new(member.replica)?, phase(member)))).collect();
+fn round(list: &wire::Membership) -> u64 {
+    let uid = list.version.as_ref().map_or("", |version| &version.uid);
+    let ids = list.members.iter().filter_map(|member| Some((ReplicaId::new(member.replica)?, phase(member))));
+    let mut listed: Vec<_> = ids.collect();
     listed.sort_unstable();
-    settle_round(listed)
+    settle_round(uid, listed)
 }
 
 fn phase(member: &wire::Member) -> MemberPhase {
