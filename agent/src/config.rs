@@ -102,6 +102,10 @@ pub(crate) struct RunArgs {
     #[arg(long, env = "BATON_HTTP_SOCKET", value_name = "FILE")]
     http_socket: Option<PathBuf>,
 
+    /// Address of the app's gRPC API, on loopback too; none if not given.
+    #[arg(long, env = "BATON_GRPC", value_name = "ADDRESS")]
+    grpc: Option<SocketAddr>,
+
     /// Address for the links of other agents; they are told the pod's IP with this port.
     #[arg(long, env = "BATON_PEER", value_name = "ADDRESS", default_value = "0.0.0.0:7072")]
     peer: SocketAddr,
@@ -272,6 +276,8 @@ pub(crate) struct Config {
     pub(crate) http: SocketAddr,
     /// The same as a Unix socket, if there is to be one.
     pub(crate) http_socket: Option<PathBuf>,
+    /// Where the app's gRPC API listens, if anywhere.
+    pub(crate) grpc: Option<SocketAddr>,
     /// Where peer links are accepted.
     pub(crate) peer: SocketAddr,
     /// Where probes and metrics are served.

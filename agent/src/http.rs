@@ -35,7 +35,6 @@ mod query;
 mod read;
 mod set;
 mod status;
-mod ttl;
 mod watch;
 
 use std::sync::Arc;

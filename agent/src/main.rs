@@ -6,8 +6,10 @@ mod control;
 mod credential;
 mod departure;
 mod engine;
+mod grpc;
 mod http;
 mod link;
+mod media_type;
 mod membership;
 mod metric;
 mod open_file;
@@ -16,6 +18,7 @@ mod refusal;
 mod run;
 mod socket;
 mod transport;
+mod ttl;
 
 use std::process::ExitCode;
 

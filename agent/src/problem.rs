@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use baton_replica::{KeyError, MAX_KEY_BYTES, MapNameError, Refusal, Tag, WriteError};
 
-use crate::engine::{BatchFailure, LimitError, Unmet, WriteFailure};
+use crate::engine::{BatchFailure, LimitError, TooManyWatchers, Unmet, WriteFailure};
 
 /// A code, what is wrong, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,6 +196,23 @@ impl From<WriteFailure> for Problem {
     }
 }
 
+impl Problem {
+    /// What the failure of its shard's part is for one request of a batch.
+    pub(crate) fn in_part(at: usize, failure: BatchFailure) -> Self {
+        match failure {
+            // One that was not acknowledged in time was made all the same, as all of its shard were.
+            BatchFailure::Failed { failure: failure @ WriteFailure::Unacknowledged { .. }, .. } => failure.into(),
+            BatchFailure::Failed { at: cause, failure } if cause == at => failure.into(),
+            BatchFailure::Failed { at: cause, .. } => {
+                let message = format!("nothing of its shard was written, because of request {cause}");
+                let hint = "send it again without that one, or mend that one";
+                Self::new(Kind::Dependency, "not_done", message, hint)
+            }
+            BatchFailure::SeveralShards => failure.into(),
+        }
+    }
+}
+
 impl From<BatchFailure> for Problem {
     fn from(failure: BatchFailure) -> Self {
         match failure {
@@ -208,5 +225,12 @@ impl From<BatchFailure> for Problem {
                 Self { message: format!("request {at}: {}", problem.message), at: Some(at), ..problem }
             }
         }
+    }
+}
+
+impl From<TooManyWatchers> for Problem {
+    fn from(error: TooManyWatchers) -> Self {
+        let hint = "share one watch in the app, or end those that are not needed";
+        Self::new(Kind::Unavailable, "too_many_watchers", error.to_string(), hint)
     }
 }

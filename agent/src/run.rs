@@ -22,7 +22,7 @@ use crate::metric::Metrics;
 use crate::open_file;
 use crate::refusal::Refusals;
 use crate::transport::Transport;
-use crate::{admin, http, link, membership, socket};
+use crate::{admin, grpc, http, link, membership, socket};
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
@@ -132,6 +132,10 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     let socket = config.run_dir.control_socket();
     let control = ControlServer::bind(&socket)
         .with_context(|| format!("cannot bind the control socket {}; set --run-dir", socket.display()))?;
+    let grpc_listener = match config.grpc {
+        Some(address) => Some(bind("gRPC", address).await?),
+        None => None,
+    };
     let app_socket = config.http_socket.as_deref().map(|path| {
         // Whoever sees the file may open it, as any process of the pod may use the loopback address.
         socket::bind(path, 0o666).with_context(|| format!("cannot bind the app's socket {}", path.display()))
@@ -149,6 +153,9 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     tokio::spawn(http::serve(engine.clone(), http_listener, metrics.clone()));
     if let Some(listener) = app_socket {
         tokio::spawn(http::serve(engine.clone(), listener, metrics.clone()));
+    }
+    if let Some(listener) = grpc_listener {
+        tokio::spawn(serve_grpc(engine.clone(), listener));
     }
     tokio::spawn(admin::serve(engine.clone(), admin_listener, metrics));
     tokio::spawn(control.serve(Arc::new(Controls { engine: engine.clone(), departure: departure_handle.clone() })));
@@ -183,6 +190,12 @@ fn transport(config: &Config, refusals: Refusals) -> anyhow::Result<Transport> {
 async fn serve_peers(engine: Arc<Engine>, listener: TcpListener, transport: Transport) {
     if let Err(error) = link::serve(engine, listener, transport).await {
         error!(error = format!("{error:#}"), "Peer links are not accepted any more");
+    }
+}
+
+async fn serve_grpc(engine: Arc<Engine>, listener: TcpListener) {
+    if let Err(error) = grpc::serve(engine, listener).await {
+        error!(error = format!("{error:#}"), "The app's gRPC API is not served any more");
     }
 }
 

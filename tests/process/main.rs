@@ -11,6 +11,7 @@ mod departure_of_two;
 mod entry_options;
 mod frozen_peer;
 mod garbage;
+mod grpc;
 mod half_open_peer;
 mod hook;
 mod hook_again;

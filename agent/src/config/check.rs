@@ -18,8 +18,8 @@ pub(crate) enum ConfigError {
     PeerPort,
     #[error("--tls-certificate goes with --members only: the operator issues the certificates of its agents")]
     OperatorCertificate,
-    #[error("--http {0} is not a loopback address: the API asks nobody who they are, so use 127.0.0.1 or [::1]")]
-    NotLoopback(SocketAddr),
+    #[error("{0} {1} is not a loopback address: the API asks nobody who they are, so use 127.0.0.1 or [::1]")]
+    NotLoopback(&'static str, SocketAddr),
     #[error("--max-value-bytes {value} is more than --max-bytes {map}: no value of that size would fit into a map")]
     ValueOverMap { value: u64, map: u64 },
 }
@@ -30,8 +30,10 @@ impl RunArgs {
     /// Checks the flags against each other.
     pub(crate) fn into_config(self) -> Result<Config, ConfigError> {
         let source = self.source()?;
-        if !self.http.ip().is_loopback() {
-            return Err(ConfigError::NotLoopback(self.http));
+        for (flag, address) in [("--http", Some(self.http)), ("--grpc", self.grpc)] {
+            if let Some(address) = address.filter(|address| !address.ip().is_loopback()) {
+                return Err(ConfigError::NotLoopback(flag, address));
+            }
         }
         if self.max_value_bytes > self.max_bytes {
             return Err(ConfigError::ValueOverMap { value: self.max_value_bytes, map: self.max_bytes });
@@ -49,6 +51,7 @@ impl RunArgs {
             grace: Duration::from_secs(self.grace),
             http: self.http,
             http_socket: self.http_socket,
+            grpc: self.grpc,
             peer: self.peer,
             admin: self.admin,
             run_dir: self.run_dir,
@@ -190,6 +193,7 @@ mod tests {
         refused(&FILE, &["--max-value-bytes", "4194305"], "1..=4194304");
         refused(&FILE, &["--max-value-bytes", "2000", "--max-bytes", "1000"], "more than --max-bytes");
         refused(&FILE, &["--http", "0.0.0.0:7070"], "loopback");
+        refused(&FILE, &["--grpc", "10.0.0.1:7071"], "--grpc 10.0.0.1:7071 is not a loopback");
         refused(&FILE, &["--tls-certificate", "a.crt"], "--tls-key");
         refused(&FILE, &["--tls-roots", "roots.crt"], "--tls-certificate");
         refused(&FILE, &["--log", "a=b=c"], "--log");

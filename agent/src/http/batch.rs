@@ -10,12 +10,12 @@ use axum::response::{IntoResponse, Response};
 use baton_replica::{Answer, ReplicaId};
 use serde::Serialize;
 
-use crate::engine::{BatchFailure, Stored, WriteFailure};
+use crate::engine::{BatchFailure, Stored};
 use crate::http::Shared;
 use crate::http::document::{Show, ValueDocument, etag};
 use crate::http::error::status;
 use crate::http::query::Query;
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
 
 /// A batch in JSON: the largest in bytes, a third more for base64, and room for keys and names.
 const MAX_BODY: u64 = 24 * 1024 * 1024;
@@ -66,21 +66,13 @@ pub(super) async fn post(State(api): Shared, uri: Uri, headers: HeaderMap, body:
         stored.into_iter().map(|stored| done(stored, me)).collect()
     } else {
         let results = api.engine.write_by_shard(batch).await;
-        results.into_iter().enumerate().map(|(at, result)| outcome(at, result, me)).collect()
+        let outcome = |(at, result): (usize, Result<Stored, BatchFailure>)| match result {
+            Ok(stored) => done(stored, me),
+            Err(failure) => failed(Problem::in_part(at, failure)),
+        };
+        results.into_iter().enumerate().map(outcome).collect()
     };
     Ok(Json(Results { results }).into_response())
-}
-
-fn outcome(at: usize, result: Result<Stored, BatchFailure>, me: ReplicaId) -> ResultDocument {
-    match result {
-        Ok(stored) => done(stored, me),
-        Err(BatchFailure::Failed { at: cause, failure }) => {
-            // One that was not acknowledged in time was made all the same, as all of its shard were.
-            let made = matches!(failure, WriteFailure::Unacknowledged { .. });
-            failed(if cause == at || made { failure.into() } else { not_done(cause) })
-        }
-        Err(failure @ BatchFailure::SeveralShards) => failed(failure.into()),
-    }
 }
 
 fn done(stored: Stored, me: ReplicaId) -> ResultDocument {
@@ -117,9 +109,4 @@ fn failed(problem: Problem) -> ResultDocument {
         error: Some(error),
         ..ResultDocument::default()
     }
-}
-
-fn not_done(cause: usize) -> Problem {
-    let message = format!("nothing of its shard was written, because of request {cause}");
-    Problem::new(Kind::Dependency, "not_done", message, "send it again without that one, or mend that one")
 }

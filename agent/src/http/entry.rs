@@ -13,13 +13,11 @@ use crate::http::condition::{TOKEN, precondition, quoted};
 use crate::http::path;
 use crate::http::query::Query;
 use crate::http::read::token_header;
+use crate::media_type;
 use crate::problem::Problem;
 
 /// How many other members had applied the write when it was answered.
 pub(super) const ACKS: HeaderName = HeaderName::from_static("baton-acks");
-
-/// The longest media type that is kept with a value.
-const MAX_CONTENT_TYPE: usize = 255;
 
 /// `PUT`: 201 if the key had no value, 200 if it had.
 pub(super) async fn put(State(api): Shared, uri: Uri, headers: HeaderMap, body: Body) -> Result<Response, Problem> {
@@ -81,15 +79,5 @@ async fn put_and_claim(engine: &Engine, write: Write) -> Result<Stored, WriteFai
 
 fn content_type(headers: &HeaderMap) -> Result<Box<str>, Problem> {
     let Some(value) = headers.get(CONTENT_TYPE) else { return Ok(Box::default()) };
-    check_content_type(value.to_str().unwrap_or("\0"))
-}
-
-/// A media type that can be kept and sent back as a header.
-pub(super) fn check_content_type(text: &str) -> Result<Box<str>, Problem> {
-    let visible = |byte: u8| byte == b' ' || byte.is_ascii_graphic();
-    if text.len() <= MAX_CONTENT_TYPE && text.bytes().all(visible) {
-        return Ok(Box::from(text));
-    }
-    let hint = format!("send at most {MAX_CONTENT_TYPE} visible ASCII characters, such as application/json");
-    Err(Problem::invalid("bad_content_type", "the Content-Type cannot be kept", hint))
+    media_type::check(value.to_str().unwrap_or("\0"))
 }

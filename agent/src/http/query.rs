@@ -4,8 +4,8 @@ use axum::http::Uri;
 use baton_replica::AckLevel;
 
 use crate::http::path::decode;
-use crate::http::ttl;
 use crate::problem::Problem;
+use crate::ttl;
 
 /// Parameters by name; the value as bytes.
 pub(super) struct Query(Vec<(String, Vec<u8>)>);

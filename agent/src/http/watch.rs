@@ -17,10 +17,10 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use tokio::time::{Instant, timeout_at};
 
-use crate::engine::{Event, News, TooManyWatchers, Watcher};
+use crate::engine::{Event, News, Watcher};
 use crate::http::Shared;
 use crate::http::query::Query;
-use crate::problem::{Kind, Problem};
+use crate::problem::Problem;
 use filter::Filter;
 
 /// How often something is sent at least: proxies and clients take a connection for dead that is silent for a minute.
@@ -102,14 +102,5 @@ impl Events {
         }
         // One alone is not copied: it may be large, and sent to many.
         if chunk.is_empty() { first } else { chunk.freeze() }
-    }
-}
-
-// === impl Problem ===
-
-impl From<TooManyWatchers> for Problem {
-    fn from(error: TooManyWatchers) -> Self {
-        let hint = "share one watch in the app, or end those that are not needed";
-        Self::new(Kind::Unavailable, "too_many_watchers", error.to_string(), hint)
     }
 }

@@ -33,6 +33,9 @@ const TOKEN_SECONDS: u32 = 3_600;
 /// Where app containers reach their agent.
 pub(super) const URL: (&str, &str) = ("BATON_URL", "http://127.0.0.1:7070");
 
+/// The same for gRPC; the agent is told where to listen by it.
+pub(super) const GRPC: (&str, &str) = ("BATON_GRPC", "127.0.0.1:7071");
+
 /// The port that other agents need.
 pub(crate) const PEER: u16 = 7072;
 
@@ -112,6 +115,7 @@ fn environment(injection: &Injection, grace_seconds: u64) -> Value {
         value("BATON_IDENTITY", IDENTITY_PATH.into()),
         value("BATON_GROUP", injection.group.clone()),
         value("BATON_GRACE_SECONDS", grace_seconds.to_string()),
+        value(GRPC.0, GRPC.1.into()),
         value("BATON_HTTP_SOCKET", format!("{AGENT_SOCKET_PATH}/baton.sock")),
         value("BATON_SHARDS", injection.shards.to_string()),
         value("BATON_LOG", injection.log.clone()),

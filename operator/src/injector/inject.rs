@@ -82,6 +82,7 @@ pub fn inject(pod: &Value, injection: &Injection) -> Result<Value, NoPod> {
     for app in list(spec, "containers")? {
         let app = app.as_object_mut().ok_or(NoPod("spec.containers"))?;
         tell(app, container::URL)?;
+        tell(app, container::GRPC)?;
         if mount_socket(app)? {
             tell(app, container::SOCKET_FILE)?;
         }

@@ -116,6 +116,7 @@ fn the_agent_learns_who_it_is_by_the_downward_api() {
         ("BATON_GRACE_SECONDS", "30"),
         ("BATON_SHARDS", "16"),
         ("BATON_LOG", "info"),
+        ("BATON_GRPC", "127.0.0.1:7071"),
     ];
     for (name, value) in values {
         assert_eq!(environment(agent, name)["value"], value, "{name}");
@@ -128,7 +129,7 @@ fn app_containers_learn_the_url_and_keep_their_own() {
     pod["spec"]["containers"][1]["env"] = json!([{ "name": "BATON_URL", "value": "mine" }]);
     let pod = injected(&pod);
     let containers = &pod["spec"]["containers"];
-    assert_eq!(names(&containers[0]["env"]), ["A", "BATON_URL", "BATON_SOCKET"]);
+    assert_eq!(names(&containers[0]["env"]), ["A", "BATON_URL", "BATON_GRPC", "BATON_SOCKET"]);
     assert_eq!(environment(&containers[0], "BATON_URL")["value"], "http://127.0.0.1:7070");
     assert_eq!(environment(&containers[1], "BATON_URL")["value"], "mine");
 }

@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 
 use crate::engine::{Batch, Change, Precondition, Tags};
 use crate::http::condition;
-use crate::http::entry::check_content_type;
 use crate::http::error::bad_etag;
-use crate::http::{path, ttl};
+use crate::http::path;
 use crate::problem::Problem;
+use crate::{media_type, ttl};
 
 /// A batch that was understood.
 pub(super) struct Parsed {
@@ -181,7 +181,7 @@ impl RequestText {
             }
             _ => return Err(wrong("there are several values", "give one of json, text and base64")),
         };
-        let content_type = check_content_type(self.content_type.as_deref().unwrap_or(kind))?;
+        let content_type = media_type::check(self.content_type.as_deref().unwrap_or(kind))?;
         // A value is kept for long: it must not hold more than its own bytes.
         Ok(Some(Value { content_type, body: Bytes::copy_from_slice(&body) }))
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
 /// Parses a time to live of at least a millisecond; a plain number is seconds.
-pub(super) fn parse(text: &str) -> Option<Duration> {
+pub(crate) fn parse(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
     let number: u64 = number.parse().ok()?;
@@ -18,12 +18,17 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
         "d" => 86_400_000,
         _ => return None,
     };
-    let ttl = Duration::from_millis(number.checked_mul(millis)?);
+    of_millis(number.checked_mul(millis)?)
+}
+
+/// A time to live that makes sense.
+pub(crate) fn of_millis(millis: u64) -> Option<Duration> {
+    let ttl = Duration::from_millis(millis);
     (Duration::from_millis(1)..=LONGEST).contains(&ttl).then_some(ttl)
 }
 
 /// When something ends that lives so long from now on, in Unix milliseconds.
-pub(super) fn deadline(ttl: Duration) -> u64 {
+pub(crate) fn deadline(ttl: Duration) -> u64 {
     crate::engine::wall_millis() + ttl.as_millis() as u64
 }
 
