@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use baton_replica::{ReplicaId, Roster, Shard};
+use baton_replica::{Effects, ReplicaId, Roster, Shard};
 use tokio::time::sleep;
 
 use crate::engine::{Engine, wall_millis};
@@ -12,8 +12,11 @@ use crate::engine::{Engine, wall_millis};
 /// Keys of a shard that are looked at under one hold of its lock.
 const STEP: usize = 512;
 
-/// The pause between two steps: apps get their turn, and members acknowledge before the log window is full.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The pause between two steps: members acknowledge before the log window is full. The app waits meanwhile.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The pause while nothing can be issued again: the state is still on its way, or there is no room.
+const WAIT: Duration = Duration::from_millis(100);
 
 /// Issues again what was held under a former id, until the process ends. Sleeps while there is nothing.
 pub(crate) async fn reissue(engine: Arc<Engine>) {
@@ -21,12 +24,14 @@ pub(crate) async fn reissue(engine: Arc<Engine>) {
         if engine.inherited_keys() == 0 {
             engine.inherited.notified().await;
         }
+        let mut pause = WAIT;
         for index in 0..engine.shards.len() {
-            if engine.inspect(index, Shard::inherited) > 0 {
-                engine.with_shard(index, None, |shard| shard.reissue(wall_millis(), STEP));
+            let effects = engine.with_shard(index, None, |shard| shard.reissue(wall_millis(), STEP));
+            if effects != Effects::default() {
+                pause = PAUSE;
             }
         }
-        sleep(PAUSE).await;
+        sleep(pause).await;
     }
 }
 

@@ -122,7 +122,9 @@ impl Entry {
     /// Nothing is left of the key but that it was seen who owned it, so that it can be told from a put of who had not.
     fn end_ownership(&mut self, gone: &[Version]) {
         for owner in gone.iter().filter_map(|version| version.owner.as_deref()) {
-            self.context.raise(owner.dot.replica, owner.dot.counter);
+            for dot in [owner.since, owner.dot] {
+                self.context.raise(dot.replica, dot.counter);
+            }
         }
     }
 

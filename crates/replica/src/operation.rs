@@ -223,13 +223,14 @@ impl Operation {
             }
             Self::Touch { expires_at } => counter::copy(entry, expires_at, author),
             Self::Claim => {
-                own(entry, Owner { replica: Some(dot.replica), token, dot, confirmed: true });
+                own(entry, Owner { confirmed: true, ..Owner::given(Some(dot.replica), token, dot) });
                 return Answer::Token(Token { number: token, by: dot.replica });
             }
-            Self::Release => own(entry, Owner { replica: None, token, dot, confirmed: false }),
+            Self::Release => own(entry, Owner::given(None, token, dot)),
             Self::Confirm => {
-                let token = entry.owner().map_or(token, |owner| owner.token);
-                own(entry, Owner { replica: Some(dot.replica), token, dot, confirmed: true });
+                if let Some(owner) = entry.owner().copied() {
+                    own(entry, Owner { dot, confirmed: true, ..owner });
+                }
             }
         }
         Answer::Nothing

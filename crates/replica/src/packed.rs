@@ -12,7 +12,8 @@
 //! context number of pairs, pairs of replica and counter
 //! version 1 byte of flags, replica, difference to the counter before, difference to the hlc before, what the flags say:
 //!         [writer: replica] [content type: text] [body: length, bytes] [added] [owner] [deadline]
-//! owner   replica (0: none, else its number and 1), token, replica and counter of the change
+//! owner   replica (0: none, else its number and 1), token, replica and counter of who has said it; if it was repeated, those
+//!         of who gave it
 //! replica number in the order of first use; a new one is followed by its 8 bytes
 //! text    number in the order of first use; a new one is followed by its length and bytes
 //! ```
@@ -43,8 +44,7 @@ const HAS_ADDED: u8 = 0x08;
 const HAS_OWNER: u8 = 0x10;
 const CONFIRMED: u8 = 0x20;
 const HAS_DEADLINE: u8 = 0x40;
-/// What else a newer release may say: it cannot be passed over, as nothing tells how long it is.
-const UNKNOWN: u8 = 0x80;
+const REPEATED: u8 = 0x80;
 
 /// The bytes are not packed entries; nothing was read from them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -109,6 +109,8 @@ impl Roster {
             let rows = self.rows.clone();
             self.peers.retain(|id, _| named(*id) || rows.iter().all(|row| row.replica != *id));
         }
+        // What arrives after the list is handed off, though the process may not have begun to leave.
+        self.leaving |= membership.member(self.me).is_some_and(|row| row.phase == MemberPhase::Leaving);
         self.version = Some(membership.version.clone());
         self.rows = Arc::new(membership.members.clone());
         let departures = membership.settings.on_departure.iter();

@@ -277,6 +277,16 @@ impl Shard {
         Effects::wake(Wake::All)
     }
 
+    /// Whether nothing is written here that needs room.
+    fn is_full(&self) -> bool {
+        self.store.bytes() > self.limits.max_bytes
+    }
+
+    /// Whether operations wait for what is to be issued again. If there is no room for it, they must go on: deletes make some.
+    fn brings_back(&self) -> bool {
+        self.inherited() > 0 && !self.is_full()
+    }
+
     /// Takes what is known of the other members; an older view than the last one changes nothing.
     pub fn set_roster(&mut self, roster: Roster) -> Effects {
         let was_leaving = self.roster.leaving();

@@ -48,7 +48,9 @@ pub struct Owner {
     pub replica: Option<ReplicaId>,
     /// Only grows along the owners of a key: whoever shows an older one is refused.
     pub token: u64,
-    /// The change of owner, or the write that said it again: it has a log slot, but is no version.
+    /// Who gave it: a write with a log slot, but no version.
+    pub since: Dot,
+    /// Who has last said it, by confirming it or by saying it again: another such write, or the same.
     pub dot: Dot,
     /// The owner's app has said that it runs what the key stands for.
     pub confirmed: bool,
@@ -112,9 +114,11 @@ impl Version {
         self.value.as_ref().map_or(0, Value::size)
     }
 
-    /// All dots in it: its own and that of the last change of owner.
+    /// All dots in it: its own and those of its owner.
     pub fn dots(&self) -> impl Iterator<Item = Dot> + use<> {
-        [Some(self.dot), self.owner.as_ref().map(|owner| owner.dot)].into_iter().flatten()
+        let owner = self.owner.as_deref();
+        let since = owner.filter(|owner| owner.is_repeated()).map(|owner| owner.since);
+        [Some(self.dot), owner.map(|owner| owner.dot), since].into_iter().flatten()
     }
 
     /// The order in which concurrent versions win reads: values before contributions, then the latest.
@@ -154,14 +158,24 @@ impl Plain<'_> {
 // === impl Owner ===
 
 impl Owner {
-    /// Along the owners of a key it grows; who has confirmed comes after who has not, whoever says it again.
+    /// One that a replica gives to itself, or to nobody.
+    pub(crate) const fn given(replica: Option<ReplicaId>, token: u64, dot: Dot) -> Self {
+        Self { replica, token, since: dot, dot, confirmed: false }
+    }
+
+    /// Whether another write than that which gave it has said it since.
+    pub(crate) fn is_repeated(&self) -> bool {
+        self.since != self.dot
+    }
+
+    /// Along the owners of a key it grows; who has confirmed comes after who has not.
     pub(crate) const fn rank(&self) -> (u64, Option<ReplicaId>, bool, Dot) {
         (self.token, self.replica, self.confirmed, self.dot)
     }
 
-    /// Whether this ownership comes before another, whoever says it.
+    /// Whether this ownership, or what is known of it, comes before another, whoever says it.
     pub(crate) fn is_before(&self, other: &Self) -> bool {
-        (self.token, self.replica) < (other.token, other.replica)
+        (self.token, self.replica, self.confirmed) < (other.token, other.replica, other.confirmed)
     }
 }
 
@@ -173,12 +187,12 @@ mod tests {
     #[test]
     fn who_has_confirmed_comes_after_whoever_says_the_same_ownership_again() {
         let id = |bits| ReplicaId::new(bits).expect("not zero");
-        let given = Owner { replica: Some(id(1)), token: 5, dot: Dot { replica: id(1), counter: 1 }, confirmed: false };
+        let given = Owner::given(Some(id(1)), 5, Dot { replica: id(1), counter: 1 });
         let again = Owner { dot: Dot { replica: id(9), counter: 1 }, ..given };
         let confirmed = Owner { dot: Dot { replica: id(1), counter: 2 }, confirmed: true, ..given };
         let next = Owner { replica: None, token: 6, ..given };
         let ranks = [given, again, confirmed, next].map(|owner| owner.rank());
         assert!(ranks.is_sorted());
-        assert!(!given.is_before(&confirmed) && given.is_before(&next));
+        assert!(!given.is_before(&again) && given.is_before(&confirmed) && confirmed.is_before(&next));
     }
 }

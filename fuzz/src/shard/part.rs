@@ -71,7 +71,7 @@ enum Odd {
     Short { expires_at: u64 },
     Counter { base: bool, added: i64 },
     Issued { writer: Origin },
-    Owned { by: Option<Origin>, token: u64, change: (Origin, Number), confirmed: bool },
+    Owned { by: Option<Origin>, token: u64, change: (Origin, Number), since: Option<(Origin, Number)>, confirmed: bool },
 }
 
 /// The ids as a list has them: mostly in order.
@@ -193,9 +193,10 @@ impl Live {
                 Version { value: base.then_some(number), added: *added, ..plain }
             }
             Some(Odd::Issued { writer }) => Version { writer: writer.id(), ..plain },
-            Some(Odd::Owned { by, token, change: (origin, counter), confirmed }) => {
+            Some(Odd::Owned { by, token, change: (origin, counter), since, confirmed }) => {
                 let dot = counter.dot(replica, *origin);
-                let owner = Owner { replica: by.map(Origin::id), token: *token, dot, confirmed: *confirmed };
+                let since = since.as_ref().map_or(dot, |(origin, counter)| counter.dot(replica, *origin));
+                let owner = Owner { replica: by.map(Origin::id), token: *token, since, dot, confirmed: *confirmed };
                 Version { owner: Some(Box::new(owner)), ..plain }
             }
         }

@@ -59,11 +59,10 @@ impl Window {
     /// The slots above a counter, in order.
     pub(super) fn slots(&self, from: u64) -> impl Iterator<Item = Slot> + '_ {
         let skip = self.below(from);
-        // A peer may have claimed the highest counter that there is.
-        let counters = self.start.saturating_add(skip as u64).saturating_add(1)..;
-        self.records.range(skip..).zip(counters).map(|(bits, counter)| {
+        self.records.range(skip..).enumerate().map(move |(at, bits)| {
             let record = RecordId::from_bits(bits & !CONTINUES);
-            Slot { counter, record, continues: bits & CONTINUES != 0 }
+            let place = (skip + at) as u64 + 1;
+            Slot { counter: self.start.saturating_add(place), record, continues: bits & CONTINUES != 0 }
         })
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::key::KeyRef;
 use crate::packed::{
     CONFIRMED, HAS_ADDED, HAS_CONTEXT, HAS_DEADLINE, HAS_OWNER, HAS_SLOTS, HAS_TYPE, HAS_VALUE, Last, OTHER_WRITER,
-    Packed, VERSIONS,
+    Packed, REPEATED, VERSIONS,
 };
 use crate::version::Plain;
 use crate::{Dot, Entry, Hlc, Key, Owner, ReplicaId, Version, VersionVector};
@@ -101,6 +101,7 @@ impl Packer {
                 | flag(HAS_ADDED, *added != 0)
                 | flag(HAS_OWNER, owner.is_some())
                 | flag(CONFIRMED, owner.as_ref().is_some_and(|owner| owner.confirmed))
+                | flag(REPEATED, owner.as_ref().is_some_and(|owner| owner.is_repeated()))
                 | flag(HAS_DEADLINE, expires_at.is_some()),
         );
         self.birth(*dot, *hlc);
@@ -150,6 +151,10 @@ impl Packer {
         self.number(owner.token);
         self.replica(owner.dot.replica);
         self.number(owner.dot.counter);
+        if owner.is_repeated() {
+            self.replica(owner.since.replica);
+            self.number(owner.since.counter);
+        }
     }
 
     fn replica(&mut self, replica: ReplicaId) {

@@ -26,7 +26,11 @@ fn version(writer: u64, counter: u64, body: &'static [u8]) -> Version {
 /// One of each kind, and extremes.
 fn items() -> Vec<Item> {
     let dot = Dot { replica: id(9), counter: 4 };
-    let owner = |replica| Some(Box::new(Owner { replica, token: u64::MAX, dot, confirmed: replica.is_some() }));
+    let since = Dot { replica: id(8), counter: 3 };
+    let owner = |replica: Option<ReplicaId>| {
+        let since = if replica.is_some() { since } else { dot };
+        Some(Box::new(Owner { replica, token: u64::MAX, since, dot, confirmed: replica.is_some() }))
+    };
     let typed = Value { content_type: "text/plain".into(), body: Bytes::from_static(b"typed") };
     let plain = version(1, 7, b"a value");
     let siblings = (1..=20).map(|writer| version(writer, u64::MAX - writer, b"")).collect();

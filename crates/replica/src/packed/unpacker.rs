@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::key::KeyRef;
 use crate::packed::{
     CONFIRMED, HAS_ADDED, HAS_CONTEXT, HAS_DEADLINE, HAS_OWNER, HAS_SLOTS, HAS_TYPE, HAS_VALUE, HEAD, Last, Malformed,
-    OTHER_WRITER, UNKNOWN, VERSIONS,
+    OTHER_WRITER, REPEATED, VERSIONS,
 };
 use crate::version::Plain;
 use crate::{Dot, Entry, Hlc, Owner, ReplicaId, Value, Version, VersionVector};
@@ -228,7 +228,8 @@ impl<'a> Unpacker<'a> {
     fn version(&mut self) -> Result<Version, Malformed> {
         let flags = self.byte()?;
         let has = |flag: u8| flags & flag != 0;
-        if has(UNKNOWN) {
+        if has(REPEATED) && !has(HAS_OWNER) {
+            // What a newer release may mean by it cannot be passed over: nothing tells how long it is.
             return Err(Malformed);
         }
         let (dot, hlc) = self.birth()?;
@@ -240,7 +241,7 @@ impl<'a> Unpacker<'a> {
             body: Bytes::copy_from_slice(body),
         });
         let added = if has(HAS_ADDED) { unzigzag(self.number()?) } else { 0 };
-        let owner = if has(HAS_OWNER) { Some(Box::new(self.owner(has(CONFIRMED))?)) } else { None };
+        let owner = if has(HAS_OWNER) { Some(Box::new(self.owner(flags)?)) } else { None };
         let expires_at = if has(HAS_DEADLINE) { Some(self.number()?) } else { None };
         Ok(Version { dot, hlc, writer, value, added, owner, expires_at })
     }
@@ -260,14 +261,20 @@ impl<'a> Unpacker<'a> {
         Ok((content_type, bytes(&mut self.rest, length)?))
     }
 
-    fn owner(&mut self, confirmed: bool) -> Result<Owner, Malformed> {
+    fn owner(&mut self, flags: u8) -> Result<Owner, Malformed> {
         let replica = match self.number()? {
             0 => None,
             number => Some(self.replica_at(number - 1)?),
         };
         let token = self.number()?;
+        let dot = self.dot()?;
+        let since = if flags & REPEATED == 0 { dot } else { self.dot()? };
+        Ok(Owner { replica, token, since, dot, confirmed: flags & CONFIRMED != 0 })
+    }
+
+    fn dot(&mut self) -> Result<Dot, Malformed> {
         let dot = Dot { replica: self.replica()?, counter: self.number()? };
-        if dot.counter == 0 { Err(Malformed) } else { Ok(Owner { replica, token, dot, confirmed }) }
+        if dot.counter == 0 { Err(Malformed) } else { Ok(dot) }
     }
 
     fn replica(&mut self) -> Result<ReplicaId, Malformed> {

@@ -179,14 +179,24 @@ impl Shard {
         }
     }
 
+    /// A key has changed: what was overtaken may have been followed, or have ended, since.
+    pub(super) fn recheck_overtaken(&mut self, key: &Key) {
+        if let Some(owner) = self.heritage.overtaken.get(key)
+            && !self.store.get(key).is_some_and(|entry| has_not_seen(&entry, owner))
+        {
+            self.heritage.overtaken.remove(key);
+        }
+    }
+
     /// A key has come to have an owner other than by a message or an operation.
     pub(super) fn look_at_owner(&mut self, key: &Key) {
         let owner = self.store.get(key).and_then(|entry| entry.owner().copied());
         self.note_owner(key, self.store.find(key), None, owner);
     }
 
-    /// A key was written or has expired here: a leaver does not wait for it if nobody owns it any more.
+    /// A key was written here: a leaver does not wait for it if nobody owns it any more.
     pub(super) fn recheck_handover(&mut self, key: &Key) {
+        self.recheck_overtaken(key);
         if self.heritage.unconfirmed.contains(key) {
             let owner = self.store.get(key).and_then(|entry| entry.owner().copied());
             self.note_owner(key, None, None, owner);
@@ -229,23 +239,24 @@ impl Shard {
             token = before.token;
         }
         self.make_write(&key, false, |entry, dot, _| match policy {
-            OnDeparture::Adopt => own(entry, Owner { replica: Some(dot.replica), token, dot, confirmed: false }),
-            OnDeparture::Keep => own(entry, Owner { replica: None, token, dot, confirmed: false }),
+            OnDeparture::Adopt => own(entry, Owner::given(Some(dot.replica), token, dot)),
+            OnDeparture::Keep => own(entry, Owner::given(None, token, dot)),
             OnDeparture::Release => entry.delete(dot),
         });
         true
     }
 
-    /// A put that had not seen a change of owner does not undo it: it is made again, with its token. If the owner has
-    /// departed meanwhile, another takes over after it, and not after the one before it.
+    /// A put that had not seen a change of owner does not undo it: it is said again, as it was. If the owner has departed
+    /// meanwhile, another takes over after it, and not after the one before it.
     fn own_again(&mut self, key: &Key, owner: Owner, now: u64) -> bool {
         self.drop_expired(key, now);
         let lost = self.store.get(key).is_some_and(|entry| has_not_seen(&entry, &owner));
         if !lost || !matches!(self.stage, Stage::Live) {
             return false;
         }
+        let before = self.store.get(key).and_then(|entry| entry.owner().copied());
         self.make_write(key, false, |entry, dot, _| own(entry, Owner { dot, ..owner }));
-        self.look_at_owner(key);
+        self.note_owner(key, self.store.find(key), before, Some(owner));
         true
     }
 }
@@ -255,6 +266,6 @@ impl Shard {
 pub(super) fn has_not_seen(entry: &Entry, owner: &Owner) -> bool {
     match entry.owner() {
         Some(register) => register.is_before(owner),
-        None => !entry.versions().is_empty() && !entry.context().covers(owner.dot),
+        None => !entry.versions().is_empty() && !entry.context().covers(owner.since),
     }
 }

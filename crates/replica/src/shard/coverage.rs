@@ -115,6 +115,10 @@ impl Shard {
         // What retired replicas wrote is settled: every member has it, and there must be one.
         let mut clock = clock.clone();
         clock.retain(|id| self.roster.lists(id));
+        // What was held under a former id was known before it was issued again.
+        if self.reissued > 0 {
+            clock.raise(self.me(), self.reissued);
+        }
         let clock = &clock;
         let survivors: Vec<Survivor> =
             self.roster.survivors().map(|replica| Survivor { replica, covers: acked(replica, clock) }).collect();

@@ -116,7 +116,7 @@ impl Shard {
         let seen = |dot: Dot| clock.covers(dot) || (knows_retired && !roster.lists(dot.replica));
         let seen_then = |dot: Dot| next.covers(dot) || !roster.lists(dot.replica);
         let (mut owners, mut overtaken) = ((None, None), None);
-        let arriving = entry.owner().copied().filter(|owner| !seen(owner.dot));
+        let arriving = entry.owner().copied();
         let (record, (has_context, is_crowded)) = match overwrite(store, key, slots, entry, seen, seen_then) {
             Ok(record) => (Some(record), (true, false)),
             Err(entry) => store.change(key, slots, seen_then, |mine| {
@@ -124,11 +124,15 @@ impl Shard {
                 mine.join(entry, seen, absent);
                 mine.expire(now);
                 owners.1 = mine.owner().copied();
-                let latest = owners.0.into_iter().chain(arriving).max_by_key(Owner::rank);
+                // One that was seen and is not here has ended.
+                let is_news =
+                    |owner: &Owner| !seen(owner.since) || owners.0.is_some_and(|mine| mine.since == owner.since);
+                let latest = owners.0.into_iter().chain(arriving.filter(is_news)).max_by_key(Owner::rank);
                 overtaken = latest.filter(|owner| has_not_seen(mine, owner));
                 (!mine.context().is_empty(), counter::retired(mine, roster) > MAX_RETIRED)
             }),
         };
+        self.recheck_overtaken(key);
         self.note_owner(key, record, owners.0, owners.1);
         if let Some(owner) = overtaken {
             self.note_overtaken(key, owner);

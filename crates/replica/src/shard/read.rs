@@ -132,7 +132,7 @@ impl Shard {
     }
 
     pub(super) fn readable(&self) -> Result<(), WriteError> {
-        if self.is_joining() { Err(WriteError::Joining) } else { Ok(()) }
+        if self.is_joining() || self.brings_back() { Err(WriteError::Joining) } else { Ok(()) }
     }
 }
 

@@ -29,7 +29,8 @@ pub(super) struct Former {
 
 impl Shard {
     /// Takes over what this process held in the same shard under an earlier id. It is issued again by and by, as far as
-    /// the group has nothing of it: see [`Shard::reissue`]. Until then nothing counts as handed off.
+    /// the group has nothing of it: see [`Shard::reissue`]. Until then nothing counts as handed off, and all operations wait:
+    /// a delete that does not find what the app has put deletes nothing.
     pub fn inherit(&mut self, former: Self) {
         let knows_retired = former.knows_retired() && includes(&former.founders, &former.former.founders);
         let Self { mut store, former: mut earlier, clock, roster, tokens, level, mut founders, .. } = former;
@@ -60,8 +61,7 @@ impl Shard {
     /// [`Shard::inherited`] is not 0. `now` is the wall clock in Unix milliseconds. A shard that is full waits until
     /// something is deleted.
     pub fn reissue(&mut self, now: u64, most: usize) -> Effects {
-        let is_full = self.store.bytes() > self.limits.max_bytes;
-        if !matches!(self.stage, Stage::Live) || self.inherited() == 0 || is_full {
+        if !matches!(self.stage, Stage::Live) || self.inherited() == 0 || self.is_full() {
             return Effects::default();
         }
         let before = self.clock.get(self.me());
@@ -107,22 +107,15 @@ impl Shard {
         }
     }
 
-    /// Joins what the group may have nothing of, under a log slot for the key. There is none if nothing of that is here
-    /// in the end; but there is if all of it was here, above the clock: whoever it came from may have crashed, and what no
-    /// clock covers is not handed off.
+    /// Joins what the group may have nothing of, under a log slot for the key; also if all of it is here already: whoever
+    /// it came from may have crashed, and what no clock covers is not handed off.
     fn join_again(&mut self, key: &Key, mut former: Entry, now: u64) {
-        let stored = self.store.get(key).unwrap_or_default().into_owned();
         if active(Mutant::ReissueWithoutContext) {
             former.context = VersionVector::new();
         }
         if active(Mutant::ReissueBuriesOthers) {
+            let stored = self.store.get(key).unwrap_or_default();
             stored.versions().iter().for_each(|version| former.context.raise(version.dot.replica, version.dot.counter));
-        }
-        let mut joined = stored.clone();
-        joined.join(former.clone(), |dot| self.clock.covers(dot) || !self.roster.lists(dot.replica), |_| false);
-        let is_above = |dot: Dot| self.roster.lists(dot.replica) && !self.clock.covers(dot);
-        if joined == stored && !joined.dots().any(is_above) {
-            return;
         }
         let dot = self.next_dot();
         let next = self.clock.clone();
@@ -135,7 +128,7 @@ impl Shard {
         let hlc = if active(Mutant::ReissueAsNew) { self.hlc.tick(now) } else { version.hlc };
         self.hlc.observe(hlc, now);
         self.make_write(key, false, |entry, dot, _| {
-            let owner = version.owner.as_deref().map(|owner| Box::new(Owner { dot, ..*owner }));
+            let owner = version.owner.as_deref().map(|owner| Box::new(Owner { since: dot, dot, ..*owner }));
             entry.add(Version { dot, hlc, owner, ..version });
         });
         self.look_at_owner(key);

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::log::Slot;
 use crate::mutant::{Mutant, active};
 use crate::operation::{Author, Need, put};
+use crate::shard::adopt::has_not_seen;
 use crate::shard::read::unexpired;
 use crate::shard::{Shard, Stage};
 use crate::store::{Keep, RecordId};
@@ -310,7 +311,8 @@ impl Shard {
         match self.stage {
             Stage::Joining => Err(WriteError::Joining),
             Stage::Sealed { .. } => Err(WriteError::Sealed),
-            Stage::Live if needs_room && self.store.bytes() > self.limits.max_bytes => Err(Refusal::Full.into()),
+            Stage::Live if self.brings_back() => Err(WriteError::Joining),
+            Stage::Live if needs_room && self.is_full() => Err(Refusal::Full.into()),
             Stage::Live => Ok(()),
         }
     }
@@ -318,12 +320,19 @@ impl Shard {
     fn expire_key(&mut self, key: &Key, now: u64) {
         let Self { clock, roster, store, .. } = self;
         let seen = |dot: Dot| clock.covers(dot) || !roster.lists(dot.replica);
-        let (record, ()) = store.change(key, 0, seen, |entry| entry.expire(now));
+        let (record, overtaken) = store.change(key, 0, seen, |entry| {
+            let owner = entry.owner().copied();
+            entry.expire(now);
+            owner.filter(|owner| has_not_seen(entry, owner))
+        });
         if let Some(record) = record {
             self.unpurged.look_at(record);
         }
-        // What is left may be owned by somebody else.
+        // What is left may be owned by somebody else, or have had an earlier owner.
         self.look_at_owner(key);
+        if let Some(owner) = overtaken {
+            self.note_overtaken(key, owner);
+        }
     }
 }
 

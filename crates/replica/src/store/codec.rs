@@ -3,7 +3,7 @@
 //! ```text
 //! entry:   [superseded dot] x n [version] x m         n and m in one byte, the shape
 //! dot:     [number of the replica: 13 bits, bytes of the counter: 3 bits][the replica, if it has no number: 8][counter: 1-8]
-//! version: [what it has: 1][dot][hlc: 8][writer: 8]?[added: 8]?[expires at: 8]?[owner: 16 and a dot]?[value]?
+//! version: [what it has: 1][dot][hlc: 8][writer: 8]?[added: 8]?[expires at: 8]?[owner: 16, a dot or two]?[value]?
 //! value:   ([length: 1][content type])?[length: 2][body]
 //! ```
 
@@ -38,6 +38,7 @@ const HAS_ADDED: u8 = 1 << 3;
 const HAS_DEADLINE: u8 = 1 << 4;
 const HAS_OWNER: u8 = 1 << 5;
 const CONFIRMED: u8 = 1 << 6;
+const REPEATED: u8 = 1 << 7;
 
 /// The replicas that entries name.
 pub(super) type Replicas = Names<ReplicaId>;
@@ -248,8 +249,9 @@ impl<'a> Reader<'a> {
         let added = if has & HAS_ADDED == 0 { 0 } else { self.number() as i64 };
         let expires_at = (has & HAS_DEADLINE != 0).then(|| self.number());
         let owner = (has & HAS_OWNER != 0).then(|| {
-            let (replica, token) = (ReplicaId::new(self.number()), self.number());
-            Box::new(Owner { replica, token, dot: self.dot().named(names), confirmed: has & CONFIRMED != 0 })
+            let (replica, token, dot) = (ReplicaId::new(self.number()), self.number(), self.dot().named(names));
+            let since = if has & REPEATED == 0 { dot } else { self.dot().named(names) };
+            Box::new(Owner { replica, token, since, dot, confirmed: has & CONFIRMED != 0 })
         });
         let value = (has & HAS_VALUE != 0).then(|| self.value(has));
         Version { dot, hlc, writer: writer.unwrap_or(dot.replica), value, added, owner, expires_at }
@@ -280,6 +282,9 @@ impl<'a> Reader<'a> {
         self.slice(8 + 8 * numbers);
         if has & HAS_OWNER != 0 {
             self.slice(16);
+            dot(self.dot());
+        }
+        if has & REPEATED != 0 {
             dot(self.dot());
         }
         if has & HAS_VALUE != 0 {
@@ -315,7 +320,8 @@ fn write_version(version: &Version, names: &mut Replicas, out: &mut Vec<u8>) {
         | when(version.added != 0, HAS_ADDED)
         | when(version.expires_at.is_some(), HAS_DEADLINE)
         | when(version.owner.is_some(), HAS_OWNER)
-        | when(version.owner.as_ref().is_some_and(|owner| owner.confirmed), CONFIRMED);
+        | when(version.owner.as_ref().is_some_and(|owner| owner.confirmed), CONFIRMED)
+        | when(version.owner.as_ref().is_some_and(|owner| owner.is_repeated()), REPEATED);
     out.push(has);
     write_dot(version.dot, names, out);
     out.extend_from_slice(&version.hlc.bits().to_le_bytes());
@@ -331,6 +337,9 @@ fn write_version(version: &Version, names: &mut Replicas, out: &mut Vec<u8>) {
         out.extend_from_slice(&owner.replica.map_or(0, ReplicaId::bits).to_le_bytes());
         out.extend_from_slice(&owner.token.to_le_bytes());
         write_dot(owner.dot, names, out);
+        if owner.is_repeated() {
+            write_dot(owner.since, names, out);
+        }
     }
     if let Some(value) = &version.value {
         if has_type {

@@ -2,10 +2,10 @@
 
 use std::ops::{AddAssign, SubAssign};
 
-use xxhash_rust::xxh3::xxh3_128;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::version::Plain;
-use crate::{Dot, Entry, Key, Version};
+use crate::{Dot, Entry, Key, Owner, ReplicaId, Version};
 
 /// The hash of no bytes: most values have no content type.
 const NOTHING: u128 = 0x99aa_06d3_0147_98d8_6001_c324_468d_497f;
@@ -47,8 +47,7 @@ impl Sum {
     }
 
     fn of(key: &Key, version: &Version) -> Self {
-        let register =
-            version.owner.as_ref().map_or([0; 3], |owner| [owner.token, owner.dot.replica.bits(), owner.dot.counter]);
+        let register = version.owner.as_deref().map_or(0, of_register);
         let value = version.value.as_ref().map(|value| (value.content_type.as_bytes(), value.body.as_ref()));
         let numbers = [version.hlc.bits(), version.writer.bits(), version.added as u64];
         Self::of_parts(xxh3_128(key.as_bytes()), version.dot, numbers, register, value)
@@ -61,7 +60,7 @@ impl Sum {
 
     fn of_hashed(key: u128, plain: &Plain<'_>) -> Self {
         let numbers = [plain.hlc.bits(), plain.dot.replica.bits(), 0];
-        Self::of_parts(key, plain.dot, numbers, [0; 3], Some((plain.content_type, plain.body)))
+        Self::of_parts(key, plain.dot, numbers, 0, Some((plain.content_type, plain.body)))
     }
 
     /// A hash of hashes: each of the parts is hashed where it lies.
@@ -69,23 +68,30 @@ impl Sum {
         key: u128,
         dot: Dot,
         [hlc, writer, added]: [u64; 3],
-        [token, owner, change]: [u64; 3],
+        register: u64,
         value: Option<(&[u8], &[u8])>,
     ) -> Self {
         let (content_type, body) = value.unwrap_or_default();
         let [dot_by, dot_at] = [dot.replica.bits(), dot.counter];
         let has_value = u64::from(value.is_some());
-        let numbers = [dot_by, dot_at, hlc, writer, added, token, owner, change, has_value];
+        let numbers = [dot_by, dot_at, hlc, writer, added, register, has_value];
         let parts = [key, if content_type.is_empty() { NOTHING } else { xxh3_128(content_type) }, xxh3_128(body)];
-        let mut bytes = [0; 8 * 9 + 16 * 3];
+        let mut bytes = [0; 8 * 7 + 16 * 3];
         for (place, number) in bytes.chunks_exact_mut(8).zip(numbers) {
             place.copy_from_slice(&number.to_le_bytes());
         }
-        for (place, part) in bytes[8 * 9..].chunks_exact_mut(16).zip(parts) {
+        for (place, part) in bytes[8 * 7..].chunks_exact_mut(16).zip(parts) {
             place.copy_from_slice(&part.to_le_bytes());
         }
         Self(xxh3_128(&bytes))
     }
+}
+
+fn of_register(owner: &Owner) -> u64 {
+    let who = owner.replica.map_or(0, ReplicaId::bits);
+    let [since, dot] = [owner.since, owner.dot].map(|dot| [dot.replica.bits(), dot.counter]);
+    let numbers = [owner.token, who, since[0], since[1], dot[0], dot[1], owner.confirmed.into()];
+    xxh3_64(numbers.map(u64::to_le_bytes).as_flattened())
 }
 
 impl AddAssign for Sum {
@@ -107,5 +113,21 @@ mod tests {
     #[test]
     fn the_hash_of_nothing_is_what_it_is_said_to_be() {
         assert_eq!(NOTHING, xxh3_128(&[]));
+    }
+
+    /// Who confirms an ownership changes nothing else of it.
+    #[test]
+    fn registers_that_differ_in_anything_have_other_hashes() {
+        let id = |bits| ReplicaId::new(bits).expect("not zero");
+        let dot = Dot { replica: id(1), counter: 1 };
+        let owner = Owner::given(Some(id(1)), 5, dot);
+        let others = [
+            Owner { confirmed: true, ..owner },
+            Owner { replica: None, ..owner },
+            Owner { token: 6, ..owner },
+            Owner { dot: Dot { counter: 2, ..dot }, ..owner },
+            Owner { since: Dot { counter: 2, ..dot }, ..owner },
+        ];
+        assert!(others.iter().all(|other| of_register(other) != of_register(&owner)));
     }
 }

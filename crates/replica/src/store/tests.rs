@@ -43,8 +43,9 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn owner() -> impl Strategy<Value = Owner> {
-    (proptest::option::of(replica()), any::<u64>(), dot(), any::<bool>())
-        .prop_map(|(replica, token, dot, confirmed)| Owner { replica, token, dot, confirmed })
+    (proptest::option::of(replica()), any::<u64>(), dot(), proptest::option::of(dot()), any::<bool>()).prop_map(
+        |(replica, token, dot, since, confirmed)| Owner { replica, token, since: since.unwrap_or(dot), dot, confirmed },
+    )
 }
 
 fn version() -> impl Strategy<Value = Version> {

@@ -213,7 +213,7 @@ fn writes_of_this_replica_that_it_has_not_made_are_refused() {
 #[test]
 fn entries_with_writes_of_this_replica_that_it_has_not_made_are_refused() {
     let invented = Dot { replica: id(ME), counter: 2 };
-    let owner = Owner { replica: Some(id(PEER)), token: 7, dot: invented, confirmed: true };
+    let owner = Owner { replica: Some(id(PEER)), token: 7, since: invented, dot: invented, confirmed: true };
     let entries = [
         Entry::new(vec![put(invented)], VersionVector::new()),
         Entry::new(Vec::new(), VersionVector::from_iter([(id(ME), 2)])),
@@ -255,12 +255,9 @@ fn claim(shard: &mut Shard, name: &str) -> Result<u64, WriteError> {
 fn a_token_that_a_peer_has_made_up_leaves_greater_ones_for_all_keys() {
     let mut shard = replica(true, false);
     let before = claim(&mut shard, "k0").expect("it has a value");
-    let owner =
-        Owner { replica: Some(id(PEER)), token: u64::MAX, dot: Dot { replica: id(PEER), counter: 1 }, confirmed: true };
-    let entry = Entry::new(
-        vec![Version { owner: Some(Box::new(owner)), ..put(Dot { replica: id(PEER), counter: 1 }) }],
-        VersionVector::new(),
-    );
+    let dot = Dot { replica: id(PEER), counter: 1 };
+    let owner = Owner { replica: Some(id(PEER)), token: u64::MAX, since: dot, dot, confirmed: true };
+    let entry = Entry::new(vec![Version { owner: Some(Box::new(owner)), ..put(dot) }], VersionVector::new());
     let items = vec![RangeItem { key: key("k1"), slots: vec![1], entry }];
     let range = Range { token: u64::MAX, ..range_of(id(PEER), 0, 1, items) };
     shard.handle(id(PEER), LinkId(1), ShardMessage::Range(range), 0).expect("a sound range");
@@ -281,7 +278,7 @@ fn a_token_that_a_peer_has_made_up_leaves_greater_ones_for_all_keys() {
 fn a_batch_finds_out_before_it_is_made_that_tokens_have_ended() {
     let mut shard = replica(true, false);
     let dot = Dot { replica: id(PEER), counter: 1 };
-    let owner = Owner { replica: Some(id(PEER)), token: u64::MAX - 1, dot, confirmed: true };
+    let owner = Owner { replica: Some(id(PEER)), token: u64::MAX - 1, since: dot, dot, confirmed: true };
     let entry = Entry::new(vec![Version { owner: Some(Box::new(owner)), ..put(dot) }], VersionVector::new());
     let range = range_of(id(PEER), 0, 1, vec![RangeItem { key: key("k1"), slots: vec![1], entry }]);
     shard.handle(id(PEER), LinkId(1), ShardMessage::Range(range), 0).expect("a sound range");

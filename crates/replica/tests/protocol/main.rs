@@ -13,6 +13,7 @@ mod deletion;
 mod descent;
 mod exile;
 mod handoff;
+mod highest;
 mod history;
 mod input;
 mod join;

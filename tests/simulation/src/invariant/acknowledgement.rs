@@ -109,7 +109,8 @@ fn is_accounted(world: &World, number: usize, accounted: &mut [Option<bool>]) ->
     accounted[number] = Some(false);
     let operation = &world.oracle.operations[number];
     let result = match &operation.made {
-        None => is_known(world, operation) || is_done(world, number),
+        // Who issues again may know a delete that is lost to others.
+        None => operation.lost || is_known(world, operation) || is_done(world, number),
         // What has expired is nowhere, and what has not may be dropped by a clock that is ahead.
         Some(version) => version.expires_at.is_some() || is_alive(world, operation),
     };

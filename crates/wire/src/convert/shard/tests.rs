@@ -37,7 +37,8 @@ fn context(dots: &[(u64, u64)]) -> VersionVector {
 /// The origin's own and others' versions, siblings, a default of long ago, and contexts of each kind.
 fn entries() -> Vec<Entry> {
     let adopted = Version { writer: id(OTHER), ..version(ORIGIN, 5, NOW - 70_000) };
-    let owner = Owner { replica: None, token: NOW, dot: Dot { replica: id(OTHER), counter: 8 }, confirmed: true };
+    let [since, dot] = [7, 8].map(|counter| Dot { replica: id(OTHER), counter });
+    let owner = Owner { replica: None, token: NOW, since, dot, confirmed: true };
     let owned = Version { owner: Some(Box::new(owner)), expires_at: Some(1), ..version(OTHER, 5, NOW) };
     vec![
         Entry::new(vec![version(ORIGIN, 2, NOW)], VersionVector::new()),
