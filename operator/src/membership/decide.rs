@@ -150,7 +150,11 @@ fn follow_pods(situation: &Situation<'_>, rows: &mut [MemberRow]) -> Vec<PodRef>
             fill(&mut row.node, &pod.facts.node);
             fill(&mut row.zone, &pod.facts.zone);
             fill(&mut row.controller, &pod.controller);
-            row.keeper |= pod.standing == Standing::Keeper;
+            row.keeper = match pod.standing {
+                Standing::Keeper => true,
+                Standing::Selected => false,
+                Standing::Stray => row.keeper,
+            };
             row.revision = if pod.revision == 0 { row.revision } else { pod.revision };
         }
         match pod.map(|pod| (pod.facts.life, pod.standing)) {

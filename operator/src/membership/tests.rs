@@ -465,4 +465,7 @@ fn who_says_that_it_has_no_app_is_believed_before_its_pod_is_seen() {
     let mut world = World::new(&[]).attended(&[(1, "k", Joining)]);
     world.agent(1).keeper = true;
     assert!(world.draft().members[0].keeper);
+    let mut seen = World::new(&[pod("k")]).attended(&[(1, "k", Joining)]);
+    seen.agent(1).keeper = true;
+    assert!(!seen.draft().members[0].keeper, "a pod of the app has an app");
 }
