@@ -9,6 +9,7 @@ use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::core::PartialObjectMeta;
 use kube::{Api, Resource};
@@ -58,6 +59,8 @@ enum MakeError {
     Api(#[from] ApiError),
     #[error("a {kind} {name} is there already and does not belong to this group; delete it or rename the group")]
     Taken { kind: String, name: String },
+    #[error("a {kind} {name} of an earlier group of this name has not been collected yet")]
+    Former { kind: String, name: String },
 }
 
 // === impl Maker ===
@@ -130,10 +133,12 @@ impl Maker {
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         let params = PatchParams::apply(FIELD_MANAGER);
         let params = match self.api.call(objects.get_metadata_opt(name)).await? {
-            Some(found) if !belongs(group, &found) => {
-                return Err(MakeError::Taken { kind: K::kind(&()).into_owned(), name: name.to_owned() });
+            Some(found) if belongs(group, &found) => params.force(),
+            Some(found) => {
+                let (kind, name) = (K::kind(&()).into_owned(), name.to_owned());
+                let former = was_of_namesake(group, &found);
+                return Err(if former { MakeError::Former { kind, name } } else { MakeError::Taken { kind, name } });
             }
-            Some(_) => params.force(),
             // One that somebody else makes in this moment is not overwritten.
             None => params,
         };
@@ -159,6 +164,8 @@ impl Maker {
         let news = match error {
             MakeError::Api(error) => error.is_news(),
             MakeError::Taken { .. } => true,
+            // Garbage collection takes seconds.
+            MakeError::Former { .. } => false,
         };
         let Some(count) = news.then(|| failures.failed(&error.to_string(), Instant::now())).flatten() else { return };
         tracing::warn!(group = %group.key, %error, count, "Keepers could not be made");
@@ -181,6 +188,13 @@ impl Made for NetworkPolicy {}
 
 fn belongs<K>(group: &GroupFacts, found: &PartialObjectMeta<K>) -> bool {
     found.metadata.owner_references.iter().flatten().any(|owner| owner.uid == group.uid)
+}
+
+/// Whether an object belongs to a group of the same name that was deleted.
+fn was_of_namesake<K>(group: &GroupFacts, found: &PartialObjectMeta<K>) -> bool {
+    let own = group.owner_reference();
+    let is_namesake = |owner: &OwnerReference| owner.kind == own.kind && owner.name == own.name;
+    found.metadata.owner_references.iter().flatten().any(is_namesake)
 }
 
 #[cfg(test)]

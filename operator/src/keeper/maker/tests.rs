@@ -16,13 +16,10 @@ fn seen(replicas: u32, set: Option<WorkloadFacts>) -> Arc<GroupView> {
     Arc::new(view)
 }
 
-/// What is there: an object with this owner.
-fn owned_by(uid: &'static str) -> (u16, Value) {
-    (
-        200,
-        json!({"metadata": {"name": "web-keeper", "uid": "uid-1", "ownerReferences": [
-        {"apiVersion": "baton.dev/v1alpha1", "kind": "HandoffGroup", "name": "web", "uid": uid}]}}),
-    )
+/// What is there: an object with this HandoffGroup as its owner.
+fn owned_by(name: &'static str, uid: &'static str) -> (u16, Value) {
+    let owner = json!({"apiVersion": "baton.dev/v1alpha1", "kind": "HandoffGroup", "name": name, "uid": uid});
+    (200, json!({"metadata": {"name": "web-keeper", "uid": "uid-1", "ownerReferences": [owner]}}))
 }
 
 fn start(api: ApiServer, view: Arc<GroupView>) -> watch::Sender<Arc<GroupView>> {
@@ -77,7 +74,7 @@ async fn what_a_group_asks_for_is_made_and_made_again_when_somebody_has_changed_
 
 #[tokio::test]
 async fn what_the_group_owns_is_taken_back_from_whoever_has_changed_it() {
-    let (api, requests) = Requests::answer(|_, _| owned_by("group-web"));
+    let (api, requests) = Requests::answer(|_, _| owned_by("web", "group-web"));
     let _views = start(api, seen(2, Some(keeper_set(2))));
     let made = changes(&requests).await;
     assert!(made.len() == 3 && made.iter().all(|one| one.query.contains("force=true")), "{made:?}");
@@ -85,7 +82,7 @@ async fn what_the_group_owns_is_taken_back_from_whoever_has_changed_it() {
 
 #[tokio::test]
 async fn an_object_of_somebody_else_is_left_alone_and_that_is_said() {
-    let (api, requests) = Requests::answer(|_, _| owned_by("another"));
+    let (api, requests) = Requests::answer(|_, _| owned_by("shop", "another"));
     let _views = start(api, seen(2, None));
     let made = changes(&requests).await;
     let [event] = made.as_slice() else { panic!("{made:?}") };
@@ -97,7 +94,7 @@ async fn an_object_of_somebody_else_is_left_alone_and_that_is_said() {
 
 #[tokio::test]
 async fn what_is_not_asked_for_any_more_is_emptied_and_then_deleted() {
-    let (api, requests) = Requests::answer(|_, _| owned_by("group-web"));
+    let (api, requests) = Requests::answer(|_, _| owned_by("web", "group-web"));
     let views = start(api, seen(0, Some(keeper_set(2))));
     let made = changes(&requests).await;
     assert_eq!(made[2].body["spec"]["replicas"], 0);
@@ -106,5 +103,12 @@ async fn what_is_not_asked_for_any_more_is_emptied_and_then_deleted() {
     assert_eq!(said(&removed), [POLICY, BUDGET, SET].map(|path| format!("DELETE {path}")));
     assert!(removed.iter().all(|one| one.body["preconditions"]["uid"] == "uid-1"), "no other of that name");
     views.send_replace(seen(0, None));
+    assert_eq!(said(&changes(&requests).await), [] as [&str; 0]);
+}
+
+#[tokio::test]
+async fn what_a_group_of_the_same_name_has_left_is_waited_for_in_silence() {
+    let (api, requests) = Requests::answer(|_, _| owned_by("web", "an-earlier-group"));
+    let _views = start(api, seen(2, None));
     assert_eq!(said(&changes(&requests).await), [] as [&str; 0]);
 }
