@@ -50,7 +50,12 @@ impl Objects {
             "selector": { "matchLabels": selector },
             "template": { "metadata": { "labels": pod_labels(group) }, "spec": pod(group, injection, &selector) },
         });
-        let budget = json!({ "maxUnavailable": 1, "selector": { "matchLabels": selector } });
+        let budget = json!({
+            "maxUnavailable": 1,
+            // One that does not come up holds no drain up.
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+            "selector": { "matchLabels": selector },
+        });
         let port = |port: u16| json!([{ "port": port, "protocol": "TCP" }]);
         let members = json!({ "podSelector": { "matchLabels": { label::GROUP: group.key.name } } });
         let policy = json!({
@@ -257,8 +262,14 @@ mod tests {
         assert_eq!(rules[0]["ports"][0]["port"], 7072);
         assert_eq!(rules[0]["from"], json!([{ "podSelector": { "matchLabels": { label::GROUP: "web" } } }]));
         assert_eq!((&rules[1]["ports"][0]["port"], &rules[1]["from"]), (&json!(7073), &json!(null)));
-        assert_eq!(made.budget["spec"]["maxUnavailable"], 1);
-        assert_eq!(made.budget["spec"]["selector"], made.set["spec"]["selector"]);
+    }
+
+    #[test]
+    fn a_drain_takes_one_keeper_at_a_time_and_is_not_held_up_by_one_that_does_not_come_up() {
+        let made = objects(&group(|_| {}));
+        let budget = &made.budget["spec"];
+        assert_eq!((&budget["maxUnavailable"], &budget["selector"]), (&json!(1), &made.set["spec"]["selector"]));
+        assert_eq!(budget["unhealthyPodEvictionPolicy"], "AlwaysAllow");
     }
 
     #[test]
