@@ -26,6 +26,8 @@ pub(crate) struct Operation {
     pub(crate) kind: Kind,
     /// The additions, by number, whose sum is in the version that it made.
     pub(crate) additions: BTreeSet<usize>,
+    /// A delete of which nobody was left who could tell: what it deleted may be back.
+    pub(crate) excused: bool,
     /// Whether it went with its process, as nobody had anything of it when that was retired: what the members know of it
     /// is then no evidence.
     pub(crate) lost: bool,
@@ -176,6 +178,7 @@ impl Oracle {
             acks,
             holders,
             known: BTreeSet::new(),
+            excused: false,
             lost,
         });
         Ok(number)
@@ -240,8 +243,7 @@ impl Oracle {
                 operation.lost = true;
             } else if several_away {
                 // One may hold what another has seen deleted, and has forgotten. Else what was deleted is gone all the same.
-                operation.lost = true;
-                operation.holders.clear();
+                (operation.lost, operation.excused) = (true, true);
             }
         }
     }

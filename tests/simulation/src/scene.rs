@@ -2,6 +2,9 @@
 //!
 //! Roles are given to pods by lot, and now and then a step is left out.
 
+mod exile;
+mod joiner;
+
 use crate::profile::Profile;
 use crate::rng::Rng;
 use crate::schedule::{Acks, Action, If, Planned, Write, WriteKind};
@@ -34,6 +37,12 @@ pub(crate) enum Scene {
     Heir,
     /// Two who hold the same, and nobody else, are removed and come back.
     Returners,
+    /// Two who hold different sums of a counter are removed and come back in turn, and others add to it meanwhile.
+    Turns,
+    /// One holds a part of what was lost with its writer and with whom it had it from, and the others never hear of it.
+    Unsaid,
+    /// Two add at once to a counter to which a retired member has added.
+    Bequest,
     /// Who had answered a leaver has handed off and ended when the leaver's hook is called, and its heir is lost.
     OldAnswer,
     /// The same of an acknowledgement that was on its way when the leaver began to leave.
@@ -41,7 +50,7 @@ pub(crate) enum Scene {
 }
 
 /// Some of them.
-pub(crate) const SCENES: [Scene; 8] = [
+pub(crate) const SCENES: [Scene; 11] = [
     Scene::Estate,
     Scene::Orphan,
     Scene::Newcomer,
@@ -50,6 +59,9 @@ pub(crate) const SCENES: [Scene; 8] = [
     Scene::Strangers,
     Scene::Heir,
     Scene::Returners,
+    Scene::Turns,
+    Scene::Unsaid,
+    Scene::Bequest,
 ];
 
 /// Those of a leaver that goes by old words.
@@ -63,7 +75,8 @@ impl Scene {
         match self {
             Self::Estate => 5,
             Self::Orphan => 4,
-            Self::LastWord | Self::OldAnswer | Self::OldAck | Self::Returners => 3,
+            Self::LastWord | Self::OldAnswer | Self::OldAck => 3,
+            Self::Returners | Self::Turns | Self::Unsaid | Self::Bequest => 3,
             Self::Newcomer | Self::Couple | Self::Strangers | Self::Heir => 2,
         }
     }
@@ -78,12 +91,15 @@ impl Scene {
         let steps = match (self, &pods[..]) {
             (Self::Estate, [origin, relay, holder, first, late]) => estate([*origin, *relay, *holder, *first, *late]),
             (Self::Orphan, [before, after, holder, other]) => orphan([*before, *after, *holder, *other]),
-            (Self::Newcomer, [source, other]) => newcomer(*source, *other, new, profile.keys),
-            (Self::LastWord, [origin, source, rest]) => last_word([*origin, *source, *rest], new),
+            (Self::Newcomer, [source, other]) => joiner::newcomer(*source, *other, new, profile.keys),
+            (Self::LastWord, [origin, source, rest]) => joiner::last_word([*origin, *source, *rest], new),
             (Self::OldAnswer, [leaver, giver, heir]) => old_answer(*leaver, *giver, *heir),
             (Self::OldAck, [leaver, giver, heir]) => old_ack(*leaver, *giver, *heir),
             (Self::Couple, [one, other]) => couple(*one, *other),
-            (Self::Returners, [stays, one, other]) => returners(*stays, *one, *other),
+            (Self::Returners, [stays, one, other]) => exile::returners(*stays, *one, *other),
+            (Self::Turns, [stays, first, second]) => exile::turns(rng, *stays, *first, *second),
+            (Self::Unsaid, [origin, source, rest]) => joiner::unsaid(rng, [*origin, *source, *rest], new),
+            (Self::Bequest, [origin, one, other]) => bequest(*origin, *one, *other),
             (Self::Strangers, [origin, holder]) => strangers(*origin, *holder, new, profile.keys),
             (Self::Heir, [origin, holder]) => heir(*origin, *holder, new, profile.keys),
             _ => Vec::new(),
@@ -135,42 +151,15 @@ fn orphan([before, after, holder, other]: [u32; 4]) -> Vec<Action> {
     ]
 }
 
-fn newcomer(source: u32, other: u32, new: u32, keys: u64) -> Vec<Action> {
-    let mut steps: Vec<Action> = (0..keys).map(|key| put(source, key)).collect();
-    steps.extend([Action::Meet { a: source, b: other }, Action::Start]);
-    let step = |at: usize| match at % 2 {
-        0 => Action::Hear { from: source, to: new },
-        _ => Action::Hear { from: new, to: source },
-    };
-    steps.extend((0..STEPS / 2).map(step));
-    steps.extend((keys / 2..keys).map(|key| write(source, key, WriteKind::Delete)));
-    steps.extend([Action::Meet { a: source, b: other }; 2]);
-    steps.extend((0..2 * STEPS).map(step));
-    steps
-}
-
-fn last_word([origin, source, rest]: [u32; 3], new: u32) -> Vec<Action> {
-    let mut steps = vec![
-        Action::Part { a: source, b: rest },
-        put(source, 1),
-        Action::Meet { a: source, b: origin },
-        put(origin, 0),
-        put(origin, 1),
-        Action::Meet { a: origin, b: source },
-        Action::Unite { a: source, b: rest },
-        Action::Meet { a: source, b: rest },
-        Action::Start,
-    ];
-    steps.extend([Action::PushTo { pod: new }; 4]);
-    for at in 0..STEPS / 2 {
-        steps.push(match at % 2 {
-            0 => Action::Hear { from: new, to: source },
-            _ => Action::Hear { from: source, to: new },
-        });
-    }
-    steps.extend([Action::LosePod { pod: origin }, Action::LosePod { pod: source }]);
-    // What was on its way from the source arrives late, or not at all.
-    steps.extend([Action::PushTo { pod: rest }; 2 * STEPS]);
+fn bequest(origin: u32, one: u32, other: u32) -> Vec<Action> {
+    let all = [(origin, one), (origin, other), (one, other)].map(|(a, b)| Action::Meet { a, b });
+    let mut steps = vec![write(origin, 0, WriteKind::Increment(5))];
+    steps.extend(all);
+    steps.push(Action::LosePod { pod: origin });
+    steps.extend([Action::PushTo { pod: one }, Action::PushTo { pod: other }, Action::Meet { a: one, b: other }]);
+    steps.extend([Action::Meet { a: one, b: other }; 4]);
+    steps.extend([one, other].map(|pod| write(pod, 0, WriteKind::Increment(1))));
+    steps.extend([Action::Meet { a: one, b: other }; 2]);
     steps
 }
 
@@ -197,27 +186,6 @@ fn heir(origin: u32, holder: u32, new: u32, keys: u64) -> Vec<Action> {
     for _ in 0..STEPS {
         steps.extend([Action::Hear { from: holder, to: new }, Action::Hear { from: new, to: holder }]);
     }
-    steps
-}
-
-fn returners(stays: u32, one: u32, other: u32) -> Vec<Action> {
-    let (removed, back) = (0, 10);
-    let mut steps = vec![
-        Action::Part { a: stays, b: one },
-        Action::Part { a: stays, b: other },
-        write(one, 0, WriteKind::Increment(5)),
-        Action::Meet { a: one, b: other },
-        Action::ExilePod { pod: one, removed, back },
-        Action::ExilePod { pod: other, removed, back },
-    ];
-    // Time goes by.
-    steps.extend([Action::PushTo { pod: stays }; STEPS / 2]);
-    for _ in 0..4 {
-        steps.extend([(stays, one), (stays, other), (one, other)].map(|(a, b)| Action::Meet { a, b }));
-    }
-    // Both have looked at what they hold, and more than once, when they meet again.
-    steps.extend([Action::PushTo { pod: stays }; 5 * STEPS]);
-    steps.extend([Action::Meet { a: one, b: other }; 2]);
     steps
 }
 

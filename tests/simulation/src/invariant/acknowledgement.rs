@@ -90,7 +90,8 @@ fn check_held(world: &World, who: impl Fn(&BTreeSet<ReplicaId>) -> Option<Replic
     for number in 0..world.oracle.operations.len() {
         let operation = &world.oracle.operations[number];
         // An owner may be replaced by another without a trace: that is for the invariant of owners.
-        if let Some(holder) = who(&operation.holders).filter(|_| operation.kind != Kind::Own)
+        let is_promised = operation.kind != Kind::Own && !operation.excused;
+        if let Some(holder) = who(&operation.holders).filter(|_| is_promised)
             && !is_accounted(world, number, &mut accounted)
         {
             let Operation { dot, key, acks, .. } = operation;

@@ -156,9 +156,16 @@ fn play(profile: &mut Profile, scene: Scene) {
         (limits.max_slots, limits.batch_bytes) = (64, 1);
     }
     (profile.news_delay, profile.push_delay) = match scene {
-        Scene::LastWord | Scene::OldAnswer | Scene::OldAck => (0, 5_000),
+        Scene::LastWord | Scene::OldAnswer | Scene::OldAck | Scene::Unsaid => (0, 5_000),
         Scene::Couple => (1_000, 5_000),
-        Scene::Estate | Scene::Orphan | Scene::Newcomer | Scene::Strangers | Scene::Heir | Scene::Returners => (0, 0),
+        Scene::Estate
+        | Scene::Orphan
+        | Scene::Newcomer
+        | Scene::Strangers
+        | Scene::Heir
+        | Scene::Returners
+        | Scene::Turns
+        | Scene::Bequest => (0, 0),
     };
     profile.phase_late = matches!(scene, Scene::Couple | Scene::OldAnswer | Scene::OldAck);
     profile.weights = Weights::NONE;

@@ -1,6 +1,8 @@
 //! The group's object is deleted and made anew: the operator registers those who run as they are, under another UID.
 
-use baton_replica::ReplicaId;
+use std::rc::Rc;
+
+use baton_replica::{Membership, ReplicaId};
 
 use super::World;
 use crate::operator::News;
@@ -20,6 +22,16 @@ impl World {
         self.operator.make_anew(remembers, &known);
         self.trace.say(self.now, || format!("the object is made anew: {:?}", self.operator.list()));
         self.push_newest();
+    }
+
+    /// Who goes over to the list of an object made anew says which it had, if it has heard of that since it said what it
+    /// knows.
+    pub(super) fn go_over(&mut self, id: ReplicaId, former: Option<&Rc<Membership>>, list: &Membership) {
+        let Some(former) = former.filter(|former| former.version.uid != list.version.uid) else { return };
+        if let Some(News::Known { replica, pod, revision, phase, .. }) = self.known(id) {
+            let list = Some(former.clone());
+            self.tell_operator(News::Known { replica, pod, revision, phase, list });
+        }
     }
 
     /// An agent that the operator reaches again, and that has no list of the object that there is, says what it knows.

@@ -105,7 +105,7 @@ impl World {
     pub(super) fn take_list(&mut self, id: ReplicaId, list: &Rc<Membership>) -> Result<(), Violation> {
         let Some(agent) = self.agents.get_mut(&id) else { return Ok(()) };
         let versions = |agent: &Agent| agent.shards.iter().flat_map(invariant::bound::versions).collect::<Vec<_>>();
-        let before = versions(agent);
+        let (before, former) = (versions(agent), agent.list.clone());
         if !agent.take_list(list) {
             return Ok(());
         }
@@ -121,6 +121,7 @@ impl World {
             self.network.cut(wire);
             self.add(1, Event::Notice { wire, at: peer });
         }
+        self.go_over(id, former.as_ref(), list);
         self.plan_dials(id);
         Ok(())
     }
