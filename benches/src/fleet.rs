@@ -157,7 +157,7 @@ impl Fleet {
         }
         self.members.add(&name, listed)?;
         let flags = FLAGS.map(str::to_owned).to_vec();
-        Ok(Options { name, members: self.members.file().to_owned(), peer, grace: GRACE, flags })
+        Ok(Options { name, members: self.members.file().to_owned(), peer, grace: GRACE, flags, program: None })
     }
 }
 

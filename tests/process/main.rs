@@ -24,6 +24,7 @@ mod release;
 mod rolling_restart;
 mod second_process;
 mod slow_link;
+mod two_releases;
 mod unix_socket;
 mod usage;
 mod watch;

@@ -19,6 +19,7 @@ fn an_agent_that_starts_again_in_its_pod_gets_everything_back() -> Result<(), Fa
             members: group.members.file().to_owned(),
             peer: pod.agent.ports().peer,
             grace: 30,
+            program: None,
             flags: Vec::new(),
         };
         let replica = pod.agent.status()?.replica;

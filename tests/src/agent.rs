@@ -36,10 +36,13 @@ pub struct Options {
     pub grace: u32,
     /// More flags.
     pub flags: Vec<String>,
+    /// Another agent than the one of this build.
+    pub program: Option<PathBuf>,
 }
 
 /// A running agent.
 pub struct Agent {
+    program: PathBuf,
     name: String,
     process: Process,
     http: Http,
@@ -138,7 +141,8 @@ impl Agent {
         let run_dir = tempfile::Builder::new().prefix("baton-").tempdir()?;
         let termination_log = folder.join(format!("{}.end", options.name));
         let address = |port: u16| format!("127.0.0.1:{port}");
-        let mut command = Command::new(place::program("baton-agent")?);
+        let program = options.program.clone().map_or_else(|| place::program("baton-agent"), Ok)?;
+        let mut command = Command::new(&program);
         command
             .arg("run")
             .args(["--namespace", "local", "--group", "web", "--pod-name", &options.name])
@@ -154,7 +158,7 @@ impl Agent {
             .args(&options.flags);
         let process = Process::start(&options.name, &mut command, folder)?;
         let name = options.name.clone();
-        Ok(Self { name, process, http: Http::new(TIMEOUT), ports, run_dir, termination_log })
+        Ok(Self { name, program, process, http: Http::new(TIMEOUT), ports, run_dir, termination_log })
     }
 
     /// Starts it and waits until it is ready.
@@ -248,12 +252,12 @@ impl Agent {
 
     /// The preStop hook: runs `baton-agent drain` to its end.
     pub fn drain(&self) -> Result<Hook> {
-        drain(self.run_dir.path())
+        call(&self.program, "drain", self.run_dir.path())
     }
 
     /// Ends what is held, as a person does: `baton-agent release`.
     pub fn release(&self) -> Result<Hook> {
-        command("release", self.run_dir.path())
+        call(&self.program, "release", self.run_dir.path())
     }
 
     /// SIGTERM, then the exit status and the termination message.
@@ -276,7 +280,11 @@ pub fn drain(run_dir: &Path) -> Result<Hook> {
 
 /// Runs a command that calls the agent of a directory to its end, a minute at most.
 pub fn command(word: &str, run_dir: &Path) -> Result<Hook> {
-    let mut command = Command::new(place::program("baton-agent")?);
+    call(&place::program("baton-agent")?, word, run_dir)
+}
+
+fn call(program: &Path, word: &str, run_dir: &Path) -> Result<Hook> {
+    let mut command = Command::new(program);
     command.arg(word).arg("--run-dir").arg(run_dir);
     let begun = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;

@@ -31,6 +31,7 @@ pub struct Group {
     folder: PathBuf,
     weather: Option<Weather>,
     flags: Vec<String>,
+    program: Option<PathBuf>,
     grace: u32,
     started: usize,
 }
@@ -67,6 +68,7 @@ impl Group {
             folder: folder.to_owned(),
             weather: None,
             flags: Vec::new(),
+            program: None,
             grace: GRACE,
             started: 0,
         }
@@ -82,6 +84,11 @@ impl Group {
     pub fn with_grace(mut self, grace: u32) -> Self {
         self.grace = grace;
         self
+    }
+
+    /// Pods that are added from now on run this agent, or the one of this build.
+    pub fn run_agents_of(&mut self, program: Option<&Path>) {
+        self.program = program.map(Path::to_owned);
     }
 
     /// Links of pods that are added from now on go through such a network.
@@ -119,7 +126,8 @@ impl Group {
         }
         self.members.add(&name, listed)?;
         let (members, flags) = (self.members.file().to_owned(), self.flags.clone());
-        Ok(Options { name, members, peer, grace: self.grace, flags })
+        let program = self.program.clone();
+        Ok(Options { name, members, peer, grace: self.grace, flags, program })
     }
 
     /// Starts an app on every pod that has none, for the seat of the pod's place.
