@@ -27,7 +27,7 @@ use filter::Filter;
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Bytes of events that are sent in one go, unless one has more alone.
-const CHUNK_BYTES: usize = 32 * 1024;
+const CHUNK_BYTES: usize = 16 * 1024;
 
 /// One client's events.
 struct Events {

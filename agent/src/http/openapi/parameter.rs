@@ -46,13 +46,14 @@ pub(super) fn of_query(name: &str) -> Value {
 
 /// A header of a request.
 pub(super) fn header(name: &str) -> Value {
-    let description = match name {
-        "If-Match" => "Versions, one of which the key must have, or *.",
-        "If-None-Match" => "Versions, none of which the key may have, or *.",
-        "Baton-Token" => "The fencing token that the key's owner must have.",
-        _ => "The id of the last event that was seen.",
+    let tag = r#"(W/)?"[0-9a-f]{15}[1-9a-f][.][1-9][0-9]{0,9}""#;
+    let (pattern, description) = match name {
+        "If-Match" => (format!("^([*]|{tag})$"), "Versions, one of which the key must have, or *."),
+        "If-None-Match" => (format!("^([*]|{tag})$"), "Versions, none of which the key may have, or *."),
+        "Baton-Token" => ("^[0-9a-f]{31}[1-9a-f]$".to_owned(), "The fencing token that the key's owner must have."),
+        _ => ("^[0-9a-f]{16}-[0-9]{1,9}$".to_owned(), "The id of the last event that was seen."),
     };
-    json!({"name": name, "in": "header", "schema": {"type": "string"}, "description": description})
+    json!({"name": name, "in": "header", "schema": {"type": "string", "pattern": pattern}, "description": description})
 }
 
 fn path_schema(name: &str) -> Value {

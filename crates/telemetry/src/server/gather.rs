@@ -18,6 +18,9 @@ use crate::server::socket::Socket;
 /// What is kept at most: more than the answers to one read of requests, which has 32 KiB.
 const MAX_KEPT: usize = 64 * 1024;
 
+/// What an idle connection keeps at most: there may be thousands of them.
+const MAX_IDLE: usize = 16 * 1024;
+
 /// The server's side of a connection.
 pub(super) struct Gather<S>(Arc<Outgoing<S>>);
 
@@ -97,6 +100,9 @@ impl<S: Socket> Outgoing<S> {
                     return Err(error);
                 }
             }
+        }
+        if kept.bytes.capacity() > MAX_IDLE {
+            kept.bytes = Vec::new();
         }
         Ok(Poll::Ready(()))
     }
