@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use baton_replica::{Membership, ReplicaId};
+use baton_replica::{Member, MemberPhase, Membership, ReplicaId};
 
 use super::World;
+use crate::agent::Agent;
 use crate::operator::News;
 
 // === impl World ===
@@ -13,7 +14,7 @@ impl World {
     /// The object is made anew by an operator that remembers the list, or by one that has just started and has heard of
     /// all whom it reaches.
     pub(super) fn make_anew(&mut self, remembers: bool) {
-        if self.operator.away.is_some() {
+        if self.operator.away.is_some() || !self.is_quiet() {
             return;
         }
         let ids: Vec<ReplicaId> = self.agents.keys().copied().collect();
@@ -22,6 +23,15 @@ impl World {
         self.operator.make_anew(remembers, &known);
         self.trace.say(self.now, || format!("the object is made anew: {:?}", self.operator.list()));
         self.push_newest();
+    }
+
+    /// Whether all go by the same list and nobody in it is gone: who misses that a replica was retired, and then goes over to
+    /// the list of another object, which retires nobody, keeps it.
+    fn is_quiet(&self) -> bool {
+        let list = self.operator.list();
+        let has_list = |agent: &Agent| agent.list.as_ref().is_some_and(|known| known.version == list.version);
+        let is_gone = |row: &Member| row.phase == MemberPhase::Gone || !self.agents.contains_key(&row.replica);
+        self.out_of_sight.is_empty() && self.agents.values().all(has_list) && !list.members.iter().any(is_gone)
     }
 
     /// Who goes over to the list of an object made anew says which it had, if it has heard of that since it said what it
