@@ -21,17 +21,18 @@ pub(super) fn merge(situation: &Situation<'_>, rows: &mut Vec<MemberRow>) -> Hea
     let number = current.map_or(0, |listing| listing.spec.number);
     let mut heard = Heard::default();
 
-    if let Some(remembered) = situation.view.remembered.as_deref() {
-        heard.number = remembered.spec.number;
+    let remembered = situation.view.remembered.as_deref();
+    let known = || situation.attendees.values().filter_map(|attendee| attendee.known.as_ref());
+    let numbers = known().map(|known| known.number).chain(remembered.map(|remembered| remembered.spec.number));
+    heard.number = numbers.max().unwrap_or(0);
+    let newest = heard.number.max(number);
+    if let Some(remembered) = remembered {
         heard.first = remembered.spec.first;
-        join(rows, &remembered.spec.members);
+        join(rows, &remembered.spec.members, remembered.spec.number == newest);
     }
-    for known in situation.attendees.values().filter_map(|attendee| attendee.known.as_ref()) {
-        heard.number = heard.number.max(known.number);
-        // What agents know of the current list or an earlier version of it is in the current one.
-        if uid != Some(known.uid.as_str()) || known.number > number {
-            join(rows, &known.rows.iter().map(in_doubt).collect::<Vec<_>>());
-        }
+    // What agents know of the current list or an earlier version of it is in the current one.
+    for known in known().filter(|known| uid != Some(known.uid.as_str()) || known.number > number) {
+        join(rows, &known.rows.iter().map(in_doubt).collect::<Vec<_>>(), known.number == newest);
     }
     // The grantee of a list that is no more counts only as long as it may still act on the grant.
     let present = |id: &ReplicaId| rows.iter().any(|row| row.replica == *id && row.phase != MemberPhase::Gone);
@@ -44,15 +45,18 @@ fn in_doubt(row: &MemberRow) -> MemberRow {
     MemberRow { forgotten: row.phase == MemberPhase::Gone && !row.pod_uid.is_empty(), ..row.clone() }
 }
 
-/// Joins rows of another list: phases go forward only, and a state once held may still be there.
-fn join(rows: &mut Vec<MemberRow>, others: &[MemberRow]) {
+/// Joins rows of another list: phases go forward only, and a state once held may still be there. Numbers go on from object
+/// to object, so whom a list names and the newest does not, that was retired: members have forgotten what it had
+/// superseded, and must not be sent its writes again.
+fn join(rows: &mut Vec<MemberRow>, others: &[MemberRow], is_newest: bool) {
     for other in others {
         match rows.iter_mut().find(|row| row.replica == other.replica) {
             Some(row) => {
                 row.phase = row.phase.max(other.phase);
                 row.held_state |= other.held_state;
             }
-            None => rows.push(other.clone()),
+            None if is_newest => rows.push(other.clone()),
+            None => {}
         }
     }
 }

@@ -290,6 +290,17 @@ fn agents_that_run_are_registered_as_they_are_when_the_list_was_deleted() {
     assert_eq!(draft.first, None);
 }
 
+/// Its writes would come back where what had superseded them is forgotten.
+#[test]
+fn who_was_retired_before_the_list_was_deleted_is_not_listed_again_by_who_missed_it() {
+    let mut world = World::new(&[pod("a"), pod("b")]).attended(&[(1, "a", Active), (2, "b", Active)]);
+    world.agent(1).known = known("deleted", 41, vec![row(1, "a", Active), row(2, "b", Active)]);
+    world.agent(2).known = known("deleted", 40, vec![row(9, "z", Gone), row(1, "a", Active), row(2, "b", Active)]);
+    assert_eq!(phases(&world.draft()), [(1, Active), (2, Active)]);
+    world = world.listed(42, None, vec![row(1, "a", Active), row(2, "b", Active)]);
+    assert_eq!(world.decide().draft, None);
+}
+
 #[test]
 fn the_operators_own_memory_outlives_the_object() {
     let mut world = World::new(&[pod("a"), pod("b")]).attended(&[(2, "b", Joining)]);
