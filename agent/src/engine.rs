@@ -31,6 +31,8 @@ use baton_telemetry::Repeat;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 
+use crate::membership::are_ordered;
+
 pub(crate) use adoption::adopt;
 pub(crate) use batch::{Batch, BatchFailure, Change};
 pub(crate) use expiry::expire;
@@ -251,7 +253,10 @@ impl Engine {
     /// made anew, under another UID, its numbers go on above all that were heard of: what follows from its lists must not
     /// come before them.
     pub(crate) fn take_membership_from_peer(&self, list: Membership) {
-        self.take_membership(list, |known, new| new.version.number > known.version.number);
+        self.take_membership(list, |known, new| {
+            let (known, new) = (&known.version, &new.version);
+            new.number > known.number && are_ordered(&known.uid, &new.uid)
+        });
     }
 
     /// Changes what is known of the members, and tells every shard. One change at a time, so that no shard ends with an

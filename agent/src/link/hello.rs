@@ -9,6 +9,7 @@ use baton_wire::peer::{Frame, Hello, Refused};
 
 use crate::engine::Engine;
 use crate::link::{OLDEST_PROTOCOL, PROTOCOL, shortened};
+use crate::membership::are_ordered;
 
 /// Why a peer is turned away. It hears the code and the sentence.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -141,7 +142,9 @@ pub(super) fn check(engine: &Engine, body: Option<Body>) -> Result<Greeted, Refu
     if replica == engine.replica() {
         return Err(Refusal::Myself);
     }
-    let membership = hello.membership.map_or(0, |version| version.number);
+    let uid = engine.membership().borrow().as_ref().map(|list| list.version.uid.clone());
+    let known = hello.membership.filter(|version| uid.as_ref().is_some_and(|uid| are_ordered(uid, &version.uid)));
+    let membership = known.map_or(0, |version| version.number);
     let pod_name = hello.pod_name;
     let phase = baton_wire::convert::phase_from_wire(hello.phase);
     Ok(Greeted { replica, pod_name, phase, membership, proven: None })

@@ -35,6 +35,17 @@ async fn a_list_of_an_object_made_anew_goes_ahead_of_what_follows_from_it_too() 
     assert_eq!((town[1].engine.membership_number(), uid().as_deref()), (number, Some("anew")));
 }
 
+/// Processes with a members file number their lists each for itself: one's greater number says nothing of another's list.
+#[tokio::test]
+async fn a_list_that_a_process_made_for_itself_takes_the_place_of_no_other() {
+    let mut town = Town::of(1).await;
+    let mut list = town.list(&[]);
+    list.version = MembershipVersion { uid: "file:b".to_owned(), number: 1_000 };
+    let before = town[0].engine.membership_number();
+    town[0].engine.take_membership_from_peer(list);
+    assert_eq!(town[0].engine.membership_number(), before);
+}
+
 /// Whoever hears that this agent has a list sends what follows from it without that list: a shard that goes by an older
 /// one would take a newcomer's writes for those of a retired member, or purge what the newcomer still needs.
 #[test]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use baton_replica::{Member, MemberPhase, Membership, MembershipVersion, ReplicaId};
 
+use crate::membership::OF_FILE;
 use crate::membership::file::first::{Witness, may_start_empty};
 use crate::membership::file::list::{FileError, List, Slot};
 use crate::membership::file::probe::Identified;
@@ -153,7 +154,7 @@ impl Table {
         }
         let number = self.published.as_ref().map_or(1, |last| last.version.number + 1);
         // Numbers are this process's own, so they are compared with nobody else's.
-        let version = MembershipVersion { uid: format!("file:{}", self.me), number };
+        let version = MembershipVersion { uid: format!("{OF_FILE}{}", self.me), number };
         let list = Membership { version, members, first, settings };
         self.published = Some(list.clone());
         Some(list)
