@@ -295,7 +295,6 @@ impl Engine {
         let (effects, usage) = {
             let mut shard = cell.shard.lock();
             let effects = call(&mut shard);
-            let effects = effects.and(self.uphold_owners(&mut shard));
             self.note_deadline(cell, &shard);
             self.note_orphans(&shard);
             self.feed.take_changes(&mut shard);

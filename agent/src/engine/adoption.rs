@@ -48,26 +48,14 @@ impl Engine {
         }
     }
 
-    /// What a put has overtaken that had not seen it is said again before anybody else sees the key.
-    pub(super) fn uphold_owners(&self, shard: &mut Shard) -> Effects {
-        match shard.overtaken() {
-            0 => Effects::default(),
-            overtaken => effects_of(&shard.adopt(wall_millis(), overtaken)),
-        }
-    }
-
     /// Looks at a bounded number of a shard's keys; says whether there may be more.
     fn adopt_some(&self, index: usize) -> bool {
         let mut adoption = Adoption::default();
         self.with_shard(index, None, |shard| {
             adoption = shard.adopt(wall_millis(), STEP);
-            effects_of(&adoption)
+            let wake = if adoption.writes > 0 { Wake::All } else { Wake::Nobody };
+            Effects { wake, ..Effects::default() }
         });
         adoption.more
     }
-}
-
-fn effects_of(adoption: &Adoption) -> Effects {
-    let wake = if adoption.writes > 0 { Wake::All } else { Wake::Nobody };
-    Effects { wake, ..Effects::default() }
 }

@@ -73,18 +73,12 @@ impl Handover {
 // === impl Shard ===
 
 impl Shard {
-    /// Says again what was overtaken, and gives new owners to keys whose owner has departed, if this replica is to be that
-    /// owner: looks at most at so many.
+    /// Gives new owners to keys whose owner has departed, if this replica is to be that owner: looks at most at so many.
     pub fn adopt(&mut self, now: u64, most: usize) -> Adoption {
         let mut writes = 0;
         for _ in 0..most {
-            if let Some((key, owner)) = self.heritage.overtaken.pop_first() {
-                writes += usize::from(self.own_again(&key, owner, now));
-            } else if let Some(record) = self.next_orphan() {
-                writes += usize::from(self.adopt_record(record, now));
-            } else {
-                break;
-            }
+            let Some(record) = self.next_orphan() else { break };
+            writes += usize::from(self.adopt_record(record, now));
         }
         if writes > 0 {
             self.end_writes();
@@ -94,14 +88,7 @@ impl Shard {
 
     /// Whether there may be something to adopt.
     pub fn adoption_due(&self) -> bool {
-        let Heritage { scan, due, overtaken, .. } = &self.heritage;
-        !(scan.is_empty() && due.is_empty() && overtaken.is_empty())
-    }
-
-    /// How many ownerships were overtaken by puts that had not seen them, and must be said again before anybody looks at the
-    /// keys: tokens only grow.
-    pub fn overtaken(&self) -> usize {
-        self.heritage.overtaken.len()
+        !(self.heritage.scan.is_empty() && self.heritage.due.is_empty())
     }
 
     /// What a leaver's keys wait for.
@@ -174,8 +161,12 @@ impl Shard {
     /// One side of a join had not seen the ownership that the other knew: it will be said again. Whoever gave it may be
     /// gone.
     pub(super) fn note_overtaken(&mut self, key: &Key, owner: Owner) {
-        if !self.is_joining() && !active(Mutant::ClaimLosesToPut) {
-            self.heritage.overtaken.insert(key.clone(), owner);
+        if active(Mutant::ClaimLosesToPut) {
+            return;
+        }
+        let noted = self.heritage.overtaken.entry(key.clone()).or_insert(owner);
+        if noted.rank() < owner.rank() {
+            *noted = owner;
         }
     }
 
@@ -246,12 +237,24 @@ impl Shard {
         true
     }
 
-    /// A put that had not seen a change of owner does not undo it: it is said again, as it was. If the owner has departed
-    /// meanwhile, another takes over after it, and not after the one before it.
-    fn own_again(&mut self, key: &Key, owner: Owner, now: u64) -> bool {
-        self.drop_expired(key, now);
-        let lost = self.store.get(key).is_some_and(|entry| has_not_seen(&entry, &owner));
-        if !lost || !matches!(self.stage, Stage::Live) {
+    /// A put that had not seen a change of owner does not undo it: it is said again, as it was, before anybody sees the
+    /// key. If the owner has departed meanwhile, another takes over after it, and not after the one before it. Says whether
+    /// there was any.
+    pub(super) fn own_overtaken(&mut self) -> bool {
+        let mut any = false;
+        while matches!(self.stage, Stage::Live)
+            && let Some((key, owner)) = self.heritage.overtaken.pop_first()
+        {
+            any |= self.own_again(&key, owner);
+        }
+        if any {
+            self.end_writes();
+        }
+        any
+    }
+
+    fn own_again(&mut self, key: &Key, owner: Owner) -> bool {
+        if !self.store.get(key).is_some_and(|entry| has_not_seen(&entry, &owner)) {
             return false;
         }
         let before = self.store.get(key).and_then(|entry| entry.owner().copied());
@@ -259,6 +262,11 @@ impl Shard {
         self.note_owner(key, self.store.find(key), before, Some(owner));
         true
     }
+}
+
+/// Whether a key shows an owner that an ownership, which has ended by its deadline, came after.
+pub(super) fn shows_earlier(entry: &Entry, owner: &Owner) -> bool {
+    entry.owner().is_some_and(|register| register.is_before(owner))
 }
 
 /// Whether an entry was written by who had not seen an ownership: registers that follow it have greater tokens, and who

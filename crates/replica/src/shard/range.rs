@@ -133,7 +133,7 @@ impl Shard {
             }),
         };
         self.recheck_overtaken(key);
-        self.note_owner(key, record, owners.0, owners.1);
+        self.note_owner(key, record, owners.0, overtaken.or(owners.1));
         if let Some(owner) = overtaken {
             self.note_overtaken(key, owner);
         }

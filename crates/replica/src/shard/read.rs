@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::operation::own;
+use crate::shard::adopt::shows_earlier;
 use crate::shard::{Shard, WriteError};
 use crate::store::Found;
 use crate::version::Plain;
@@ -142,5 +144,9 @@ pub(super) fn unexpired(entry: Cow<'_, Entry>, now: u64) -> Cow<'_, Entry> {
         return entry;
     }
     let live = entry.versions().iter().filter(|version| !version.has_expired(now));
-    Cow::Owned(Entry::new(live.cloned().collect(), entry.context().clone()))
+    let mut left = Entry::new(live.cloned().collect(), entry.context().clone());
+    if let Some(owner) = entry.owner().filter(|owner| shows_earlier(&left, owner)) {
+        own(&mut left, *owner);
+    }
+    Cow::Owned(left)
 }

@@ -37,7 +37,10 @@ impl Shard {
         if brings && self.store.bytes() > self.limits.max_bytes + self.limits.max_bytes / PEERS_PART {
             return Err(ProtocolError::Full(self.index));
         }
-        let effects = self.receive(from, message, now)?;
+        let mut effects = self.receive(from, message, now)?;
+        if self.own_overtaken() {
+            effects = effects.and(Effects::wake(Wake::All));
+        }
         if self.unpurged.is_due() {
             // What comes twice brings back what was purged.
             self.forget_stable();

@@ -6,6 +6,8 @@
 //! stays listed meanwhile, and nobody's clock covers what nobody had of it.
 
 use crate::mutant::{Mutant, active};
+use crate::operation::own;
+use crate::shard::adopt::has_not_seen;
 use crate::shard::descent::{Founders, includes};
 use crate::shard::{Effects, Shard, Stage, Wake};
 use crate::store::Store;
@@ -41,7 +43,18 @@ impl Shard {
             && !page.is_empty()
         {
             for (key, entry) in page {
-                store.change(&key, 0, |_| true, |later| later.join(entry, seen, |_| false));
+                let owner = entry.owner().copied().filter(|owner| !seen(owner.since));
+                store.change(
+                    &key,
+                    0,
+                    |_| true,
+                    |later| {
+                        later.join(entry, seen, |_| false);
+                        if let Some(owner) = owner.filter(|owner| has_not_seen(later, owner)) {
+                            own(later, owner);
+                        }
+                    },
+                );
             }
         }
         founders.extend(&earlier.founders);
@@ -69,8 +82,9 @@ impl Shard {
             self.reissue_entry(&key, entry, now);
         }
         if self.clock.get(self.me()) > before {
-            self.reissued = self.clock.get(self.me());
+            self.own_overtaken();
             self.absorb_crowded(now);
+            self.reissued = self.clock.get(self.me());
             self.end_writes();
         }
         // The members wait for word that there is nothing more.

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::log::Slot;
 use crate::mutant::{Mutant, active};
 use crate::operation::{Author, Need, put};
-use crate::shard::adopt::has_not_seen;
+use crate::shard::adopt::shows_earlier;
 use crate::shard::read::unexpired;
 use crate::shard::{Shard, Stage};
 use crate::store::{Keep, RecordId};
@@ -97,6 +97,7 @@ impl Shard {
     ) -> Result<Done, WriteError> {
         self.writable(operation.needs_room())?;
         if self.drop_expired(key, now) {
+            self.own_overtaken();
             self.forget_stable();
         }
         let done = match operation {
@@ -131,6 +132,7 @@ impl Shard {
         self.store.expect_keys(requests.iter().map(|request| request.key.borrow()));
         let expired = requests.iter().filter(|request| self.drop_expired(&request.key, now)).count();
         if expired > 0 {
+            self.own_overtaken();
             self.forget_stable();
         }
         self.rehearse(&requests, now)?;
@@ -159,6 +161,7 @@ impl Shard {
             let key = self.store.key(due.1);
             self.expire_key(&key, now);
         }
+        self.own_overtaken();
         self.forget_stable();
         self.store.due(now, after).is_some()
     }
@@ -320,16 +323,17 @@ impl Shard {
     fn expire_key(&mut self, key: &Key, now: u64) {
         let Self { clock, roster, store, .. } = self;
         let seen = |dot: Dot| clock.covers(dot) || !roster.lists(dot.replica);
-        let (record, overtaken) = store.change(key, 0, seen, |entry| {
-            let owner = entry.owner().copied();
+        let (record, (before, overtaken, after)) = store.change(key, 0, seen, |entry| {
+            let before = entry.owner().copied();
             entry.expire(now);
-            owner.filter(|owner| has_not_seen(entry, owner))
+            let overtaken = before.filter(|owner| shows_earlier(entry, owner));
+            (before, overtaken, entry.owner().copied())
         });
         if let Some(record) = record {
             self.unpurged.look_at(record);
         }
         // What is left may be owned by somebody else, or have had an earlier owner.
-        self.look_at_owner(key);
+        self.note_owner(key, record, before, overtaken.or(after));
         if let Some(owner) = overtaken {
             self.note_overtaken(key, owner);
         }
