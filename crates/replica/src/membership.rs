@@ -115,6 +115,13 @@ pub struct MapLimits {
 
 // === impl MembershipVersion ===
 
+impl MembershipVersion {
+    /// Whose lists it is one of. Where each process makes lists of its own, as from a file, uids are `source:process`.
+    pub fn source(&self) -> &str {
+        self.uid.split(':').next().unwrap_or_default()
+    }
+}
+
 impl PartialOrd for MembershipVersion {
     /// Lists of different sources have no order.
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {

@@ -36,9 +36,9 @@ pub struct Roster {
 ///
 /// What members say by the list of another source is for another round: a list of this one may have named nobody to them,
 /// so that one which retires somebody would retire nobody there.
-pub fn settle_round(uid: &str, listed: impl IntoIterator<Item = (ReplicaId, MemberPhase)>) -> u64 {
+pub fn settle_round(source: &str, listed: impl IntoIterator<Item = (ReplicaId, MemberPhase)>) -> u64 {
     let mut hash = xxhash_rust::xxh3::Xxh3Default::new();
-    hash.update(uid.as_bytes());
+    hash.update(source.as_bytes());
     for (id, phase) in listed {
         hash.update(&id.bits().to_le_bytes());
         hash.update(&[u8::from(phase == MemberPhase::Gone)]);
@@ -181,8 +181,8 @@ impl Roster {
     /// Names the set of listed ids, which of them are Gone, and the source of the list. Settling starts again when it changes.
     pub fn round(&self) -> u64 {
         let phase = |id| self.peers.get(&id).map_or(MemberPhase::Active, |peer| peer.phase);
-        let uid = self.version.as_ref().map_or("", |version| &version.uid);
-        settle_round(uid, self.listed().into_iter().map(|id| (id, phase(id))))
+        let source = self.version.as_ref().map_or("", MembershipVersion::source);
+        settle_round(source, self.listed().into_iter().map(|id| (id, phase(id))))
     }
 
     /// Whether a list has removed this replica, which must take a new id: the list called it Gone, or did not name it

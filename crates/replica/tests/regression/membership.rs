@@ -1,6 +1,6 @@
 //! Views of the members that differ.
 
-use baton_replica::{MemberPhase, Need};
+use baton_replica::{Member, MemberPhase, Membership, MembershipVersion, Need, ReplicaId, Roster, Settings};
 
 use crate::harness::{World, key, roomy};
 
@@ -55,4 +55,20 @@ fn members_that_cannot_be_reached_still_count() {
     assert_eq!((world.shard(leaver).members_that_count(), world.shard(leaver).acknowledgements(dot)), (2, 0));
     world.node(b).flush();
     assert!(!world.is_covered(leaver));
+}
+
+/// With a members file each process makes its own list. A round that named the process would be nobody else's, and nobody
+/// who is gone could ever be settled.
+#[test]
+fn processes_that_make_their_own_lists_settle_in_the_same_round() {
+    let round = |me: u64, uid: &str| {
+        let ids = [1, 2].map(|bits| ReplicaId::new(bits).expect("not zero"));
+        let members = ids.map(|id| Member::new(id, MemberPhase::Active)).into();
+        let version = MembershipVersion { uid: uid.to_owned(), number: me };
+        let mut roster = Roster::new(ReplicaId::new(me).expect("not zero"));
+        roster.take(&Membership { version, members, first: None, settings: Settings::default() });
+        roster.round()
+    };
+    assert_eq!(round(1, "file:1"), round(2, "file:2"));
+    assert_ne!(round(1, "deleted"), round(2, "anew"));
 }
