@@ -152,14 +152,18 @@ fn node_loss(stage: &Stage) -> Result<()> {
         stage.cluster.kubectl(&delete).map(drop)
     });
     let replaced = replaced.and_then(|()| stage.wait_replaced(&on_node, PODS as usize + KEEPERS));
+    let kept = replaced.and_then(|()| kept_by_the_other(stage, other));
     stage.cluster.kubectl(&["uncordon", victim.node()])?;
-    replaced?;
+    kept?;
+    drop(lost);
+    stage.check(crowd)
+}
+
+fn kept_by_the_other(stage: &Stage, other: &Pod) -> Result<()> {
     let left = stage.pods.last_seen(other.uid()).context("the other keeper is gone")?;
     ensure!(left.ready() && left.agent_restarts() == 0, "the other keeper is not as it was");
     away(stage)?;
-    back(stage)?;
-    drop(lost);
-    stage.check(crowd)
+    back(stage)
 }
 
 /// The app goes, and hands off to the keepers.
