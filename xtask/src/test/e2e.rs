@@ -3,7 +3,7 @@
 use std::path::{Path, absolute};
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::build::Executables;
 use super::suite;
@@ -27,6 +27,9 @@ pub(super) struct Plan<'a> {
 
 /// Brings everything up, runs the suite, and removes what was not there before.
 pub(super) fn run(plan: &Plan<'_>, executables: &Executables, tally: &mut Tally) {
+    if let Err(error) = chosen(plan, executables) {
+        return tally.failed("End-to-end suite", &format!("{error:#}"));
+    }
     let there = plan.target.access().is_ok();
     match prepare(plan, tally) {
         Ok(access) => match executables.suite("e2e") {
@@ -45,6 +48,15 @@ pub(super) fn run(plan: &Plan<'_>, executables: &Executables, tally: &mut Tally)
     if !plan.keep && !there {
         tally.count("Remove the cluster", plan.target.down());
     }
+}
+
+/// Nothing is brought up for a name that no scenario has.
+fn chosen(plan: &Plan<'_>, executables: &Executables) -> Result<()> {
+    let list = |filter| command::output(suite::command(executables.suite("e2e")?, filter).arg("--list"));
+    if plan.filter.is_some() && list(plan.filter)?.trim().is_empty() {
+        bail!("no scenario has `{}` in its name; there are:\n{}", plan.filter.unwrap_or_default(), list(None)?);
+    }
+    Ok(())
 }
 
 fn prepare(plan: &Plan<'_>, tally: &mut Tally) -> Result<Access> {
