@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use baton_replica::{Adoption, Completion, Effects, Handover, Shard, Wake};
+use baton_replica::{Adoption, Effects, Handover, Shard, Wake};
 use tokio::task::yield_now;
 
 use crate::engine::{Engine, wall_millis};
@@ -34,11 +34,7 @@ impl Engine {
 
     /// What of that the group asks this process to wait for.
     pub(crate) fn awaited_handover(&self) -> Handover {
-        match self.settings().completion {
-            Completion::Replicated => Handover::default(),
-            Completion::Adopted => Handover { unconfirmed: 0, ..self.handover() },
-            Completion::Confirmed => self.handover(),
-        }
+        self.handover().awaited(self.settings().completion)
     }
 
     /// A shard has changed.

@@ -60,12 +60,12 @@ impl Handover {
         Self { unadopted: self.unadopted + other.unadopted, unconfirmed: self.unconfirmed + other.unconfirmed }
     }
 
-    /// Whether a leaver has nothing to wait for.
-    pub const fn is_complete(self, completion: Completion) -> bool {
+    /// What of it a leaver waits for.
+    pub const fn awaited(self, completion: Completion) -> Self {
         match completion {
-            Completion::Replicated => true,
-            Completion::Adopted => self.unadopted == 0,
-            Completion::Confirmed => self.unadopted == 0 && self.unconfirmed == 0,
+            Completion::Replicated => Self { unadopted: 0, unconfirmed: 0 },
+            Completion::Adopted => Self { unconfirmed: 0, ..self },
+            Completion::Confirmed => self,
         }
     }
 }
@@ -273,7 +273,7 @@ pub(super) fn shows_earlier(entry: &Entry, owner: &Owner) -> bool {
 /// deletes a key keeps the ownership's dot in the context.
 pub(super) fn has_not_seen(entry: &Entry, owner: &Owner) -> bool {
     match entry.owner() {
-        Some(register) => register.is_before(owner),
+        Some(_) => shows_earlier(entry, owner),
         None => !entry.versions().is_empty() && !entry.context().covers(owner.since),
     }
 }

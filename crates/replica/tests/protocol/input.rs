@@ -57,6 +57,25 @@ fn range_of(origin: ReplicaId, from: u64, to: u64, items: Vec<RangeItem>) -> Ran
     Range { origin, from, to, items, continued: Vec::new(), token: 0, level: 0 }
 }
 
+/// A state without keys, in the only chunk of its transfer.
+fn whole(transfer: u32, clock: VersionVector, founders: Vec<ReplicaId>) -> ShardMessage {
+    let mut listed: Vec<ReplicaId> = clock.iter().map(|(origin, _)| origin).collect();
+    listed.sort_unstable();
+    ShardMessage::Chunk(Chunk {
+        transfer,
+        index: 0,
+        clock,
+        listed,
+        founders,
+        token: 0,
+        level: 0,
+        keys: 0,
+        after: None,
+        through: None,
+        items: Packed::default(),
+    })
+}
+
 fn some_key() -> impl Strategy<Value = Key> {
     (0..4_u8).prop_map(|number| key(&format!("k{number}")))
 }
@@ -324,26 +343,52 @@ fn a_state_of_more_founders_than_there_can_be_is_refused() {
     let mut shard = replica(false, false);
     let fetch = |shard: &mut Shard| std::iter::from_fn(|| shard.poll_transmit(id(PEER), LinkId(1))).next();
     let Some(ShardMessage::Fetch { transfer }) = fetch(&mut shard) else { panic!("it joins") };
-    let chunk = |founders: u64| {
-        ShardMessage::Chunk(Chunk {
-            transfer,
-            index: 0,
-            clock: VersionVector::new(),
-            listed: Vec::new(),
-            founders: (1..=founders).map(id).collect(),
-            token: 0,
-            level: 0,
-            keys: 0,
-            after: None,
-            through: None,
-            items: Packed::default(),
-        })
-    };
+    let chunk = |founders: u64| whole(transfer, VersionVector::new(), (1..=founders).map(id).collect());
     let refused = shard.handle(id(PEER), LinkId(1), chunk(4_097), 0);
     assert_eq!(refused, Err(ProtocolError::TooManyFounders(id(PEER))));
     assert!(shard.founders().is_empty());
     shard.handle(id(PEER), LinkId(1), chunk(4_096), 0).expect("as many as there can be");
     assert_eq!(shard.founders().len(), 4_096);
+}
+
+/// A peer's own writes may end where counters do.
+#[test]
+fn the_slot_of_the_highest_counter_is_sent_on() {
+    let mut roster = Roster::new(id(ME));
+    roster.take(&list(
+        1,
+        &[(id(ME), MemberPhase::Active), (id(PEER), MemberPhase::Active), (id(3), MemberPhase::Active)],
+    ));
+    let mut shard = Shard::new(0, roster, tight(100));
+    for peer in [PEER, 3] {
+        let _ = shard.link_up(id(peer), LinkId(1));
+    }
+    let mut transfer = None;
+    let mut source = PEER;
+    for peer in [PEER, 3] {
+        while let Some(message) = shard.poll_transmit(id(peer), LinkId(1)) {
+            if let ShardMessage::Fetch { transfer: number } = message {
+                (transfer, source) = (Some(number), peer);
+            }
+        }
+    }
+    let clock = VersionVector::from_iter([(id(source), u64::MAX - 1)]);
+    let state = whole(transfer.expect("it joins"), clock, vec![id(source)]);
+    shard.handle(id(source), LinkId(1), state, 0).expect("a whole state");
+    let dot = Dot { replica: id(source), counter: u64::MAX };
+    let item =
+        RangeItem { key: key("k"), slots: vec![u64::MAX], entry: Entry::new(vec![put(dot)], VersionVector::new()) };
+    let range = range_of(id(source), u64::MAX - 1, u64::MAX, vec![item]);
+    shard.handle(id(source), LinkId(1), ShardMessage::Range(range), 0).expect("a sound range");
+    assert_eq!(shard.clock().get(id(source)), u64::MAX);
+    let other = if source == PEER { 3 } else { PEER };
+    let pull = ShardMessage::Pull { origin: id(source), from: u64::MAX - 1 };
+    shard.handle(id(other), LinkId(1), pull, 0).expect("a question");
+    let mut sent = 0;
+    while let Some(message) = shard.poll_transmit(id(other), LinkId(1)) {
+        sent += usize::from(matches!(message, ShardMessage::Range(_)));
+    }
+    assert_eq!(sent, 1);
 }
 
 /// What was on its way on an earlier link was applied after a newer one was up.

@@ -13,7 +13,6 @@ mod deletion;
 mod descent;
 mod exile;
 mod handoff;
-mod highest;
 mod history;
 mod input;
 mod join;

@@ -29,8 +29,8 @@ const CAUGHT: [(Mutant, fn()); 23] = [
     (Mutant::RepairByAbsence, repair::what_one_has_lost_comes_back_from_the_others),
     (Mutant::StrangersCounted, descent::nobody_hands_an_older_state_to_who_lacks_it),
     (Mutant::StrangersKnowAll, descent::what_retired_replicas_wrote_survives_a_start_without_it),
-    (Mutant::ClaimLosesToPut, ownership::a_claim_survives_a_put_that_has_not_seen_it),
-    (Mutant::ClaimLosesToPut, ownership::a_claim_that_a_put_has_not_seen_outlives_its_owner),
+    (Mutant::ClaimLosesToPut, ownership::overtaken::a_claim_survives_a_put_that_has_not_seen_it),
+    (Mutant::ClaimLosesToPut, ownership::overtaken::a_claim_that_a_put_has_not_seen_outlives_its_owner),
 ];
 
 #[test]
