@@ -48,7 +48,7 @@ pub(super) struct Heritage {
     due: BTreeSet<RecordId>,
     /// Ownerships that a put which had not seen them has taken the place of.
     overtaken: BTreeMap<Key, Owner>,
-    /// Keys that were this replica's when it left, and are not confirmed by their new owners.
+    /// Keys that were adopted from this replica, and are not confirmed by their new owners.
     unconfirmed: BTreeSet<Key>,
 }
 
@@ -147,9 +147,7 @@ impl Shard {
             self.heritage.due.insert(record);
         }
         let (me, heritage) = (self.roster.me(), &mut self.heritage);
-        if !self.roster.leaving() {
-            return;
-        }
+        // Whether this replica leaves makes no difference: who has adopted the key may have heard of that before it.
         let pending = owner.is_some_and(|owner| owner.replica.is_some_and(|to| to != me) && !owner.confirmed);
         if !pending {
             heritage.unconfirmed.remove(key);

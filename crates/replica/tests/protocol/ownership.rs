@@ -257,6 +257,29 @@ pub(crate) fn what_a_leaver_owns_is_adopted_and_confirmed_by_survivors() {
 /// The list says that it leaves, its peer's adoption follows at once, and its shell begins to leave a moment later.
 #[test]
 fn a_leaver_waits_for_the_confirmation_of_what_was_adopted_before_it_began_to_leave() {
+    let (mut world, [a, b]) = adopted_ahead(|world, a| {
+        let list = world.operator.list();
+        assert!(world.node(a).take(&list).is_empty());
+    });
+    world.leave(a);
+    world.settle_owners();
+    assert_eq!((owner(&world, a), unconfirmed(&world, a)), (Some((b, false)), 1));
+}
+
+/// Who has a members file finds out for itself, perhaps after its peers: they pass no list on.
+#[test]
+fn a_leaver_waits_for_the_confirmation_of_what_was_adopted_before_it_heard_that_it_leaves() {
+    let (mut world, [a, b]) = adopted_ahead(|_, _| {});
+    world.leave(a);
+    assert_eq!((owner(&world, a), unconfirmed(&world, a)), (Some((b, false)), 1));
+    world.settle_owners();
+    done(&mut world, b, Operation::Confirm);
+    world.settle_owners();
+    assert_eq!(world.shard(a).handover(), Handover::default());
+}
+
+/// A pod is told to end; its peer has heard of it, and what the peer has adopted arrives after this much was done.
+fn adopted_ahead(heard: impl FnOnce(&mut World, ReplicaId)) -> (World, [ReplicaId; 2]) {
     let (mut world, [a, b]) = World::group(roomy());
     done(&mut world, a, put("session"));
     claim(&mut world, a);
@@ -264,17 +287,18 @@ fn a_leaver_waits_for_the_confirmation_of_what_was_adopted_before_it_began_to_le
     world.terminate(a);
     world.push(b);
     assert_eq!(world.adopt(b), 1);
-    let list = world.operator.list();
-    assert!(world.node(a).take(&list).is_empty());
+    heard(&mut world, a);
     let link = world.network.link(a, b).expect("up");
     let now = world.now;
     while let Some(message) = world.node(b).shard.poll_transmit(a, link) {
         world.node(a).handle(b, link, message, now).expect("sound");
     }
     assert_eq!(owner(&world, a), Some((b, false)));
-    world.leave(a);
-    world.settle_owners();
-    assert_eq!(world.shard(a).handover(), Handover { unadopted: 0, unconfirmed: 1 });
+    (world, [a, b])
+}
+
+fn unconfirmed(world: &World, at: ReplicaId) -> usize {
+    world.shard(at).handover().unconfirmed
 }
 
 #[test]
