@@ -13,15 +13,15 @@ use tempfile::TempDir;
 
 use crate::http::Http;
 use crate::ledger::View;
-use crate::process::Process;
+use crate::process::{Process, wait_at_most};
 use crate::{place, port, wait};
 
 /// How long an agent may take to get ready: it has little to fetch here, on a machine that may be busy.
 const READY: Duration = Duration::from_secs(30);
 /// How long one request may take: more than the five seconds after which the agent gives up waiting for acks.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The pause between two looks at a hook that runs.
-const POLL: Duration = Duration::from_millis(5);
+/// How long a hook may be held; no scenario gives a handoff as long.
+const HELD: Duration = Duration::from_secs(60);
 
 /// What an agent is told at its start.
 #[derive(Debug, Clone)]
@@ -288,12 +288,9 @@ fn call(program: &Path, word: &str, run_dir: &Path) -> Result<Hook> {
     command.arg(word).arg("--run-dir").arg(run_dir);
     let begun = Instant::now();
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    while child.try_wait()?.is_none() {
-        if begun.elapsed() > Duration::from_secs(60) {
-            child.kill()?;
-            bail!("`baton-agent {word}` is held for more than a minute");
-        }
-        std::thread::sleep(POLL);
+    if wait_at_most(&mut child, HELD)?.is_none() {
+        child.kill()?;
+        bail!("`baton-agent {word}` is held for more than a minute");
     }
     let took = begun.elapsed();
     let done = child.wait_with_output()?;

@@ -3,12 +3,13 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
-const POLL: Duration = Duration::from_millis(5);
 /// How much of a log an error shows.
 const TAIL: usize = 15;
 
@@ -57,15 +58,9 @@ impl Process {
 
     /// Waits for its end.
     pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
-        let begun = Instant::now();
-        loop {
-            if let Some(status) = self.child.try_wait()? {
-                return Ok(status);
-            }
-            if begun.elapsed() > limit {
-                bail!("{} does not end within {limit:?}:\n{}", self.name, self.log_tail());
-            }
-            std::thread::sleep(POLL);
+        match wait_at_most(&mut self.child, limit)? {
+            Some(status) => Ok(status),
+            None => bail!("{} does not end within {limit:?}:\n{}", self.name, self.log_tail()),
         }
     }
 
@@ -103,6 +98,18 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Waits for the end of a child, and no moment longer than it takes; `None` if it still runs after `limit`.
+pub(crate) fn wait_at_most(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
+    if let Some(status) = child.try_wait()? {
+        return Ok(Some(status));
+    }
+    let process = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+    let limit = Timespec::try_from(limit)?;
+    // A signal, of which tests get none but from a debugger, begins the wait anew.
+    retry_on_intr(|| poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit)))?;
+    Ok(child.try_wait()?)
 }
 
 /// Resident memory of any process, in bytes.
