@@ -347,6 +347,11 @@ impl Store {
         self.feed.watch(watch);
     }
 
+    /// The last change and the one before it of the same key are one to whoever watches.
+    pub(crate) fn fold_change(&mut self) {
+        self.feed.fold();
+    }
+
     /// What changed since this was last asked.
     pub(crate) fn take_changes(&mut self) -> Vec<Change> {
         self.feed.take()

@@ -72,6 +72,19 @@ impl Feed {
         }
     }
 
+    /// The last change mends what the one before it of the same key has shown: to whoever watches, they are one.
+    pub(super) fn fold(&mut self) {
+        let Some(last) = self.changes.pop() else { return };
+        let Some(at) = self.changes.iter().rposition(|change| change.key == last.key) else {
+            return self.changes.push(last);
+        };
+        let change = &mut self.changes[at];
+        change.after = last.after;
+        if change.before == change.after {
+            self.changes.remove(at);
+        }
+    }
+
     pub(super) fn take(&mut self) -> Vec<Change> {
         std::mem::take(&mut self.changes)
     }

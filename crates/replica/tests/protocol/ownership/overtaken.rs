@@ -109,7 +109,7 @@ fn a_claim_that_comes_after_a_put_which_has_not_seen_it_outlives_its_owner() {
 
 /// An adopter's app confirms while somebody else puts the session.
 #[test]
-fn a_confirmation_survives_a_put_that_has_not_seen_it() {
+pub(crate) fn a_confirmation_survives_a_put_that_has_not_seen_it() {
     let (mut world, a, [adopter, other]) = adopted_and_confirmed(World::leave);
     done(&mut world, other, put("put by who had not seen that"));
     world.settle_owners();
@@ -210,7 +210,7 @@ fn a_claim_of_a_removed_process_outlives_a_put_that_has_not_seen_it() {
 
 /// While it is adopted, somebody puts it who has not seen that; the leaver meets both.
 #[test]
-fn a_leaver_waits_for_the_confirmation_of_an_adoption_that_it_has_said_again() {
+pub(crate) fn a_leaver_waits_for_the_confirmation_of_an_adoption_that_it_has_said_again() {
     let (mut world, [a, b, c]) = World::group(roomy());
     done(&mut world, a, put("session"));
     claim(&mut world, a);
@@ -306,5 +306,24 @@ fn a_claim_is_handed_off_to_who_has_got_an_unseen_put_in_a_transfer_that_broke_o
     world.settle_owners();
     for id in [a, b, j] {
         assert!(token(&world, id) > Some(first), "{id} shows {:?}", token(&world, id));
+    }
+}
+
+/// Else an agent would tell its app to stop the session, and to run it again.
+#[test]
+fn whoever_watches_never_sees_an_owner_that_another_came_after() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    done(&mut world, a, put("one"));
+    claim(&mut world, a);
+    world.settle_owners();
+    let second = claim(&mut world, b);
+    world.node(b).shard.watch(true);
+    done(&mut world, c, put("two"));
+    world.settle_owners();
+    let changes = world.node(b).shard.take_changes();
+    assert!(!changes.is_empty());
+    for change in changes {
+        let [before, after] = [change.before, change.after].map(|state| state.expect("there").owner.expect("owned"));
+        assert_eq!([before, after].map(|owner| Token::of(&owner)), [Some(second); 2]);
     }
 }
