@@ -114,6 +114,18 @@ mutants! {
     AdopterKeepsToken,
     /// A claim that meets a put is forgotten.
     ClaimLosesToPut,
+    /// A confirmation that meets a put is forgotten.
+    ConfirmationLosesToPut,
+    /// Everybody who finds an owner departed takes its keys over.
+    EverybodyAdopts,
+    /// A token that another came after is as good as that one.
+    EarlierTokenHolds,
+    /// A hook waits for no owner, whatever its group asks for.
+    HoldForgetsOwners,
+    /// A hook takes an adoption for the word of the adopter's app.
+    AdoptionConfirms,
+    /// A leaver that says an adoption again forgets that the adopter's app has not confirmed it.
+    SayingAgainConfirms,
     /// Ranges end inside batches.
     BatchTorn,
     /// What was held under a former id is issued again as new writes.

@@ -153,7 +153,10 @@ impl Condition {
             Self::Absent => entry.is_none(),
             Self::Present => entry.is_some(),
             Self::Matches(tag) => entry.and_then(Entry::tag).as_ref() == Some(tag),
-            Self::Token(token) => entry.and_then(Entry::owner).and_then(Token::of) == Some(*token),
+            Self::Token(token) => match entry.and_then(Entry::owner).and_then(Token::of) {
+                Some(later) if active(Mutant::EarlierTokenHolds) => *token <= later,
+                shown => shown == Some(*token),
+            },
             Self::Unowned => entry.is_some_and(|entry| entry.owner().is_none_or(|owner| owner.replica.is_none())),
         }
     }

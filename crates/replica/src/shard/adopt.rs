@@ -93,6 +93,9 @@ impl Shard {
 
     /// What a leaver's keys wait for.
     pub fn handover(&self) -> Handover {
+        if active(Mutant::HoldForgetsOwners) {
+            return Handover::default();
+        }
         Handover { unadopted: self.owned_count(), unconfirmed: self.heritage.unconfirmed.len() }
     }
 
@@ -149,7 +152,7 @@ impl Shard {
         let (me, heritage) = (self.roster.me(), &mut self.heritage);
         // Whether this replica leaves makes no difference: who has adopted the key may have heard of that before it.
         let pending = owner.is_some_and(|owner| owner.replica.is_some_and(|to| to != me) && !owner.confirmed);
-        if !pending {
+        if !pending || active(Mutant::AdoptionConfirms) {
             heritage.unconfirmed.remove(key);
         } else if before.is_some_and(|before| before.replica == Some(me)) {
             heritage.unconfirmed.insert(key.clone());
@@ -219,7 +222,8 @@ impl Shard {
             OnDeparture::Adopt => self.heritage.succession.adopter(&key, departed),
             OnDeparture::Keep | OnDeparture::Release => self.heritage.succession.releaser(&key, departed),
         };
-        if next != Some(self.me()) || !matches!(self.stage, Stage::Live) {
+        let mine = next == Some(self.me()) || (next.is_some() && active(Mutant::EverybodyAdopts));
+        if !mine || !matches!(self.stage, Stage::Live) {
             return false;
         }
         let hlc = self.hlc.tick(now);
@@ -259,14 +263,17 @@ impl Shard {
         self.make_write(key, false, |entry, dot, _| own(entry, Owner { dot, ..owner }));
         // Its app was never without it.
         self.store.fold_change();
-        self.note_owner(key, self.store.find(key), before, Some(owner));
+        if !active(Mutant::SayingAgainConfirms) {
+            self.note_owner(key, self.store.find(key), before, Some(owner));
+        }
         true
     }
 }
 
 /// Whether a key shows an owner that an ownership, which has ended by its deadline, came after.
 pub(super) fn shows_earlier(entry: &Entry, owner: &Owner) -> bool {
-    entry.owner().is_some_and(|register| register.is_before(owner))
+    let confirms = |register: &Owner| register.since == owner.since && active(Mutant::ConfirmationLosesToPut);
+    entry.owner().is_some_and(|register| register.is_before(owner) && !confirms(register))
 }
 
 /// Whether an entry was written by who had not seen an ownership: registers that follow it have greater tokens, and who

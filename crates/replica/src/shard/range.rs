@@ -133,7 +133,8 @@ impl Shard {
             }),
         };
         self.recheck_overtaken(key);
-        self.note_owner(key, record, owners.0, overtaken.or(owners.1));
+        let last = overtaken.filter(|_| !active(Mutant::SayingAgainConfirms)).or(owners.1);
+        self.note_owner(key, record, owners.0, last);
         if let Some(owner) = overtaken {
             self.note_overtaken(key, owner);
         }

@@ -7,7 +7,7 @@ use baton_replica::{Mutant, with_mutant};
 use crate::{counter, descent, operation, ownership, reissue, repair};
 
 /// Each mutant and a test that must fail with it.
-const CAUGHT: [(Mutant, fn()); 23] = [
+const CAUGHT: [(Mutant, fn()); 28] = [
     (Mutant::InitOverwrites, operation::a_default_loses_to_a_value_that_was_put_before_it_and_comes_later),
     (Mutant::TakeWithoutOwnDot, operation::a_take_leaves_its_own_dot_as_a_delete_does),
     (Mutant::TouchIsNewer, operation::a_touch_does_not_win_over_a_newer_value),
@@ -31,6 +31,14 @@ const CAUGHT: [(Mutant, fn()); 23] = [
     (Mutant::StrangersKnowAll, descent::what_retired_replicas_wrote_survives_a_start_without_it),
     (Mutant::ClaimLosesToPut, ownership::overtaken::a_claim_survives_a_put_that_has_not_seen_it),
     (Mutant::ClaimLosesToPut, ownership::overtaken::a_claim_that_a_put_has_not_seen_outlives_its_owner),
+    (Mutant::ConfirmationLosesToPut, ownership::overtaken::a_confirmation_survives_a_put_that_has_not_seen_it),
+    (Mutant::EarlierTokenHolds, ownership::whoever_has_been_followed_is_refused_by_its_token),
+    (Mutant::HoldForgetsOwners, ownership::what_a_leaver_owns_is_adopted_and_confirmed_by_survivors),
+    (Mutant::AdoptionConfirms, ownership::what_a_leaver_owns_is_adopted_and_confirmed_by_survivors),
+    (
+        Mutant::SayingAgainConfirms,
+        ownership::overtaken::a_leaver_waits_for_the_confirmation_of_an_adoption_that_it_has_said_again,
+    ),
 ];
 
 #[test]
