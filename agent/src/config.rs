@@ -106,6 +106,14 @@ pub(crate) struct RunArgs {
     #[arg(long, env = "BATON_GRPC", value_name = "ADDRESS")]
     grpc: Option<SocketAddr>,
 
+    /// Address where the app reaches the agent as a Redis, on loopback too; none if not given.
+    #[arg(long, env = "BATON_REDIS", value_name = "ADDRESS")]
+    redis: Option<SocketAddr>,
+
+    /// Unix socket of the same, for every user who reaches the file; none if not given.
+    #[arg(long, env = "BATON_REDIS_SOCKET", value_name = "FILE")]
+    redis_socket: Option<PathBuf>,
+
     /// Address for the links of other agents; they are told the pod's IP with this port.
     #[arg(long, env = "BATON_PEER", value_name = "ADDRESS", default_value = "0.0.0.0:7072")]
     peer: SocketAddr,
@@ -278,6 +286,10 @@ pub(crate) struct Config {
     pub(crate) http_socket: Option<PathBuf>,
     /// Where the app's gRPC API listens, if anywhere.
     pub(crate) grpc: Option<SocketAddr>,
+    /// Where the app reaches the agent as a Redis, if anywhere.
+    pub(crate) redis: Option<SocketAddr>,
+    /// The same as a Unix socket, if there is to be one.
+    pub(crate) redis_socket: Option<PathBuf>,
     /// Where peer links are accepted.
     pub(crate) peer: SocketAddr,
     /// Where probes and metrics are served.

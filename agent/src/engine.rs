@@ -17,6 +17,7 @@ mod report;
 mod settled;
 mod status;
 mod summary;
+mod turn;
 mod write;
 
 use std::sync::Arc;
@@ -28,7 +29,7 @@ use baton_replica::{
     VersionVector, Wake,
 };
 use baton_telemetry::Repeat;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::sync::{Notify, watch};
 
 use crate::membership::are_ordered;
@@ -45,6 +46,7 @@ pub(crate) use read::{Order, Range};
 pub(crate) use settled::Settled;
 pub(crate) use status::{MemberStatus, Status};
 pub(crate) use summary::Summary;
+pub(crate) use turn::{Owed, Turn};
 pub(crate) use write::{Stored, Write, WriteFailure};
 
 /// Who this process is.
@@ -291,18 +293,21 @@ impl Engine {
         sender: Option<ReplicaId>,
         call: impl FnOnce(&mut Shard) -> Effects,
     ) -> Effects {
-        let cell = &self.shards[index];
-        let (effects, usage) = {
-            let mut shard = cell.shard.lock();
-            let effects = call(&mut shard);
-            self.note_deadline(cell, &shard);
-            self.note_orphans(&shard);
-            self.feed.take_changes(&mut shard);
-            (effects, shard.take_usage_changes())
-        };
+        let mut shard = self.shards[index].shard.lock();
+        let effects = call(&mut shard);
+        self.release(index, shard, sender, effects);
+        effects
+    }
+
+    /// Does what follows from a call, and lets go of the shard.
+    fn release(&self, index: usize, mut shard: MutexGuard<'_, Shard>, sender: Option<ReplicaId>, effects: Effects) {
+        self.note_deadline(&self.shards[index], &shard);
+        self.note_orphans(&shard);
+        self.feed.take_changes(&mut shard);
+        let usage = shard.take_usage_changes();
+        drop(shard);
         self.usage.apply(usage);
         self.follow(index, sender, effects);
-        effects
     }
 
     /// Starts without state: the membership's source allows it to this replica.

@@ -1,11 +1,13 @@
 //! The agent of Baton: the sidecar that keeps an app's state alive while its pods are replaced.
 
 mod admin;
+mod collection;
 mod config;
 mod control;
 mod credential;
 mod departure;
 mod engine;
+mod glob;
 mod grpc;
 mod http;
 mod link;
@@ -14,6 +16,7 @@ mod membership;
 mod metric;
 mod open_file;
 mod problem;
+mod redis;
 mod refusal;
 mod run;
 mod socket;

@@ -23,6 +23,7 @@ use snapshot::Snapshot;
 pub(crate) struct Metrics {
     registry: Arc<Registry>,
     requests: Family<RequestLabels, Counter>,
+    redis_commands: Counter,
     handoffs: Family<HandoffLabels, Counter>,
 }
 
@@ -35,12 +36,14 @@ impl Metrics {
         let own = registry.sub_registry_with_prefix("baton_agent");
         let requests = Family::default();
         own.register("http_requests", "Requests of the app by method and status code", requests.clone());
+        let redis_commands = Counter::default();
+        own.register("redis_commands", "Commands of the app, those that were refused included", redis_commands.clone());
         engine.counts().register(own);
         let handoffs = Family::default();
         own.register("handoffs", "Holds of the preStop hook and ends of the process, by outcome", handoffs.clone());
         refusals.register(own);
         own.register_collector(Box::new(Snapshot::new(engine)));
-        Arc::new(Self { registry: Arc::new(registry), requests, handoffs })
+        Arc::new(Self { registry: Arc::new(registry), requests, redis_commands, handoffs })
     }
 
     /// What is scraped.
@@ -51,6 +54,11 @@ impl Metrics {
     /// A request was answered.
     pub(crate) fn answered(&self, method: &Method, status: StatusCode) {
         self.requests.get_or_create(&RequestLabels::new(method, status)).inc();
+    }
+
+    /// Counts commands of Redis.
+    pub(crate) fn redis_commands(&self) -> Counter {
+        self.redis_commands.clone()
     }
 
     /// A step of the departure ended.

@@ -1,5 +1,6 @@
 //! The process: binds everything, starts every task, and ends with the departure.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use baton_identity::{Member, Wallet};
 use baton_replica::{Budget, ReplicaId, Settings};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{sleep, timeout};
@@ -20,9 +21,10 @@ use crate::engine::{self, Engine, Identity};
 use crate::http::StatusReport;
 use crate::metric::Metrics;
 use crate::open_file;
+use crate::redis::Front;
 use crate::refusal::Refusals;
 use crate::transport::Transport;
-use crate::{admin, grpc, http, link, membership, socket};
+use crate::{admin, grpc, http, link, membership, redis, socket};
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
@@ -136,11 +138,12 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
         Some(address) => Some(bind("gRPC", address).await?),
         None => None,
     };
-    let app_socket = config.http_socket.as_deref().map(|path| {
-        // Whoever sees the file may open it, as any process of the pod may use the loopback address.
-        socket::bind(path, 0o666).with_context(|| format!("cannot bind the app's socket {}", path.display()))
-    });
-    let app_socket = app_socket.transpose()?;
+    let redis_listener = match config.redis {
+        Some(address) => Some(bind("Redis", address).await?),
+        None => None,
+    };
+    let http_socket = config.http_socket.as_deref().map(app_socket).transpose()?;
+    let redis_socket = config.redis_socket.as_deref().map(app_socket).transpose()?;
     let refusals = Refusals::default();
     let metrics = Metrics::new(engine.clone(), &refusals);
     let transport = transport(&config, refusals)?;
@@ -151,11 +154,18 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     tokio::spawn(serve_peers(engine.clone(), peer_listener, transport.clone()));
     tokio::spawn(link::dial(engine.clone(), transport.clone()));
     tokio::spawn(http::serve(engine.clone(), http_listener, metrics.clone()));
-    if let Some(listener) = app_socket {
+    if let Some(listener) = http_socket {
         tokio::spawn(http::serve(engine.clone(), listener, metrics.clone()));
     }
     if let Some(listener) = grpc_listener {
         tokio::spawn(serve_grpc(engine.clone(), listener));
+    }
+    let redis = Front::new(engine.clone(), &metrics);
+    if let Some(listener) = redis_listener {
+        tokio::spawn(redis::serve(redis.clone(), listener));
+    }
+    if let Some(listener) = redis_socket {
+        tokio::spawn(redis::serve(redis, listener));
     }
     tokio::spawn(admin::serve(engine.clone(), admin_listener, metrics));
     tokio::spawn(control.serve(Arc::new(Controls { engine: engine.clone(), departure: departure_handle.clone() })));
@@ -167,6 +177,12 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     tokio::spawn(settle(engine));
     tokio::spawn(stop_on_signal(departure_handle)?);
     Ok(departure.run().await)
+}
+
+/// A Unix socket for the app.
+fn app_socket(path: &Path) -> anyhow::Result<UnixListener> {
+    // Whoever sees the file may open it, as any process of the pod may use the loopback address.
+    socket::bind(path, 0o666).with_context(|| format!("cannot bind the app's socket {}", path.display()))
 }
 
 /// How peers and the operator are talked to.

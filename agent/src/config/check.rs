@@ -30,7 +30,7 @@ impl RunArgs {
     /// Checks the flags against each other.
     pub(crate) fn into_config(self) -> Result<Config, ConfigError> {
         let source = self.source()?;
-        for (flag, address) in [("--http", Some(self.http)), ("--grpc", self.grpc)] {
+        for (flag, address) in [("--http", Some(self.http)), ("--grpc", self.grpc), ("--redis", self.redis)] {
             if let Some(address) = address.filter(|address| !address.ip().is_loopback()) {
                 return Err(ConfigError::NotLoopback(flag, address));
             }
@@ -52,6 +52,8 @@ impl RunArgs {
             http: self.http,
             http_socket: self.http_socket,
             grpc: self.grpc,
+            redis: self.redis,
+            redis_socket: self.redis_socket,
             peer: self.peer,
             admin: self.admin,
             run_dir: self.run_dir,
@@ -194,6 +196,7 @@ mod tests {
         refused(&FILE, &["--max-value-bytes", "2000", "--max-bytes", "1000"], "more than --max-bytes");
         refused(&FILE, &["--http", "0.0.0.0:7070"], "loopback");
         refused(&FILE, &["--grpc", "10.0.0.1:7071"], "--grpc 10.0.0.1:7071 is not a loopback");
+        refused(&FILE, &["--redis", "0.0.0.0:6379"], "--redis 0.0.0.0:6379 is not a loopback");
         refused(&FILE, &["--tls-certificate", "a.crt"], "--tls-key");
         refused(&FILE, &["--tls-roots", "roots.crt"], "--tls-certificate");
         refused(&FILE, &["--log", "a=b=c"], "--log");

@@ -196,11 +196,25 @@ impl Engine {
     }
 
     pub(super) async fn wait_for_acks(&self, index: usize, dot: Dot, wanted: u32) -> u32 {
-        let count = || self.inspect(index, |shard| shard.acknowledgements(dot));
         if wanted == 0 {
             return 0;
         }
-        let deadline = tokio::time::Instant::now() + ACK_TIMEOUT;
+        self.wait_for_acks_until(index, dot, wanted, Self::ack_deadline()).await
+    }
+
+    /// Until when a write that is made now waits.
+    pub(super) fn ack_deadline() -> tokio::time::Instant {
+        tokio::time::Instant::now() + ACK_TIMEOUT
+    }
+
+    pub(super) async fn wait_for_acks_until(
+        &self,
+        index: usize,
+        dot: Dot,
+        wanted: u32,
+        deadline: tokio::time::Instant,
+    ) -> u32 {
+        let count = || self.inspect(index, |shard| shard.acknowledgements(dot));
         loop {
             let signal = self.shards[index].acknowledged.notified();
             tokio::pin!(signal);

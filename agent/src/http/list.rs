@@ -8,12 +8,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use baton_replica::{Key, Listed, MAX_KEY_BYTES, ReplicaId};
 use serde::Serialize;
 
+use crate::collection::is_member;
 use crate::engine::{Order, Range};
 use crate::http::Shared;
 use crate::http::document::{Show, ValueDocument};
 use crate::http::path;
 use crate::http::query::Query;
-use crate::http::set;
 use crate::problem::Problem;
 
 /// Rows of one page, if the client does not say.
@@ -112,7 +112,7 @@ pub(super) async fn members(State(api): Shared, uri: Uri) -> Result<Json<impl Se
     let page = PageQuery::of(&Query::of(&uri, &["prefix", "limit", "cursor"])?)?;
     let listed = api.engine.fields(&key, page.range())?;
     let (members, last) = page.take(listed, |listed| {
-        let member = listed.key.field().filter(|_| set::is_member(&listed.read.value));
+        let member = listed.key.field().filter(|_| is_member(&listed.read.value));
         member.map(path::encode)
     });
     let members = members.into_iter().flatten().collect();

@@ -6,20 +6,13 @@ use axum::response::{IntoResponse, Response};
 use baton_replica::{Operation, Value, WriteError};
 use bytes::Bytes;
 
+use crate::collection::MEMBER;
 use crate::engine::{Precondition, Tags, Unmet, Write, WriteFailure};
 use crate::http::Shared;
 use crate::http::entry::told;
 use crate::http::path;
 use crate::http::query::Query;
 use crate::problem::Problem;
-
-/// The media type of a member, by which it is told from a field of a hash that has an empty value.
-const MEMBER: &str = "baton/member";
-
-/// Whether a field is a member of a set.
-pub(super) fn is_member(value: &Value) -> bool {
-    &*value.content_type == MEMBER
-}
 
 /// `PUT …/sets/{key}/{member}`: 201 if it was added, 200 if it was there. One that is there is not written again, unless
 /// it gets a new deadline.

@@ -103,6 +103,22 @@ impl Key {
         Ok(Self::compose(map, key, None))
     }
 
+    /// Whether some bytes are the name of a map.
+    pub fn is_map(name: &[u8]) -> bool {
+        is_map_name(name)
+    }
+
+    /// A key of the map that some bytes name: [`Self::new`] without a name to be made first.
+    pub fn of_parts(map: &[u8], key: &[u8]) -> Result<Self, KeyError> {
+        if !is_map_name(map) {
+            return Err(MapNameError.into());
+        }
+        if key.is_empty() || key.len() > MAX_KEY_BYTES {
+            return Err(KeyError::Length(key.len()));
+        }
+        Ok(Self(assemble(map, key, None)))
+    }
+
     /// A field of a key; at most [`MAX_FIELD_BYTES`] bytes.
     pub fn with_field(&self, field: &[u8]) -> Result<Self, KeyError> {
         if field.len() > MAX_FIELD_BYTES {
@@ -117,6 +133,19 @@ impl Key {
             Some(_) => Self(assemble(self.map().as_bytes(), self.name(), None)),
             None => self.clone(),
         }
+    }
+
+    /// What is above the key and all of its fields, and below all other keys that are.
+    pub(crate) fn past_fields(&self) -> Self {
+        let key = self.borrow();
+        // No byte string lies between a name and the same with a zero.
+        Self(assemble(key.map, &[key.name, &[0]].concat(), None))
+    }
+
+    /// Whether both are of one key: it, or fields of it.
+    pub(crate) fn is_of_same_name(&self, other: &Self) -> bool {
+        let (mine, other) = (self.borrow(), other.borrow());
+        mine.map == other.map && mine.name == other.name
     }
 
     /// A key as a peer sent it, copied out of the receive buffer.

@@ -363,6 +363,18 @@ impl Store {
         self.from(start)
     }
 
+    /// The same after a key and all of its fields.
+    pub(crate) fn past(&self, key: Option<&Key>) -> impl Iterator<Item = (Key, Cow<'_, Entry>)> {
+        self.from(key.map_or(Bound::Unbounded, |key| Bound::Included(key.past_fields())))
+    }
+
+    /// All entries in no order, beginning with some.
+    pub(crate) fn beginning_with_some(&self, at: u64) -> impl Iterator<Item = (Key, Cow<'_, Entry>)> {
+        let skip = (at % self.len().max(1) as u64) as usize;
+        let ids = self.records.ids().skip(skip).chain(self.records.ids().take(skip));
+        ids.map(|id| (self.key(id), Cow::Owned(self.records.entry(id))))
+    }
+
     /// The keys in `(after, through]`.
     pub(crate) fn keys_in(&self, after: Option<&Key>, through: Option<&Key>) -> Vec<Key> {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);

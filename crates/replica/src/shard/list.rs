@@ -6,6 +6,9 @@ use crate::shard::write::MAX_BATCH;
 use crate::shard::{Shard, WriteError};
 use crate::{Condition, Dot, Entry, Key, MapName, Operation, Read, Request};
 
+/// Fields of one key that are looked at one after the other, rather than to look for the key that follows them.
+const MAX_STEPS: usize = 32;
+
 /// One row of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
@@ -100,6 +103,43 @@ impl Shard {
             found.push(key.without_field());
         }
         Ok(found)
+    }
+
+    /// Lists the keys of all maps, without their fields, that have a value, or a field that has one; after one of them, in
+    /// key order.
+    pub fn all_names(&self, after: Option<&Key>, limit: usize, now: u64) -> Result<Vec<Key>, WriteError> {
+        self.readable()?;
+        let mut found: Vec<Key> = Vec::new();
+        let mut after = after.cloned();
+        while found.len() < limit {
+            let mut fields = 0;
+            let mut rows = self.store.past(after.as_ref());
+            let stop = rows.find_map(|(key, entry)| {
+                let is_last = found.last().is_some_and(|last| last.is_of_same_name(&key));
+                if !is_last && is_alive(&entry, now) {
+                    found.push(key.without_field());
+                }
+                fields = if is_last { fields + 1 } else { 0 };
+                (found.len() == limit || fields > MAX_STEPS).then_some(key)
+            });
+            drop(rows);
+            match stop {
+                Some(stop) => after = Some(stop),
+                None => return Ok(found),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Some key that is wanted, without its field: by a number that is chosen at random, about any of those that have a
+    /// value or a field that has one.
+    pub fn some_name(&self, at: u64, wanted: impl Fn(&Key) -> bool, now: u64) -> Result<Option<Key>, WriteError> {
+        self.readable()?;
+        let alive = |(key, entry): (Key, Cow<'_, Entry>)| {
+            let name = is_alive(&entry, now).then(|| key.without_field());
+            name.filter(&wanted)
+        };
+        Ok(self.store.beginning_with_some(at).find_map(alive))
     }
 
     /// Lists the fields of a key that start with a prefix, in order, after one of them; at most `limit`.

@@ -133,7 +133,8 @@ impl Shard {
         self.store.after(None).map(|(key, entry)| (key, entry.into_owned()))
     }
 
-    pub(super) fn readable(&self) -> Result<(), WriteError> {
+    /// Fails as a read would while the state is on its way.
+    pub fn readable(&self) -> Result<(), WriteError> {
         if self.is_joining() || self.brings_back() { Err(WriteError::Joining) } else { Ok(()) }
     }
 }

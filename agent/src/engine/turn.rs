@@ -1,0 +1,234 @@
+//! Several steps on some keys, with nothing between them on this replica.
+//!
+//! A turn holds the shards of its keys, in ascending order, so that no two turns wait for each other. What it reads does
+//! not change until it has written; other replicas may write at the same time, as always. A turn never waits: the
+//! acknowledgements that its writes are to have are noted, and waited for when it has ended.
+
+mod owed;
+
+use std::time::Instant;
+
+use baton_replica::{
+    Condition, Done, Dot, Effects, Key, Listed, MAX_BATCH, MapName, Operation, Read, Request, Shard, Wake, WriteError,
+};
+use parking_lot::MutexGuard;
+
+use crate::engine::limit::Place;
+use crate::engine::{Engine, Range, WriteFailure, count, wall_millis};
+use owed::Mark;
+pub(crate) use owed::Owed;
+
+/// Some shards, held.
+pub(crate) struct Turn<'a> {
+    engine: &'a Engine,
+    owed: &'a mut Owed,
+    /// Nearly always the only one.
+    first: Option<Held<'a>>,
+    /// The others, ascending.
+    rest: Vec<Held<'a>>,
+    now: u64,
+}
+
+struct Held<'a> {
+    index: usize,
+    shard: MutexGuard<'a, Shard>,
+    written: bool,
+}
+
+// === impl Engine ===
+
+impl Engine {
+    /// Holds the shards of some keys, for steps that read and write them. The acknowledgements of what is written are
+    /// owed.
+    pub(crate) fn turn<'k, R>(
+        &self,
+        owed: &mut Owed,
+        keys: impl IntoIterator<Item = &'k Key>,
+        steps: impl FnOnce(&mut Turn<'_>) -> R,
+    ) -> R {
+        let mut keys = keys.into_iter().map(|key| self.shard_of(key));
+        let first = keys.next();
+        let mut others: Vec<usize> = keys.filter(|index| Some(*index) != first).collect();
+        if !others.is_empty() {
+            others.extend(first);
+            others.sort_unstable();
+            others.dedup();
+            return self.turn_of(owed, others.into_iter(), steps);
+        }
+        self.turn_of(owed, first.into_iter(), steps)
+    }
+
+    /// Holds one shard.
+    pub(crate) fn turn_at<R>(&self, owed: &mut Owed, shard: usize, steps: impl FnOnce(&mut Turn<'_>) -> R) -> R {
+        self.turn_of(owed, std::iter::once(shard), steps)
+    }
+
+    fn turn_of<R>(
+        &self,
+        owed: &mut Owed,
+        shards: impl Iterator<Item = usize>,
+        steps: impl FnOnce(&mut Turn<'_>) -> R,
+    ) -> R {
+        let mut held = shards.map(|index| Held { index, shard: self.shards[index].shard.lock(), written: false });
+        let first = held.next();
+        let rest = held.collect();
+        let mut turn = Turn { engine: self, owed, first, rest, now: wall_millis() };
+        let result = steps(&mut turn);
+        let Turn { first, rest, .. } = turn;
+        first.into_iter().chain(rest).for_each(|held| self.let_go(held));
+        result
+    }
+
+    fn let_go(&self, held: Held<'_>) {
+        let Held { index, shard, written } = held;
+        if written {
+            self.release(index, shard, None, Effects { wake: Wake::All, ..Effects::default() });
+        }
+    }
+}
+
+// === impl Turn ===
+
+impl<'a> Turn<'a> {
+    /// The wall clock when the turn began, in Unix milliseconds.
+    pub(crate) const fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// Reads one key.
+    pub(crate) fn get(&self, key: &Key) -> Result<Option<Read>, WriteError> {
+        self.shard(key).get(key, self.now)
+    }
+
+    /// The fields of a key that have a value.
+    pub(crate) fn fields(&self, key: &Key, range: Range<'_>) -> Result<Vec<Listed>, WriteError> {
+        let Range { prefix, after, limit } = range;
+        self.shard(key).fields(key, prefix, after, limit, self.now)
+    }
+
+    /// The first field of a key that has a value.
+    pub(crate) fn first_field(&self, key: &Key) -> Result<Option<Listed>, WriteError> {
+        Ok(self.fields(key, Range { prefix: b"", after: None, limit: 1 })?.pop())
+    }
+
+    /// The keys of a held shard, without their fields, that have a value or a field that has one: of one map or of all,
+    /// after one of them.
+    pub(crate) fn names(
+        &self,
+        shard: usize,
+        map: Option<&MapName>,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<Key>, WriteError> {
+        match map {
+            Some(map) => self.at(shard).names(map, b"", after.map(Key::name), limit, self.now),
+            None => self.at(shard).all_names(after, limit, self.now),
+        }
+    }
+
+    /// Some key of a held shard that is wanted, without its field.
+    pub(crate) fn some_name(&self, shard: usize, wanted: impl Fn(&Key) -> bool) -> Result<Option<Key>, WriteError> {
+        self.at(shard).some_name(rand::random(), wanted, self.now)
+    }
+
+    /// Whether a key has a value of its own.
+    pub(crate) fn has_value(&self, key: &Key) -> Result<bool, WriteError> {
+        let shard = self.shard(key);
+        shard.readable()?;
+        Ok(shard.size(key, self.now).is_some())
+    }
+
+    /// Whether a key has a value, or a field that has one.
+    pub(crate) fn exists(&self, key: &Key) -> Result<bool, WriteError> {
+        Ok(self.has_value(key)? || self.first_field(key)?.is_some())
+    }
+
+    /// When a key ends in Unix milliseconds, if it is to: when its value does, or else its first field.
+    pub(crate) fn deadline(&self, key: &Key) -> Result<Option<u64>, WriteError> {
+        match self.get(key)? {
+            Some(read) => Ok(read.expires_at()),
+            None => Ok(self.first_field(key)?.and_then(|row| row.read.expires_at())),
+        }
+    }
+
+    /// Does one operation.
+    pub(crate) fn write(&mut self, key: &Key, operation: Operation) -> Result<Done, WriteFailure> {
+        let name = count::name(&operation);
+        let made = self.make(key, operation);
+        self.note(key, name, made.as_ref().map(|(done, wanted)| (done.dot, *wanted)));
+        made.map(|(done, _)| done)
+    }
+
+    /// Deletes a key with all of its fields, and says whether there was anything.
+    pub(crate) fn remove(&mut self, key: &Key) -> Result<bool, WriteFailure> {
+        let existed = self.write(key, Operation::Delete)?.existed;
+        Ok(self.clear_fields(key)? > 0 || existed)
+    }
+
+    /// Deletes the fields of a key, and says how many there were.
+    pub(crate) fn clear_fields(&mut self, key: &Key) -> Result<usize, WriteFailure> {
+        let mut deleted = 0;
+        loop {
+            let fields = self.fields(key, Range { prefix: b"", after: None, limit: MAX_BATCH })?;
+            if fields.is_empty() {
+                return Ok(deleted);
+            }
+            deleted += fields.len();
+            let made = self.delete(key, fields);
+            self.note(key, "clear", made.as_ref().copied());
+            made?;
+        }
+    }
+
+    fn make(&mut self, key: &Key, operation: Operation) -> Result<(Done, u32), WriteFailure> {
+        let (engine, settings, now) = (self.engine, self.engine.settings(), self.now);
+        let shard = &mut self.held(key).shard;
+        let wanted = shard.admit(settings.write_acks_of(key.map()), settings.accept_when_alone)?;
+        let place = Place { settings: &settings, usage: &engine.usage, shard, now };
+        engine.limits.check(&place, None, key, &operation)?;
+        Ok((shard.write_one(key, &Condition::Always, operation, now)?, wanted))
+    }
+
+    fn delete(&mut self, key: &Key, fields: Vec<Listed>) -> Result<(Option<Dot>, u32), WriteFailure> {
+        let (settings, now) = (self.engine.settings(), self.now);
+        let request =
+            |row: Listed| Request { key: row.key, condition: Condition::Always, operation: Operation::Delete };
+        let shard = &mut self.held(key).shard;
+        let wanted = shard.admit(settings.write_acks_of(key.map()), settings.accept_when_alone)?;
+        let done = shard.write(fields.into_iter().map(request).collect(), now).map_err(|rejected| rejected.error)?;
+        Ok((done.last().and_then(|done| done.dot), wanted))
+    }
+
+    /// What has been written is owed its acknowledgements, and counted when it has them; all else is counted now.
+    fn note(&mut self, key: &Key, name: &'static str, made: Result<(Option<Dot>, u32), &WriteFailure>) {
+        match made {
+            Ok((Some(dot), wanted)) => {
+                let held = self.held(key);
+                held.written = true;
+                let mark = Mark { shard: held.index, dot, wanted, operation: name };
+                self.owed.add(mark);
+            }
+            Ok((None, _)) => self.engine.counts.wrote(name, None, Instant::now()),
+            Err(failure) => self.engine.counts.wrote(name, Some(failure), Instant::now()),
+        }
+    }
+
+    fn shard(&self, key: &Key) -> &Shard {
+        self.at(self.engine.shard_of(key))
+    }
+
+    fn at(&self, index: usize) -> &Shard {
+        match self.first.iter().chain(&self.rest).find(|held| held.index == index) {
+            Some(held) => &held.shard,
+            None => unreachable!("a turn holds the shards of its keys"),
+        }
+    }
+
+    fn held(&mut self, key: &Key) -> &mut Held<'a> {
+        let index = self.engine.shard_of(key);
+        match self.first.iter_mut().chain(&mut self.rest).find(|held| held.index == index) {
+            Some(held) => held,
+            None => unreachable!("a turn holds the shards of its keys"),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What one connection is: what it has said of itself, and what has to be done for it between two commands.
+
+use tokio::time::Instant;
+
+use crate::redis::database::Database;
+
+/// One connection.
+pub(super) struct Session {
+    /// Unique in this process.
+    pub(super) id: u64,
+    /// When it began.
+    pub(super) since: Instant,
+    pub(super) database: Database,
+    /// As `CLIENT SETNAME` says.
+    pub(super) name: Box<[u8]>,
+    /// As `CLIENT SETINFO` says: the client's library, and its version.
+    pub(super) library: [Box<[u8]>; 2],
+    pub(super) answers: Answers,
+    pub(super) then: Option<Then>,
+}
+
+/// Which commands are answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answers {
+    All,
+    /// None, from the next on.
+    None,
+    /// All but the next.
+    AllButNext,
+}
+
+/// What is to be done before the next command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Sends what is left, and closes the connection.
+    Close,
+    /// Answers how many members have what this connection wrote, when so many have, or at a time.
+    Wait { members: u32, until: Instant },
+}
+
+// === impl Session ===
+
+impl Session {
+    pub(super) fn new(id: u64) -> Self {
+        Self {
+            id,
+            since: Instant::now(),
+            database: Database::default(),
+            name: Box::default(),
+            library: Default::default(),
+            answers: Answers::All,
+            then: None,
+        }
+    }
+
+    /// What `RESET` leaves: a connection as it began.
+    pub(super) fn reset(&mut self) {
+        *self = Self { since: self.since, library: std::mem::take(&mut self.library), ..Self::new(self.id) };
+    }
+}
