@@ -22,7 +22,7 @@ pub struct Adoption {
 pub struct Handover {
     /// Keys that the leaver still owns.
     pub unadopted: usize,
-    /// Keys that were adopted from it, and whose new owner's app has not confirmed that it runs them.
+    /// Keys that were its own, and whose present owner's app has not confirmed that it runs them.
     pub unconfirmed: usize,
 }
 
@@ -48,8 +48,11 @@ pub(super) struct Heritage {
     due: BTreeSet<RecordId>,
     /// Ownerships that a put which had not seen them has taken the place of.
     overtaken: BTreeMap<Key, Owner>,
-    /// Keys that were adopted from this replica, and are not confirmed by their new owners.
+    /// Keys that went from this replica to another, whose app has not confirmed it.
     unconfirmed: BTreeSet<Key>,
+    /// And those whose present owner's app has: one that comes after it may have to confirm again. Of what was claimed
+    /// before this replica left nothing is kept.
+    confirmed: BTreeSet<Key>,
 }
 
 // === impl Handover ===
@@ -149,14 +152,17 @@ impl Shard {
         {
             self.heritage.due.insert(record);
         }
-        let (me, heritage) = (self.roster.me(), &mut self.heritage);
-        // Whether this replica leaves makes no difference: who has adopted the key may have heard of that before it.
-        let pending = owner.is_some_and(|owner| owner.replica.is_some_and(|to| to != me) && !owner.confirmed);
-        if !pending || active(Mutant::AdoptionConfirms) {
-            heritage.unconfirmed.remove(key);
-        } else if before.is_some_and(|before| before.replica == Some(me)) {
-            heritage.unconfirmed.insert(key.clone());
+        let (me, leaving, heritage) = (self.roster.me(), self.roster.leaving(), &mut self.heritage);
+        let handed = heritage.unconfirmed.remove(key) | heritage.confirmed.remove(key);
+        let Some(owner) = owner.filter(|owner| owner.replica.is_some_and(|to| to != me)) else { return };
+        // Who has adopted the key may have heard before this replica that it leaves.
+        let is_lost = before.is_some_and(|before| before.replica == Some(me)) && (leaving || !owner.confirmed);
+        if !(handed || is_lost) {
+            return;
         }
+        let confirmed = owner.confirmed || active(Mutant::AdoptionConfirms);
+        let keys = if confirmed { &mut heritage.confirmed } else { &mut heritage.unconfirmed };
+        keys.insert(key.clone());
     }
 
     /// One side of a join had not seen the ownership that the other knew: it will be said again. Whoever gave it may be
@@ -189,7 +195,7 @@ impl Shard {
     /// A key was written here: a leaver does not wait for it if nobody owns it any more.
     pub(super) fn recheck_handover(&mut self, key: &Key) {
         self.recheck_overtaken(key);
-        if self.heritage.unconfirmed.contains(key) {
+        if self.heritage.unconfirmed.contains(key) || self.heritage.confirmed.contains(key) {
             let owner = self.store.get(key).and_then(|entry| entry.owner().copied());
             self.note_owner(key, None, None, owner);
         }

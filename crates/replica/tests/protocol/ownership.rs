@@ -301,6 +301,29 @@ fn unconfirmed(world: &World, at: ReplicaId) -> usize {
     world.shard(at).handover().unconfirmed
 }
 
+/// The word of an app that runs the session no more is worth nothing to who is held for it.
+#[test]
+pub(crate) fn a_leaver_waits_for_the_app_of_whoever_owns_its_key_last() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    done(&mut world, a, put("session"));
+    claim(&mut world, a);
+    world.settle_owners();
+    world.leave(a);
+    world.settle_owners();
+    let (adopter, _) = owner(&world, b).expect("adopted");
+    done(&mut world, adopter, Operation::Confirm);
+    world.settle_owners();
+    assert_eq!(world.shard(a).handover(), Handover::default());
+    world.crash(adopter);
+    world.settle_owners();
+    let last = if adopter == b { c } else { b };
+    assert_eq!(owner(&world, a), Some((last, false)));
+    assert_eq!(world.shard(a).handover(), Handover { unadopted: 0, unconfirmed: 1 });
+    done(&mut world, last, Operation::Confirm);
+    world.settle_owners();
+    assert_eq!(world.shard(a).handover(), Handover::default());
+}
+
 #[test]
 pub(crate) fn only_the_owner_confirms() {
     let (mut world, [a, b]) = World::group(roomy());
