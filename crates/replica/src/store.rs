@@ -347,9 +347,9 @@ impl Store {
         self.feed.watch(watch);
     }
 
-    /// The last change and the one before it of the same key are one to whoever watches.
-    pub(crate) fn fold_change(&mut self) {
-        self.feed.fold();
+    /// The last change of a key and the one before it are one to whoever watches.
+    pub(crate) fn fold_change(&mut self, key: &Key) {
+        self.feed.fold(key);
     }
 
     /// What changed since this was last asked.

@@ -268,7 +268,7 @@ impl Shard {
         let before = self.store.get(key).and_then(|entry| entry.owner().copied());
         self.make_write(key, false, |entry, dot, _| own(entry, Owner { dot, ..owner }));
         // Its app was never without it.
-        self.store.fold_change();
+        self.store.fold_change(key);
         if !active(Mutant::SayingAgainConfirms) {
             self.note_owner(key, self.store.find(key), before, Some(owner));
         }

@@ -72,10 +72,10 @@ impl Feed {
         }
     }
 
-    /// The last change mends what the one before it of the same key has shown: to whoever watches, they are one.
-    pub(super) fn fold(&mut self) {
-        let Some(last) = self.changes.pop() else { return };
-        let Some(at) = self.changes.iter().rposition(|change| change.key == last.key) else {
+    /// The last change, if it is of this key, mends what the one before it has shown: to whoever watches, they are one.
+    pub(super) fn fold(&mut self, key: &Key) {
+        let Some(last) = self.changes.pop_if(|change| change.key == *key) else { return };
+        let Some(at) = self.changes.iter().rposition(|change| change.key == *key) else {
             return self.changes.push(last);
         };
         let change = &mut self.changes[at];
