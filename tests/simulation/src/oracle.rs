@@ -185,7 +185,8 @@ impl Oracle {
     }
 
     /// Notes that a write, which a process held under a former id, has a new name: it has the time and the content that it
-    /// had, and whatever it was the sum of.
+    /// had, and whatever it was the sum of. It is a write from before the group started anew; another process may have
+    /// given it another name since, and neither knows of the other.
     pub(crate) fn record_again(
         &mut self,
         shard: usize,
@@ -196,7 +197,8 @@ impl Oracle {
         let content = |version: &Version| (version.hlc, version.writer, version.added, version.expires_at);
         let is_same = |made: &Version| content(made) == content(version) && made.value == version.value;
         let is_original = |operation: &Operation| {
-            operation.shard == shard && operation.key == *key && operation.made.as_ref().is_some_and(is_same)
+            let is_there = operation.shard == shard && operation.key == *key && operation.lost;
+            is_there && operation.made.as_ref().is_some_and(is_same)
         };
         let original = self.operations.iter().rposition(is_original);
         let original = original.ok_or_else(|| format!("{dot} issues {version:?} again, which was never written"))?;
