@@ -34,6 +34,7 @@ impl Shard {
     /// the group has nothing of it: see [`Shard::reissue`]. Until then nothing counts as handed off, and all operations wait:
     /// a delete that does not find what the app has put deletes nothing.
     pub fn inherit(&mut self, former: Self) {
+        let is_mixed = former.inherited() > 0;
         let knows_retired = former.knows_retired() && includes(&former.founders, &former.former.founders);
         let Self { mut store, former: mut earlier, clock, roster, tokens, level, mut founders, .. } = former;
         store.watch(false);
@@ -57,9 +58,12 @@ impl Shard {
                 );
             }
         }
-        founders.extend(&earlier.founders);
-        founders.sort_unstable();
-        founders.dedup();
+        // What has been issued again is of this state since.
+        if is_mixed {
+            founders.extend(&earlier.founders);
+            founders.sort_unstable();
+            founders.dedup();
+        }
         self.tokens = self.tokens.max(tokens);
         self.level = self.level.max(level);
         self.former = Former { store: Some(store), founders, ..Former::default() };

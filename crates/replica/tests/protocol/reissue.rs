@@ -265,6 +265,30 @@ fn what_was_held_two_ids_ago_comes_back_too() {
     assert_eq!(read(&world, [a, b, third], "k1"), Some("first".into()));
 }
 
+/// Seed 30478228: it has brought back a state from before the group was founded anew, and that is the group's since: what
+/// is absorbed later counts once, though the process is removed once more.
+#[test]
+fn what_came_from_before_the_group_was_founded_anew_counts_once_after_another_removal() {
+    let (mut world, [a, b, c]) = World::group(tight(1_000));
+    write(&mut world, b, "k", Operation::Increment(2));
+    world.settle();
+    world.expel(c);
+    world.cut_off(c);
+    world.crash(a);
+    world.crash(b);
+    let new = world.spawn();
+    world.push(new);
+    assert!(world.node(new).shard.start_empty().bootstrapped);
+    world.became_active(new);
+    let second = comes_back(&mut world, c);
+    assert_eq!(read(&world, [new, second, second], "k"), Some("2".into()));
+    assert!(!world.shard(new).roster().lists(b), "not retired yet");
+    remove(&mut world, &[second]);
+    write(&mut world, new, "k", Operation::Increment(1));
+    let third = comes_back(&mut world, second);
+    assert_eq!(read(&world, [new, third, third], "k"), Some("3".into()));
+}
+
 /// What another wrote, whom nobody reaches, comes back with it, whether that one ends or not.
 #[test]
 fn the_writes_of_others_come_back_with_whoever_held_them() {
