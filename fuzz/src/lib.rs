@@ -1,4 +1,4 @@
-//! What a hostile peer can send, as functions of bytes.
+//! What a hostile peer or client can send, as functions of bytes.
 //!
 //! Each target takes any bytes, decodes them as an agent does, feeds what comes of it to the state machine that it is
 //! meant for, and panics if that panics or takes more memory than [`meter`] states. libFuzzer drives the same functions
@@ -12,6 +12,7 @@ pub mod membership;
 pub mod meter;
 pub mod mutation;
 mod replica;
+pub mod resp;
 pub mod shard;
 pub mod weight;
 
@@ -29,11 +30,12 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     Target { name: "directory", run: directory::run, show: directory::show, seeds: directory::seeds },
     Target { name: "frame", run: frame::run, show: frame::show, seeds: frame::seeds },
     Target { name: "key", run: key::run, show: key::show, seeds: key::seeds },
     Target { name: "membership", run: membership::run, show: membership::show, seeds: membership::seeds },
+    Target { name: "resp", run: resp::run, show: resp::show, seeds: resp::seeds },
     Target { name: "shard", run: shard::run, show: shard::show, seeds: shard::seeds },
     Target { name: "weight", run: weight::run, show: weight::show, seeds: weight::seeds },
 ];

@@ -56,6 +56,11 @@ fn any_member_list_is_taken_or_refused() {
 }
 
 #[test]
+fn any_requests_of_redis_are_taken_or_refused_as_another_parser_does() {
+    replay("resp", MUTATIONS);
+}
+
+#[test]
 fn any_messages_about_a_shard_are_taken_or_refused() {
     replay("shard", MUTATED_SCRIPTS);
 }

@@ -26,7 +26,7 @@ fn garbage_on_every_port_leaves_a_working_agent() -> Result<(), Failure> {
         for round in 0..ROUNDS {
             let agent = &group.pods[0].agent;
             let ports = agent.ports();
-            for port in [ports.http, ports.peer, ports.admin] {
+            for port in [ports.http, ports.redis, ports.peer, ports.admin] {
                 throw(port, &junk(round))?;
             }
             throw_at_socket(agent, &junk(round))?;
@@ -48,13 +48,17 @@ fn junk(round: usize) -> Vec<u8> {
         state ^= state << 17;
         state as u8
     });
-    match round % 6 {
+    match round % 10 {
         0 => noise.take(FLOOD).collect(),
         1 => [&b"GET / HTTP/1.1\r\nX: "[..], &vec![b'a'; FLOOD]].concat(),
         2 => b"PUT /v1/maps/m/entries/k HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\nx".to_vec(),
         3 => [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &noise.take(64 * 1024).collect::<Vec<u8>>()].concat(),
         4 => b"PUT /v1/maps/m/entries/%zz%00%ff HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffff\r\n"
             .to_vec(),
+        5 => b"*1000000\r\n".iter().copied().chain(b"$0\r\n\r\n".repeat(FLOOD / 6)).collect(),
+        6 => b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$4194304\r\n".iter().copied().chain(noise.take(FLOOD / 2)).collect(),
+        7 => b"*2\r\n$-7\r\n*99999999999999\r\n".to_vec(),
+        8 => b"KEYS *\r\nCOMMAND\r\n".repeat(FLOOD / 32),
         _ => [&b"POST "[..], &vec![b'/'; 1024 * 1024], b" HTTP/1.1\r\n\r\n"].concat(),
     }
 }

@@ -20,6 +20,7 @@ mod members_file;
 mod no_survivor;
 mod ownership;
 mod partition;
+mod redis;
 mod release;
 mod rolling_restart;
 mod second_process;

@@ -56,6 +56,8 @@ pub struct Agent {
 pub struct Ports {
     /// The app's API.
     pub http: u16,
+    /// The same as a Redis.
+    pub redis: u16,
     /// The links of peers.
     pub peer: u16,
     /// Probes and metrics.
@@ -136,7 +138,7 @@ struct Row {
 impl Agent {
     /// Starts the process and does not wait for anything.
     pub fn spawn(options: &Options, folder: &Path) -> Result<Self> {
-        let ports = Ports { http: port::free()?, peer: options.peer, admin: port::free()? };
+        let ports = Ports { http: port::free()?, redis: port::free()?, peer: options.peer, admin: port::free()? };
         // The path of a socket has a hundred bytes at most.
         let run_dir = tempfile::Builder::new().prefix("baton-").tempdir()?;
         let termination_log = folder.join(format!("{}.end", options.name));
@@ -156,6 +158,10 @@ impl Agent {
             .arg("--termination-log")
             .arg(&termination_log)
             .args(&options.flags);
+        // A release before may not know it.
+        if options.program.is_none() {
+            command.args(["--redis", &address(ports.redis)]);
+        }
         let process = Process::start(&options.name, &mut command, folder)?;
         let name = options.name.clone();
         Ok(Self { name, program, process, http: Http::new(TIMEOUT), ports, run_dir, termination_log })

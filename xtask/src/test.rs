@@ -16,6 +16,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
+use crate::apt::{self, Need};
 use crate::cluster::Target;
 use crate::sim;
 use build::Executables;
@@ -23,6 +24,9 @@ use tally::Tally;
 
 /// Simulated groups: ten seconds on two cores that have nothing else to do.
 const SEEDS: u64 = 2_500;
+
+/// The process-level suite calls agents by these too.
+const REDIS_TOOLS: Need = Need { program: "redis-benchmark", package: "redis-tools" };
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -158,6 +162,9 @@ fn run_suites(args: &Args, executables: &Executables, tally: &mut Tally) {
         suite::units(executables, filter, tally);
     }
     if args.has(Part::Process) {
+        if let Err(error) = apt::ensure(&[REDIS_TOOLS]) {
+            tally.failed("the packages of the process-level suite", &format!("{error:#}"));
+        }
         suite::processes(executables, filter, tally);
     }
     if args.has(Part::E2e) {

@@ -36,6 +36,15 @@ pub(super) const URL: (&str, &str) = ("BATON_URL", "http://127.0.0.1:7070");
 /// The same for gRPC; the agent is told where to listen by it.
 pub(super) const GRPC: (&str, &str) = ("BATON_GRPC", "127.0.0.1:7071");
 
+/// Where the agent is a Redis for app containers.
+const REDIS: &str = "127.0.0.1:6379";
+
+/// What tells them so.
+pub(super) const REDIS_URL: (&str, &str) = ("BATON_REDIS", "redis://127.0.0.1:6379");
+
+/// The same on a socket.
+pub(super) const REDIS_SOCKET: (&str, &str) = ("BATON_REDIS_SOCKET", "/run/baton/redis.sock");
+
 /// The port that other agents need.
 pub(crate) const PEER: u16 = 7072;
 
@@ -117,6 +126,8 @@ fn environment(injection: &Injection, grace_seconds: u64) -> Value {
         value("BATON_GRACE_SECONDS", grace_seconds.to_string()),
         value(GRPC.0, GRPC.1.into()),
         value("BATON_HTTP_SOCKET", format!("{AGENT_SOCKET_PATH}/baton.sock")),
+        value(REDIS_URL.0, REDIS.into()),
+        value(REDIS_SOCKET.0, format!("{AGENT_SOCKET_PATH}/redis.sock")),
         value("BATON_SHARDS", injection.shards.to_string()),
         value("BATON_LOG", injection.log.clone()),
         value("BATON_LOG_FORMAT", "json".into()),

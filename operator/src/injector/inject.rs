@@ -83,8 +83,10 @@ pub fn inject(pod: &Value, injection: &Injection) -> Result<Value, NoPod> {
         let app = app.as_object_mut().ok_or(NoPod("spec.containers"))?;
         tell(app, container::URL)?;
         tell(app, container::GRPC)?;
+        tell(app, container::REDIS_URL)?;
         if mount_socket(app)? {
             tell(app, container::SOCKET_FILE)?;
+            tell(app, container::REDIS_SOCKET)?;
         }
     }
     Ok(pod)

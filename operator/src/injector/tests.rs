@@ -117,6 +117,8 @@ fn the_agent_learns_who_it_is_by_the_downward_api() {
         ("BATON_SHARDS", "16"),
         ("BATON_LOG", "info"),
         ("BATON_GRPC", "127.0.0.1:7071"),
+        ("BATON_REDIS", "127.0.0.1:6379"),
+        ("BATON_REDIS_SOCKET", "/run/baton-app/redis.sock"),
     ];
     for (name, value) in values {
         assert_eq!(environment(agent, name)["value"], value, "{name}");
@@ -129,8 +131,12 @@ fn app_containers_learn_the_url_and_keep_their_own() {
     pod["spec"]["containers"][1]["env"] = json!([{ "name": "BATON_URL", "value": "mine" }]);
     let pod = injected(&pod);
     let containers = &pod["spec"]["containers"];
-    assert_eq!(names(&containers[0]["env"]), ["A", "BATON_URL", "BATON_GRPC", "BATON_SOCKET"]);
+    assert_eq!(
+        names(&containers[0]["env"]),
+        ["A", "BATON_URL", "BATON_GRPC", "BATON_REDIS", "BATON_SOCKET", "BATON_REDIS_SOCKET"]
+    );
     assert_eq!(environment(&containers[0], "BATON_URL")["value"], "http://127.0.0.1:7070");
+    assert_eq!(environment(&containers[0], "BATON_REDIS")["value"], "redis://127.0.0.1:6379");
     assert_eq!(environment(&containers[1], "BATON_URL")["value"], "mine");
 }
 
@@ -143,6 +149,7 @@ fn app_containers_share_the_socket_that_the_agent_makes() {
     let containers = &pod["spec"]["containers"];
     assert_eq!(containers[0]["volumeMounts"], json!([mount]));
     assert_eq!(environment(&containers[0], "BATON_SOCKET")["value"], "/run/baton/baton.sock");
+    assert_eq!(environment(&containers[0], "BATON_REDIS_SOCKET")["value"], "/run/baton/redis.sock");
     assert_eq!(names(&containers[1]["volumeMounts"]), ["mine"], "two mounts of one path are no pod");
     assert_eq!(environment(&containers[1], "BATON_SOCKET"), &Value::Null);
     assert_eq!(agent(&pod)["volumeMounts"][2], json!({ "name": "baton-socket", "mountPath": "/run/baton-app" }));
