@@ -1,9 +1,10 @@
-//! Ten thousand connections to the app's API cost bounded memory, and it answers again when they are gone.
+//! Ten thousand connections to one of the app's fronts cost bounded memory, and it answers again when they are gone.
 
 use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use baton_tests::agent::Ports;
 use baton_tests::group::Group;
 use baton_tests::http::Http;
 use baton_tests::scene::{self, Failure};
@@ -18,12 +19,21 @@ const PER_CONNECTION: u64 = 16 * 1024;
 
 #[test]
 fn ten_thousand_connections_are_survived_in_bounded_memory() -> Result<(), Failure> {
+    survive(|ports| ports.http)
+}
+
+#[test]
+fn ten_thousand_connections_of_redis_are_survived_in_bounded_memory() -> Result<(), Failure> {
+    survive(|ports| ports.redis)
+}
+
+fn survive(port: fn(Ports) -> u16) -> Result<(), Failure> {
     raise_the_limit_of_open_files()?;
     scene::run(|folder| {
         let mut group = Group::new(folder).with_pods(2)?;
         group.start_apps("");
         group.play(Duration::from_millis(500));
-        let port = group.pods[0].agent.ports().http;
+        let port = port(group.pods[0].agent.ports());
         let before = group.pods[0].agent.process().resident()?;
 
         let mut crowd = Vec::new();

@@ -126,7 +126,9 @@ fn add(connection: &mut Connection) -> Result<()> {
     }
     for _ in 0..ADDITIONS / 2 / 100 {
         let mut pipeline = Pipeline::new();
-        (0..100).for_each(|_| drop(pipeline.incr("visits", 1)));
+        for _ in 0..100 {
+            pipeline.incr("visits", 1);
+        }
         let sums: Vec<i64> = pipeline.query(connection)?;
         ensure!(sums.is_sorted(), "{sums:?}");
     }

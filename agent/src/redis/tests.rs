@@ -10,11 +10,12 @@ mod string;
 
 use std::sync::Arc;
 
-use baton_replica::{Key, ReplicaId};
+use baton_replica::{Key, Operation, ReplicaId, Value};
+use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::engine::{DefaultLimits, Engine, Identity};
+use crate::engine::{DefaultLimits, Engine, Identity, Owed};
 use crate::metric::Metrics;
 use crate::redis::{Front, serve};
 
@@ -54,6 +55,18 @@ impl Redis {
 
     async fn client(&self) -> Client {
         Client { stream: TcpStream::connect(self.address).await.expect("connects"), received: Vec::new() }
+    }
+
+    /// Gives a key of map `redis` so many fields, as another front does.
+    fn give_fields(&self, name: &str, count: usize) {
+        let key = Key::of_parts(b"redis", name.as_bytes()).expect("a key");
+        self.engine.turn(&mut Owed::default(), [&key], |turn| {
+            for number in 0..count {
+                let field = key.with_field(number.to_string().as_bytes()).expect("a field");
+                let value = Value { content_type: Box::default(), body: Bytes::from_static(b"1") };
+                turn.write(&field, Operation::Put { value, expires_at: None }).expect("written");
+            }
+        });
     }
 
     /// What another front sees under a key of a map.

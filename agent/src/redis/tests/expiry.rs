@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use baton_replica::{Key, Operation, Value};
-use bytes::Bytes;
-
 use super::Redis;
-use crate::engine::Owed;
 
 #[tokio::test]
 async fn a_deadline_is_given_told_and_taken() {
@@ -59,14 +55,7 @@ async fn a_key_whose_time_is_over_is_gone() {
 #[tokio::test]
 async fn a_key_with_fields_ends_with_them() {
     let redis = Redis::active().await;
-    let key = Key::of_parts(b"redis", b"h").expect("a key");
-    redis.engine.turn(&mut Owed::default(), [&key], |turn| {
-        for field in [b"x", b"y"] {
-            let value = Value { content_type: Box::default(), body: Bytes::from_static(b"1") };
-            let field = key.with_field(field).expect("a field");
-            turn.write(&field, Operation::Put { value, expires_at: None }).expect("written");
-        }
-    });
+    redis.give_fields("h", 2);
     let mut client = redis.client().await;
     client
         .talk(&[("TYPE h", "+hash"), ("TTL h", ":-1"), ("EXPIRE h 100", ":1"), ("TTL h", ":100"), ("PERSIST h", ":1")])

@@ -47,6 +47,21 @@ async fn a_scan_sees_every_key_once() {
 }
 
 #[tokio::test]
+async fn a_scan_steps_over_fields_and_over_nothing_else() {
+    let redis = Redis::active().await;
+    let mut client = redis.client().await;
+    for name in ["h", "i"] {
+        redis.give_fields(name, 100);
+    }
+    client.talk(&[("SET h\0 1", "+OK"), ("SET h\0\0 1", "+OK"), ("SET i1 1", "+OK"), ("DBSIZE", ":5")]).await;
+    for options in ["COUNT 1", "COUNT 2", "COUNT 100"] {
+        let found: BTreeSet<String> = scan(&mut client, options).await.into_iter().collect();
+        assert_eq!(found, ["h", "h\0", "h\0\0", "i", "i1"].map(str::to_owned).into(), "{options}");
+    }
+    client.talk(&[("FLUSHDB", "+OK"), ("DBSIZE", ":0")]).await;
+}
+
+#[tokio::test]
 async fn a_database_is_emptied_alone() {
     let redis = Redis::active().await;
     let mut client = redis.client().await;
