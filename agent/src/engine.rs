@@ -305,9 +305,10 @@ impl Engine {
         self.note_orphans(&shard);
         self.feed.take_changes(&mut shard);
         let usage = shard.take_usage_changes();
+        let wake = if shard.take_said_again() { Wake::All } else { Wake::Nobody };
         drop(shard);
         self.usage.apply(usage);
-        self.follow(index, sender, effects);
+        self.follow(index, sender, effects.and(Effects { wake, ..Effects::default() }));
     }
 
     /// Starts without state: the membership's source allows it to this replica.

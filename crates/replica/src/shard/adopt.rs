@@ -50,9 +50,10 @@ pub(super) struct Heritage {
     overtaken: BTreeMap<Key, Owner>,
     /// Keys that went from this replica to another, whose app has not confirmed it.
     unconfirmed: BTreeSet<Key>,
-    /// And those whose present owner's app has: one that comes after it may have to confirm again. Of what was claimed
-    /// before this replica left nothing is kept.
-    confirmed: BTreeSet<Key>,
+    /// All others that went from it since it leaves, or were adopted from it: one that owns them next may have to confirm.
+    handed: BTreeSet<Key>,
+    /// An ownership was said again, and the caller has not asked for that.
+    said_again: bool,
 }
 
 // === impl Handover ===
@@ -100,6 +101,12 @@ impl Shard {
             return Handover::default();
         }
         Handover { unadopted: self.owned_count(), unconfirmed: self.heritage.unconfirmed.len() }
+    }
+
+    /// Whether an ownership was said again since this was last asked: peers are to be told, whatever call that came with.
+    /// An expiry does that too, and a write that was refused, before which something had expired.
+    pub fn take_said_again(&mut self) -> bool {
+        std::mem::take(&mut self.heritage.said_again)
     }
 
     /// How many keys this replica owns.
@@ -153,16 +160,19 @@ impl Shard {
             self.heritage.due.insert(record);
         }
         let (me, leaving, heritage) = (self.roster.me(), self.roster.leaving(), &mut self.heritage);
-        let handed = heritage.unconfirmed.remove(key) | heritage.confirmed.remove(key);
-        let Some(owner) = owner.filter(|owner| owner.replica.is_some_and(|to| to != me)) else { return };
-        // Who has adopted the key may have heard before this replica that it leaves.
-        let is_lost = before.is_some_and(|before| before.replica == Some(me)) && (leaving || !owner.confirmed);
-        if !(handed || is_lost) {
+        let was_handed = heritage.unconfirmed.remove(key) | heritage.handed.remove(key);
+        let next = owner.and_then(|owner| owner.replica);
+        if next == Some(me) {
             return;
         }
-        let confirmed = owner.confirmed || active(Mutant::AdoptionConfirms);
-        let keys = if confirmed { &mut heritage.confirmed } else { &mut heritage.unconfirmed };
-        keys.insert(key.clone());
+        let waits = next.is_some() && owner.is_some_and(|owner| !owner.confirmed);
+        // Who has adopted the key may have heard before this replica that it leaves.
+        let is_lost = before.is_some_and(|before| before.replica == Some(me)) && (leaving || waits);
+        if was_handed || is_lost {
+            let waits = waits && !active(Mutant::AdoptionConfirms);
+            let keys = if waits { &mut heritage.unconfirmed } else { &mut heritage.handed };
+            keys.insert(key.clone());
+        }
     }
 
     /// One side of a join had not seen the ownership that the other knew: it will be said again. Whoever gave it may be
@@ -195,7 +205,7 @@ impl Shard {
     /// A key was written here: a leaver does not wait for it if nobody owns it any more.
     pub(super) fn recheck_handover(&mut self, key: &Key) {
         self.recheck_overtaken(key);
-        if self.heritage.unconfirmed.contains(key) || self.heritage.confirmed.contains(key) {
+        if self.heritage.unconfirmed.contains(key) || self.heritage.handed.contains(key) {
             let owner = self.store.get(key).and_then(|entry| entry.owner().copied());
             self.note_owner(key, None, None, owner);
         }
@@ -256,6 +266,7 @@ impl Shard {
             any |= self.own_again(&key, owner);
         }
         if any {
+            self.heritage.said_again = true;
             self.end_writes();
         }
         any

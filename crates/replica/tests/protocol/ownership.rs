@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use baton_replica::{
     Answer, Completion, Condition, Handover, Key, MapName, MemberPhase, OnDeparture, Operation, Refusal, ReplicaId,
-    Token, Value, WriteError,
+    Succession, Token, Value, WriteError,
 };
 use proptest::prelude::*;
 
@@ -322,6 +322,35 @@ pub(crate) fn a_leaver_waits_for_the_app_of_whoever_owns_its_key_last() {
     done(&mut world, last, Operation::Confirm);
     world.settle_owners();
     assert_eq!(world.shard(a).handover(), Handover::default());
+}
+
+/// Somebody releases the session while another, who has not heard of that, adopts it.
+#[test]
+pub(crate) fn a_leaver_waits_for_the_app_of_who_has_adopted_what_was_released_meanwhile() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    done(&mut world, a, put("session"));
+    claim(&mut world, a);
+    world.settle_owners();
+    let adopter = [b, c].into_iter().find(|id| {
+        let mut roster = world.shard(*id).roster().clone();
+        roster.heard(a, MemberPhase::Leaving);
+        Succession::of(&roster, true).adopter(&key("k"), a) == Some(*id)
+    });
+    let adopter = adopter.expect("one of them");
+    let other = if adopter == b { c } else { b };
+    world.part(adopter, other);
+    world.part(adopter, a);
+    done(&mut world, other, Operation::Release);
+    world.leave(a);
+    while world.exchange_once(other, a) {}
+    assert_eq!((owner(&world, a), world.shard(a).handover()), (None, Handover::default()));
+    world.now += 100_000;
+    world.push(adopter);
+    assert_eq!(world.adopt(adopter), 1);
+    [a, other].into_iter().for_each(|id| world.connect(adopter, id));
+    world.settle_owners();
+    assert_eq!(owner(&world, a), Some((adopter, false)));
+    assert_eq!(world.shard(a).handover(), Handover { unadopted: 0, unconfirmed: 1 });
 }
 
 #[test]

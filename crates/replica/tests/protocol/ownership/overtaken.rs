@@ -327,3 +327,19 @@ fn whoever_watches_never_sees_an_owner_that_another_came_after() {
         assert_eq!([before, after].map(|owner| Token::of(&owner)), [Some(second); 2]);
     }
 }
+
+/// Else its peers would hear of it only when something else is said.
+#[test]
+fn an_expiry_that_says_an_owner_again_says_so_to_its_caller() {
+    let (mut world, [a, b, c], _) = siblings();
+    world.now += 100_000;
+    for id in [a, b, c] {
+        let now = world.now;
+        let node = world.node(id);
+        let made = node.shard.clock().get(id);
+        node.shard.take_said_again();
+        node.shard.expire(now + node.skew, 16);
+        assert!(node.shard.clock().get(id) > made, "nothing is said again at {id}");
+        assert!(node.shard.take_said_again() && !node.shard.take_said_again());
+    }
+}
