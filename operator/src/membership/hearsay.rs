@@ -14,6 +14,16 @@ pub(super) struct Heard {
     pub(super) first: Option<ReplicaId>,
 }
 
+/// How a list that was heard of stands to the present one and to all others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Age {
+    /// Newer than the present one, which was made anew since, and as new as any.
+    Newer,
+    /// As new as the present one, and as any.
+    Equal,
+    Older,
+}
+
 /// Merges into the rows what older lists said, in the lists that agents know and in the operator's memory.
 pub(super) fn merge(situation: &Situation<'_>, rows: &mut Vec<MemberRow>) -> Heard {
     let current = situation.view.listing.as_deref();
@@ -25,14 +35,18 @@ pub(super) fn merge(situation: &Situation<'_>, rows: &mut Vec<MemberRow>) -> Hea
     let known = || situation.attendees.values().filter_map(|attendee| attendee.known.as_ref());
     let numbers = known().map(|known| known.number).chain(remembered.map(|remembered| remembered.spec.number));
     heard.number = numbers.max().unwrap_or(0);
-    let newest = heard.number.max(number);
+    let age = |of: u64| match of == heard.number.max(number) {
+        true if of > number => Age::Newer,
+        true => Age::Equal,
+        false => Age::Older,
+    };
     if let Some(remembered) = remembered {
         heard.first = remembered.spec.first;
-        join(rows, &remembered.spec.members, remembered.spec.number == newest);
+        join(rows, &remembered.spec.members, age(remembered.spec.number));
     }
     // What agents know of the current list or an earlier version of it is in the current one.
     for known in known().filter(|known| uid != Some(known.uid.as_str()) || known.number > number) {
-        join(rows, &known.rows.iter().map(in_doubt).collect::<Vec<_>>(), known.number == newest);
+        join(rows, &known.rows.iter().map(in_doubt).collect::<Vec<_>>(), age(known.number));
     }
     // The grantee of a list that is no more counts only as long as it may still act on the grant.
     let present = |id: &ReplicaId| rows.iter().any(|row| row.replica == *id && row.phase != MemberPhase::Gone);
@@ -47,16 +61,24 @@ fn in_doubt(row: &MemberRow) -> MemberRow {
 
 /// Joins rows of another list: phases go forward only, and a state once held may still be there. Numbers go on from object
 /// to object, so whom a list names and the newest does not, that was retired: members have forgotten what it had
-/// superseded, and must not be sent its writes again.
-fn join(rows: &mut Vec<MemberRow>, others: &[MemberRow], is_newest: bool) {
+/// superseded, and must not be sent its writes again. Whom the newest list names comes before all who were enrolled since,
+/// in its order: the first takes over what retired replicas have added to counters, and there must not be two.
+fn join(rows: &mut Vec<MemberRow>, others: &[MemberRow], age: Age) {
+    let mut ahead = Vec::new();
     for other in others {
-        match rows.iter_mut().find(|row| row.replica == other.replica) {
-            Some(row) => {
+        match rows.iter().position(|row| row.replica == other.replica) {
+            Some(at) => {
+                let row = &mut rows[at];
                 row.phase = row.phase.max(other.phase);
                 row.held_state |= other.held_state;
+                if age == Age::Newer {
+                    ahead.push(rows.remove(at));
+                }
             }
-            None if is_newest => rows.push(other.clone()),
+            None if age == Age::Newer => ahead.push(other.clone()),
+            None if age == Age::Equal => rows.push(other.clone()),
             None => {}
         }
     }
+    rows.splice(..0, ahead);
 }

@@ -290,6 +290,20 @@ fn agents_that_run_are_registered_as_they_are_when_the_list_was_deleted() {
     assert_eq!(draft.first, None);
 }
 
+/// Who comes first takes over what retired replicas have added to counters: there must not be two such.
+#[test]
+fn a_newcomer_heard_before_those_of_the_list_that_was_deleted_is_not_the_oldest() {
+    let mut world = World::new(&[pod("a"), pod("b"), pod("c")]).attended(&[(3, "c", Joining)]);
+    let draft = world.draft();
+    assert_eq!(phases(&draft), [(3, Joining)]);
+    world = world.attended(&[(1, "a", Active), (2, "b", Active), (3, "c", Joining)]).listed(1, None, draft.members);
+    for agent in [1, 2] {
+        world.agent(agent).known = known("deleted", 41, vec![row(1, "a", Active), row(2, "b", Active)]);
+    }
+    let draft = world.draft();
+    assert_eq!(phases(&draft), [(1, Active), (2, Active), (3, Joining)]);
+}
+
 /// Its writes would come back where what had superseded them is forgotten.
 #[test]
 fn who_was_retired_before_the_list_was_deleted_is_not_listed_again_by_who_missed_it() {
