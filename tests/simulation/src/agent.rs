@@ -1,11 +1,14 @@
 //! One agent process: the shell around the pure core, as the real agent's engine and departure are.
 
+mod departure;
+mod estate;
+
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use baton_replica::{
-    Action, Budget, Dot, Effects, Entry, Key, Lifecycle, Limits, LinkId, MemberPhase, Membership, Need, Outcome, Phase,
-    Progress, ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage, VersionVector, Wake,
+    Budget, Dot, Effects, Entry, Key, Lifecycle, Limits, LinkId, MemberPhase, Membership, Outcome, Owner, Phase,
+    ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage, Token, VersionVector, Wake,
 };
 
 use crate::oracle::Seen;
@@ -48,6 +51,12 @@ pub(crate) struct Agent {
     pub(crate) founded: bool,
     /// Something was applied, so more may be settled.
     pub(crate) may_have_settled: bool,
+    /// What it owned when it began to leave, and what its app has claimed since.
+    pub(crate) estate: Option<BTreeMap<(usize, Key), Owner>>,
+    /// What it has adopted in this step: its app is to be told.
+    pub(crate) adopted: Vec<(usize, Key, Token)>,
+    /// It will look for keys to adopt.
+    pub(crate) adopts: bool,
 }
 
 /// A link that is up, for this side.
@@ -111,7 +120,15 @@ impl Agent {
             writing: false,
             founded: false,
             may_have_settled: false,
+            estate: None,
+            adopted: Vec::new(),
+            adopts: false,
         }
+    }
+
+    /// Its app wants to hear of what changes.
+    pub(crate) fn watch(&mut self) {
+        self.shards.iter_mut().for_each(|shard| shard.watch(true));
     }
 
     pub(crate) fn holds_state(&self) -> bool {
@@ -143,6 +160,12 @@ impl Agent {
         let shard = &self.shards[index];
         let list = if shard.is_joining() { 0 } else { self.list_number() };
         Seen { shard: index, clock: shard.clock().clone(), list, founders: shard.founders().iter().copied().collect() }
+    }
+
+    /// The members as it knows them: the number of its list, and how far each is.
+    pub(crate) fn members_known(&self) -> (u64, BTreeMap<ReplicaId, MemberPhase>) {
+        let phase = |id| self.roster.peer(id).map_or(MemberPhase::Active, |peer| peer.phase);
+        (self.list_number(), self.roster.listed().into_iter().map(|id| (id, phase(id))).collect())
     }
 
     /// A shard's entry of a key.
@@ -207,6 +230,10 @@ impl Agent {
         if self.roster == before {
             return;
         }
+        let listed = self.list.as_ref().and_then(|list| list.member(self.id));
+        if self.life.leaving() || listed.is_some_and(|row| row.phase == MemberPhase::Leaving) {
+            self.take_stock();
+        }
         for index in 0..self.shards.len() {
             let roster = self.roster.clone();
             self.with_shard(index, None, |shard| shard.set_roster(roster));
@@ -262,94 +289,13 @@ impl Agent {
         }
     }
 
-    /// The departure: notices what has changed around the process, and does what the lifecycle asks.
-    pub(crate) fn depart(&mut self, now: u64) -> Vec<Wish> {
-        let uptime = now - self.born;
-        self.notice(uptime);
-        let mut wishes = Vec::new();
-        loop {
-            if self.life.leaving() {
-                let (watermark, everything) = self.progress();
-                self.life.progress(watermark, everything, uptime);
-            }
-            self.life.tick(uptime);
-            let Some(action) = self.life.poll_action() else {
-                self.phase = self.life.phase();
-                return wishes;
-            };
-            match action {
-                Action::AnnounceLeaving => {
-                    self.update_roster(Roster::leave);
-                    self.phase = self.life.phase();
-                }
-                Action::TakeWatermark => self.take_watermark(),
-                Action::ReturnHook(outcome) => wishes.push(Wish::ReturnHook(outcome)),
-                Action::Seal if std::mem::take(&mut self.writing) => {
-                    // The request is done first; then there is more to hand off.
-                    wishes.push(Wish::WriteAndSeal);
-                    return wishes;
-                }
-                Action::Seal => self.seal(),
-                Action::Exit(outcome) => {
-                    wishes.push(Wish::Exit(outcome));
-                    return wishes;
-                }
-            }
-        }
-    }
-
-    pub(crate) fn seal(&mut self) {
-        self.sealed = true;
-        self.stirred = true;
+    /// Whatever call it came with: an expiry, or a write that was refused.
+    pub(crate) fn tell_what_is_said_again(&mut self) {
         for index in 0..self.shards.len() {
-            self.with_shard(index, None, Shard::seal);
-        }
-    }
-
-    fn take_watermark(&mut self) {
-        self.watermark = Some(self.clocks());
-        for index in 0..self.shards.len() {
-            self.with_shard(index, None, Shard::ask_again);
-        }
-    }
-
-    pub(crate) fn need(&self) -> Need {
-        let settings = self.settings();
-        let members = self.roster.survivors().count() as u32;
-        Need { acks: settings.handoff_acks, level: settings.write_acks.count(members) }
-    }
-
-    fn notice(&mut self, uptime: u64) {
-        if let Some(list) = self.list.clone() {
-            self.life.set_handoff_timeout(list.settings.handoff_timeout);
-            if list.first == Some(self.id) && !self.holds_state() && !self.life.leaving() {
-                self.founded = true;
-                for index in 0..self.shards.len() {
-                    self.with_shard(index, None, Shard::start_empty);
-                }
-            }
-            if let Some(row) = list.member(self.id).filter(|row| row.phase == MemberPhase::Leaving) {
-                self.life.terminating(row.grace, uptime);
+            if self.shards[index].take_said_again() {
+                self.follow(index, None, Effects { wake: Wake::All, acknowledged: false, bootstrapped: false });
             }
         }
-        if self.holds_state() {
-            self.life.bootstrapped();
-        }
-    }
-
-    fn progress(&self) -> (Progress, Progress) {
-        let everything = self.progress_of(&self.clocks());
-        let watermark = self.watermark.as_ref().map_or(Progress::Uncovered, |clocks| self.progress_of(clocks));
-        (watermark, everything)
-    }
-
-    fn progress_of(&self, clocks: &[VersionVector]) -> Progress {
-        if self.shards.iter().all(Shard::holds_nothing) {
-            return Progress::Nothing;
-        }
-        let need = self.need();
-        let covered = self.shards.iter().zip(clocks).all(|(shard, clock)| shard.coverage(clock, need).covered);
-        if covered { Progress::Covered } else { Progress::Uncovered }
     }
 
     pub(crate) fn follow(&mut self, index: usize, sender: Option<ReplicaId>, effects: Effects) {

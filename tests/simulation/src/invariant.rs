@@ -1,15 +1,18 @@
 //! What must hold in every run: one file an invariant of the design, with its statement on top.
 
 pub(crate) mod acknowledgement;
+pub(crate) mod adoption;
 pub(crate) mod bound;
 pub(crate) mod convergence;
 pub(crate) mod counter;
 pub(crate) mod handoff;
+pub(crate) mod handover;
 pub(crate) mod input;
 pub(crate) mod join;
 pub(crate) mod liveness;
 pub(crate) mod ownership;
 pub(crate) mod resurrection;
+pub(crate) mod token;
 pub(crate) mod transfer;
 
 use std::collections::BTreeSet;
@@ -39,6 +42,12 @@ pub enum Invariant {
     Bound,
     /// Each owned key has one owner.
     Ownership,
+    /// What a departed member owned has one taker, whose app is told.
+    Adoption,
+    /// Whoever has seen a token takes no earlier one.
+    Token,
+    /// A hold waits for the owners that its group asks for.
+    Handover,
     /// Nothing that arrives does harm.
     Input,
     /// When all faults end, everything comes to rest: what makes the others worth something.

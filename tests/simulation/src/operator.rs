@@ -96,7 +96,11 @@ impl Operator {
                 earlier.for_each(|row| row.phase = MemberPhase::Gone);
                 self.forget_removed(pod);
                 self.pods.insert(replica, pod);
-                list.members.push(row(replica, pod, revision));
+                let mut row = row(replica, pod, revision);
+                if let Some(grace) = self.terminating.get(&pod) {
+                    (row.phase, row.grace) = (MemberPhase::Leaving, Some(*grace));
+                }
+                list.members.push(row);
             }
             News::Phase(replica, phase) => {
                 for row in list.members.iter_mut().filter(|row| row.replica == replica) {

@@ -1,8 +1,11 @@
 //! What is true: every write that was accepted, what it had observed, and what its client was told.
 
+mod ownership;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use baton_replica::{Dot, Entry, Key, ReplicaId, Version, VersionVector};
+pub(crate) use ownership::{Adopted, Saying, Takeover, height};
 
 /// One accepted write.
 #[derive(Debug)]
@@ -12,6 +15,10 @@ pub(crate) struct Operation {
     pub(crate) key: Key,
     /// The version that it made; none if it was a delete.
     pub(crate) made: Option<Version>,
+    /// Whether it has left nothing of the key where it was made.
+    pub(crate) ends: bool,
+    /// What its author had seen; none if that is not known.
+    pub(crate) knew: Option<Seen>,
     /// The writes that observed this one, by number.
     pub(crate) superseders: Vec<usize>,
     /// How many acknowledgements its client was told of.
@@ -98,8 +105,12 @@ pub(crate) struct Oracle {
     pub(crate) ended: Vec<Ended>,
     /// Writes of one origin that were made at once: shard, origin, the first and the last.
     pub(crate) batches: Vec<(usize, ReplicaId, u64, u64)>,
-    /// The fencing tokens that were given, by write.
-    pub(crate) tokens: Vec<(usize, u64)>,
+    /// What was ever said of owners, in the order of the writes.
+    pub(crate) sayings: Vec<Saying>,
+    /// Who has taken over what from whom.
+    pub(crate) takeovers: Vec<Takeover>,
+    /// What apps were told of that.
+    pub(crate) told: BTreeSet<Adopted>,
     /// Ids that the operator has ceased to list.
     pub(crate) retired: BTreeMap<ReplicaId, Retired>,
     /// Who last started without state while nobody had any.
@@ -171,6 +182,8 @@ impl Oracle {
             dot,
             key,
             made,
+            ends: false,
+            knew: None,
             kind,
             additions,
             superseders,

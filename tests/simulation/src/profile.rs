@@ -5,7 +5,7 @@
 
 mod theme;
 
-use baton_replica::{AckLevel, Limits, MapName, OnDeparture, Settings};
+use baton_replica::{AckLevel, Completion, Limits, MapName, OnDeparture, Settings};
 use std::time::Duration;
 
 use crate::rng::Rng;
@@ -42,6 +42,8 @@ pub(crate) struct Profile {
     pub(crate) app_stop: u64,
     /// The furthest that a wall clock is off.
     pub(crate) skew: u64,
+    /// How long it takes a process to take over what others owned, at most.
+    pub(crate) lag: u64,
     /// The greatest value, in bytes.
     pub(crate) value: u64,
     /// Whether a request is under way whenever a process is told to stop.
@@ -97,7 +99,15 @@ impl Profile {
     pub(crate) fn draw(rng: &mut Rng) -> Self {
         let mut profile = Self::draw_any(rng);
         theme::apply(&mut profile, rng);
+        // Drawn last: of a group in which nobody owns anything, nothing else depends on it.
+        profile.settings.completion = rng.pick(&[Completion::Replicated, Completion::Adopted, Completion::Confirmed]);
+        profile.lag = rng.pick(&[0, 0, 2 * profile.gap]);
         profile
+    }
+
+    /// Whether anybody owns anything.
+    pub(crate) fn owns(&self) -> bool {
+        self.weights.own > 0
     }
 
     fn draw_any(rng: &mut Rng) -> Self {
@@ -132,6 +142,7 @@ impl Profile {
             grace: rng.pick(&[3_000, 5_000, 30_000]),
             app_stop: rng.pick(&[0, 20, 200, 2_000, 8_000]),
             skew: rng.pick(&[0, 0, 1_000, 10_000_000]),
+            lag: 0,
             value: rng.pick(&[8, 8, 100, 4_096]),
             late_writes: rng.chance(300),
             phase_last: false,

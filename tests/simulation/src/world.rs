@@ -2,6 +2,7 @@
 
 mod action;
 mod anew;
+mod app;
 mod chore;
 mod client;
 mod corruption;
@@ -17,13 +18,13 @@ mod source;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use baton_replica::{ChunkItem, Key, Limits, MapName, Membership, OnDeparture, Packed, Range, ReplicaId, Shard};
+use baton_replica::{ChunkItem, Key, Limits, MapName, Membership, Packed, Range, ReplicaId, Shard};
 
 use crate::agent::{Agent, Wish};
 use crate::invariant::{self, Invariant, Violation};
 use crate::network::Network;
 use crate::operator::{News, Operator};
-use crate::oracle::Oracle;
+use crate::oracle::{Adopted, Oracle};
 use crate::pod::Pod;
 use crate::profile::{MAP, Profile};
 use crate::queue::Queue;
@@ -107,6 +108,10 @@ pub(crate) enum Event {
     LongSilence,
     /// A process issues again what it held under a former id.
     Reissue(ReplicaId),
+    /// A process takes over what departed members owned.
+    Adopt(ReplicaId),
+    /// An app says that it runs what it was told of.
+    Confirm(Adopted),
     Heal(ReplicaId, ReplicaId),
     OperatorBack,
 }
@@ -135,6 +140,10 @@ pub(crate) struct World {
     pub(crate) trace: Trace,
     /// Whether no more faults happen.
     pub(crate) calm: bool,
+    /// Since when, at the end of the run.
+    pub(crate) over: Option<u64>,
+    /// What apps do not say while there are faults.
+    unsaid: Vec<Adopted>,
     rng: Rng,
     queue: Queue<Event>,
     events: u64,
@@ -187,6 +196,8 @@ impl World {
             oracle: Oracle::default(),
             trace,
             calm: true,
+            over: None,
+            unsaid: Vec::new(),
             rng: Rng::fork(seed, 3),
             queue: Queue::new(),
             events: 0,
@@ -268,11 +279,6 @@ impl World {
         self.profile.limits[id.bits() as usize % self.profile.limits.len()]
     }
 
-    /// Whether keys are deleted whose owners depart.
-    pub(crate) fn releases_owned(&self) -> bool {
-        self.profile.settings.on_departure.iter().any(|(_, choice)| *choice == OnDeparture::Release)
-    }
-
     pub(crate) fn events(&self) -> u64 {
         self.events
     }
@@ -313,6 +319,8 @@ impl World {
             Event::Found(id) => self.found(id),
             Event::LongSilence => self.silence_lasts(),
             Event::Reissue(id) => self.reissue(id)?,
+            Event::Adopt(id) => self.adopt_late(id)?,
+            Event::Confirm(adopted) => self.confirm(adopted)?,
             Event::Heal(a, b) => self.heal(a, b),
             Event::OperatorBack => self.operator_back(),
         }
@@ -326,7 +334,8 @@ impl World {
             Event::Notice { at, .. } => Some(*at),
             Event::Dial { from, .. } => Some(*from),
             Event::Look(id) | Event::Settle(id) | Event::AckTimeout(id) => Some(*id),
-            Event::EarlyHook(id) | Event::Reissue(id) => Some(*id),
+            Event::EarlyHook(id) | Event::Reissue(id) | Event::Adopt(id) => Some(*id),
+            Event::Confirm(adopted) => Some(adopted.by),
             Event::Hook(pod) | Event::Stop(pod) => self.pods.get(pod)?.agent,
             _ => None,
         }
@@ -351,9 +360,13 @@ impl World {
             }
         }
         self.chores(id)?;
+        self.listen(id)?;
         self.report_settled(id);
         self.report_phase(id);
         self.plan_look(id);
+        if let Some(agent) = self.agents.get_mut(&id) {
+            agent.tell_what_is_said_again();
+        }
         self.flow(id);
         Ok(())
     }
@@ -431,7 +444,7 @@ impl World {
     }
 
     /// The wall clock of a process.
-    fn wall(&self, id: ReplicaId) -> u64 {
+    pub(crate) fn wall(&self, id: ReplicaId) -> u64 {
         EPOCH + self.now + self.agents.get(&id).map_or(0, |agent| agent.skew)
     }
 

@@ -24,6 +24,7 @@ pub(super) fn apply(profile: &mut Profile, rng: &mut Rng) {
         9 => exiles(profile, rng),
         10 => eclipses(profile, rng),
         11 => anew(profile, rng),
+        12 => sessions(profile, rng),
         _ if rng.chance(OLD_WORDS_PART) => {
             dense(profile, rng);
             play(profile, rng.pick(&OLD_WORDS));
@@ -229,6 +230,47 @@ fn anew(profile: &mut Profile, rng: &mut Rng) {
         terminate,
         stop,
         push,
+        ..w
+    };
+}
+
+/// Sessions move from those who leave to those who stay, whose apps confirm in their own time, while others write to them.
+fn sessions(profile: &mut Profile, rng: &mut Rng) {
+    dense(profile, rng);
+    profile.pods = rng.within(2, 4);
+    profile.keys = rng.within(1, 3);
+    profile.grace = 30_000;
+    profile.news_delay = rng.pick(&[0, 5, 50]);
+    profile.push_delay = rng.pick(&[0, 5, 50, 1_000]);
+    profile.app_stop = rng.pick(&[20, 200]);
+    profile.settings.handoff_timeout = Duration::from_secs(20);
+    if rng.chance(700) {
+        profile.settings.on_departure.clear();
+    }
+    let w = Weights::NONE;
+    let (put, own, exchange, deliver) = (20, 20, rng.pick(&[40, 60]), rng.pick(&[20, 40]));
+    let (delete, expire, count) = (rng.pick(&[0, 0, 3]), rng.pick(&[0, 0, 3]), rng.pick(&[0, 0, 5]));
+    let (terminate, hook, stop) = (rng.pick(&[3, 6]), rng.pick(&[0, 2]), 2);
+    let (crash, lose, exile) = (rng.pick(&[0, 0, 2]), rng.pick(&[0, 0, 1]), rng.pick(&[0, 0, 0, 1]));
+    let (cut, push, freeze, batch) = (rng.pick(&[0, 2]), rng.pick(&[0, 3]), rng.pick(&[0, 0, 1]), rng.pick(&[0, 0, 4]));
+    profile.weights = Weights {
+        put,
+        own,
+        exchange,
+        deliver,
+        delete,
+        expire,
+        count,
+        terminate,
+        hook,
+        stop,
+        crash,
+        lose,
+        exile,
+        cut,
+        push,
+        freeze,
+        batch,
         ..w
     };
 }

@@ -1,10 +1,10 @@
 //! What an agent does by itself: it drops what has expired, and takes over what departed members owned.
 
-use baton_replica::{Dot, Entry, Key, ReplicaId};
+use baton_replica::{Dot, Effects, Entry, Key, ReplicaId, Token, Wake};
 
-use super::World;
+use super::{Event, World};
 use crate::invariant::{self, Invariant, Violation};
-use crate::oracle::Kind;
+use crate::oracle::{Kind, Seen, Takeover};
 
 /// Keys looked at in one go, as in the agent: there are fewer.
 const MOST: usize = 64;
@@ -15,37 +15,56 @@ impl World {
     pub(super) fn chores(&mut self, id: ReplicaId) -> Result<(), Violation> {
         let wall = self.wall(id);
         let Some(agent) = self.agents.get_mut(&id) else { return Ok(()) };
-        let mut due = Vec::new();
-        for (index, shard) in agent.shards.iter_mut().enumerate() {
+        for shard in &mut agent.shards {
             if shard.next_deadline().is_some_and(|deadline| deadline <= wall) {
                 shard.expire(wall, MOST);
             }
-            if shard.adoption_due() {
-                due.push(index);
-            }
         }
-        for index in due {
-            self.adopt(id, index, wall)?;
+        let due = agent.shards.iter().any(|shard| shard.adoption_due());
+        if !due {
+            return Ok(());
+        }
+        if self.profile.lag == 0 {
+            return self.adopt(id);
+        }
+        // Another task does it, by and by.
+        if !std::mem::replace(&mut agent.adopts, true) {
+            let after = self.rng.below(self.profile.lag + 1);
+            self.add(after, Event::Adopt(id));
         }
         Ok(())
     }
 
-    fn adopt(&mut self, id: ReplicaId, index: usize, wall: u64) -> Result<(), Violation> {
+    /// The task comes to it.
+    pub(super) fn adopt_late(&mut self, id: ReplicaId) -> Result<(), Violation> {
+        if let Some(agent) = self.agents.get_mut(&id) {
+            agent.adopts = false;
+            self.adopt(id)?;
+        }
+        self.after(id)
+    }
+
+    fn adopt(&mut self, id: ReplicaId) -> Result<(), Violation> {
+        for index in 0..self.profile.shards {
+            if self.agents.get(&id).is_some_and(|agent| agent.shards[index].adoption_due()) {
+                self.adopt_in(id, index)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn adopt_in(&mut self, id: ReplicaId, index: usize) -> Result<(), Violation> {
+        let wall = self.wall(id);
         let Some(agent) = self.agents.get_mut(&id) else { return Ok(()) };
         let seen = agent.seen(index);
         let shard = &mut agent.shards[index];
         let before: Vec<(Key, Entry)> = shard.entries().collect();
         let counter = shard.clock().get(id);
-        let adoption = shard.adopt(wall, MOST);
-        if adoption.writes == 0 {
+        if shard.adopt(wall, MOST).writes == 0 {
             return Ok(());
         }
         let made = shard.clock().get(id);
-        agent.follow(
-            index,
-            None,
-            baton_replica::Effects { wake: baton_replica::Wake::All, acknowledged: true, bootstrapped: false },
-        );
+        agent.follow(index, None, Effects { wake: Wake::All, acknowledged: true, bootstrapped: false });
         let mut purged: Vec<Key> = Vec::new();
         for counter in counter + 1..=made {
             let dot = Dot { replica: id, counter };
@@ -64,32 +83,34 @@ impl World {
                 Some((key.clone(), before.clone(), Entry::default()))
             });
             let Some((key, before, after)) = touched else { continue };
-            self.trace.say(self.now, || format!("{id} changes the owner of {key:?} as {dot}: {:?}", after.owner()));
-            let (kind, alone) = (Kind::Own, after.owner().is_some_and(|owner| owner.dot == dot && !owner.confirmed));
-            let named = key.clone();
-            let number = self.record(index, dot, key, kind, &before, &after)?;
-            // What a put had not seen is said again, under the same token.
-            let token = after.owner().map(|owner| owner.token);
-            let again = self.oracle.tokens.iter().any(|(number, given)| {
-                let earlier = &self.oracle.operations[*number];
-                Some(*given) == token && earlier.shard == index && earlier.key == named
-            });
-            if again {
-                self.oracle.tokens.extend(token.map(|token| (number, token)));
-                continue;
-            }
-            if alone && before.owner().map(|owner| owner.token) != after.owner().map(|owner| owner.token) {
-                Invariant::Ownership.of(invariant::ownership::check_token(self, index, &seen, dot, &after))?;
-            }
-            let adopted = |owner: &baton_replica::Owner| owner.replica == Some(id) && !owner.confirmed;
-            if let (Some(was), Some(is)) = (before.owner(), after.owner().filter(|owner| owner.dot == dot))
-                && adopted(is)
-                && was.token >= is.token
-            {
-                return Invariant::Ownership.of(Err(format!("{dot} takes over with {} after {}", is.token, was.token)));
-            }
-            self.oracle.tokens.extend(after.owner().map(|owner| (number, owner.token)));
+            self.adopted((index, key), dot, (&before, &after), &seen)?;
         }
         Ok(())
+    }
+
+    /// A key has another owner, or none, or has ended with the one that it had.
+    fn adopted(
+        &mut self,
+        (index, key): (usize, Key),
+        dot: Dot,
+        (before, after): (&Entry, &Entry),
+        seen: &Seen,
+    ) -> Result<(), Violation> {
+        self.trace.say(self.now, || format!("{} takes over {key:?} as {dot}: {:?}", dot.replica, after.owner()));
+        let number = self.record((index, key.clone()), dot, Kind::Own, (before, after), seen)?;
+        Invariant::Ownership.of(invariant::ownership::check_token(self, index, seen, dot, after))?;
+        self.oracle.note_owner(number, after);
+        let (Some(was), Some(agent)) = (before.owner(), self.agents.get_mut(&dot.replica)) else { return Ok(()) };
+        let token = after.owner().filter(|owner| owner.dot == dot).and_then(Token::of);
+        agent.adopted.extend(token.map(|token| (index, key.clone(), token)));
+        let takeover = Takeover { shard: index, key, from: was.since, by: dot.replica, members: agent.members_known() };
+        Invariant::Adoption.of(invariant::adoption::check_taker(self, &takeover))?;
+        self.oracle.takeovers.push(takeover);
+        match after.owner() {
+            Some(is) if is.dot == dot && was.token >= is.token => {
+                Invariant::Ownership.of(Err(format!("{dot} takes over with {} after {}", is.token, was.token)))
+            }
+            _ => Ok(()),
+        }
     }
 }

@@ -9,7 +9,7 @@ use super::operation::{self, requests, shard_of};
 use super::{Event, World};
 use crate::agent::Waiting;
 use crate::invariant::{self, Invariant, Violation};
-use crate::oracle::Kind;
+use crate::oracle::{Kind, Seen};
 use crate::pod::App;
 use crate::schedule::{Acks, If, Write, WriteKind};
 
@@ -43,24 +43,43 @@ impl World {
         let settings = agent.settings();
         let admitted = agent.shards[index].admit(level(&settings, write.acks), settings.accept_when_alone);
         let Ok(wanted) = admitted else { return Ok(()) };
+        let mut requests = requests;
+        for request in &mut requests {
+            request.condition = condition(&agent.shards[index], &request.key, write.condition, wall);
+        }
+        let as_batch = matches!(write.kind, WriteKind::Batch(_));
+        match self.perform(id, index, requests, as_batch)? {
+            Ok(Some((dot, number))) => self.await_acknowledgements(id, index, dot, number, wanted),
+            Ok(None) => {}
+            Err(error) => Invariant::Input.of(refused(&error, write.condition))?,
+        }
+        Ok(())
+    }
+
+    /// Does what is asked of one shard, and looks at what that has done. Returns the last write and its number, or why it
+    /// was refused.
+    pub(super) fn perform(
+        &mut self,
+        id: ReplicaId,
+        index: usize,
+        requests: Vec<Request>,
+        as_batch: bool,
+    ) -> Result<Result<Option<(Dot, usize)>, WriteError>, Violation> {
+        let wall = self.wall(id);
+        let Some(agent) = self.agents.get_mut(&id) else { return Ok(Ok(None)) };
         let seen = agent.seen(index);
         let before: Vec<Entry> = requests.iter().map(|request| agent.unexpired(index, &request.key, wall)).collect();
         let shard = &mut agent.shards[index];
         let counter = shard.clock().get(id);
-        let mut requests = requests;
-        for request in &mut requests {
-            request.condition = condition(shard, &request.key, write.condition, wall);
-        }
-        let outcome = match (requests.len(), write.kind) {
-            (1, kind) if !matches!(kind, WriteKind::Batch(_)) => {
-                let Request { key, condition, operation } = requests[0].clone();
-                shard.write_one(&key, &condition, operation, wall).map(|done| vec![done])
+        let outcome = match &requests[..] {
+            [Request { key, condition, operation }] if !as_batch => {
+                shard.write_one(key, condition, operation.clone(), wall).map(|done| vec![done])
             }
             _ => shard.write(requests.clone(), wall).map_err(|rejected| rejected.error),
         };
         let done = match outcome {
             Ok(done) => done,
-            Err(error) => return Invariant::Input.of(refused(&error, write.condition)),
+            Err(error) => return Ok(Err(error)),
         };
         agent.follow(index, None, Effects { wake: Wake::All, acknowledged: false, bootstrapped: false });
         let dots: Vec<Dot> = done.iter().filter_map(|done| done.dot).collect();
@@ -81,17 +100,22 @@ impl World {
             let Some(dot) = done.dot else { continue };
             self.trace.say(self.now, || format!("{id} accepts {:?} of {:?} as {dot}", request.operation, request.key));
             let kind = operation::kind(&request.operation);
-            let number = self.record(index, dot, request.key, kind, &before, &after)?;
-            if matches!(request.operation, Operation::Claim | Operation::Release) {
+            let claims = matches!(request.operation, Operation::Claim);
+            if let Some(owner) = after.owner().filter(|_| claims)
+                && let Some(agent) = self.agents.get_mut(&id)
+            {
+                agent.note_claim(index, &request.key, owner);
+            }
+            let number = self.record((index, request.key), dot, kind, (&before, &after), &seen)?;
+            if claims || matches!(request.operation, Operation::Release) {
                 Invariant::Ownership.of(invariant::ownership::check_token(self, index, &seen, dot, &after))?;
-                self.oracle.tokens.extend(after.owner().map(|owner| (number, owner.token)));
+            }
+            if kind == Kind::Own {
+                self.oracle.note_owner(number, &after);
             }
             last = Some((dot, number));
         }
-        if let Some((dot, number)) = last {
-            self.await_acknowledgements(id, index, dot, number, wanted);
-        }
-        Ok(())
+        Ok(Ok(last))
     }
 
     /// A request that was under way when the process was told to stop.
@@ -105,22 +129,23 @@ impl World {
         Ok(())
     }
 
-    /// Notes what a write has done to an entry.
+    /// Notes what a write has done to an entry, and what its author had seen.
     pub(super) fn record(
         &mut self,
-        shard: usize,
+        (shard, key): (usize, Key),
         dot: Dot,
-        key: Key,
         kind: Kind,
-        before: &Entry,
-        after: &Entry,
+        (before, after): (&Entry, &Entry),
+        seen: &Seen,
     ) -> Result<usize, Violation> {
         self.trace.mix(dot.replica.bits() ^ dot.counter);
         let made = after.versions().iter().find(|version| version.dot == dot).cloned();
-        let after = invariant::dots(after.versions());
-        let observed = before.versions().iter().filter(|version| !after.contains(&version.dot));
+        let left = invariant::dots(after.versions());
+        let observed = before.versions().iter().filter(|version| !left.contains(&version.dot));
         let observed: Vec<Version> = observed.cloned().collect();
-        Invariant::Counter.of(self.oracle.record(shard, dot, key, kind, made, &observed))
+        let number = Invariant::Counter.of(self.oracle.record(shard, dot, key, kind, made, &observed))?;
+        self.oracle.note_author(number, seen.clone(), after);
+        Ok(number)
     }
 
     fn await_acknowledgements(&mut self, id: ReplicaId, shard: usize, dot: Dot, operation: usize, wanted: u32) {

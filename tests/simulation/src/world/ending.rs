@@ -18,6 +18,8 @@ impl World {
         self.trace.say(self.now, || "no more faults".to_owned());
         self.stop_flowing();
         self.calm = true;
+        self.over = Some(self.now);
+        self.confirm_all();
         self.wanted = self.wanted.max(self.profile.settings.handoff_acks as usize);
         self.reconcile();
         self.operator_back();

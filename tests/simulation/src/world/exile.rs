@@ -84,6 +84,9 @@ impl World {
         let limits = self.limits_of(id);
         let mut next = Agent::new(id, agent.pod, self.profile.shards, limits, self.profile.grace, self.now);
         next.inherit(agent);
+        if self.profile.owns() {
+            next.watch();
+        }
         self.enter(next);
         self.plan_dials(id);
         self.plan_reissue(id);
@@ -152,8 +155,7 @@ impl World {
             for version in entry.versions().iter().filter(is_new) {
                 let noted = self.oracle.record_again(index, version.dot, &key, version);
                 let number = Invariant::Convergence.of(noted)?;
-                let owner = version.owner.as_deref().filter(|owner| owner.dot == version.dot);
-                self.oracle.tokens.extend(owner.map(|owner| (number, owner.token)));
+                self.oracle.note_owner(number, &entry);
             }
         }
         let all =

@@ -58,6 +58,9 @@ impl World {
         let limits = self.limits_of(id);
         let mut agent = Agent::new(id, number, self.profile.shards, limits, self.profile.grace, self.now);
         agent.skew = self.rng.below(self.profile.skew + 1);
+        if self.profile.owns() {
+            agent.watch();
+        }
         self.trace.say(self.now, || format!("{id} starts in pod {number} with {limits:?}"));
         self.enter(agent);
         self.after(id)
@@ -128,6 +131,9 @@ impl World {
         self.trace.say(self.now, || format!("the hook of {id} returns {outcome:?}"));
         if outcome.is_safe() {
             Invariant::Handoff.of(invariant::handoff::check_hook(self, id))?;
+            Invariant::Handover.of(invariant::handover::check_returned(self, id))?;
+        } else {
+            Invariant::Handover.of(invariant::handover::check_failed(self, id))?;
         }
         let Some(number) = self.agents.get(&id).map(|agent| agent.pod) else { return Ok(()) };
         if let Some(pod) = self.pods.get_mut(&number).filter(|pod| pod.hook == Hook::Held) {
