@@ -32,7 +32,16 @@ pub(crate) struct Turn<'a> {
 struct Held<'a> {
     index: usize,
     shard: MutexGuard<'a, Shard>,
-    written: bool,
+    usage: Use,
+}
+
+/// What was done to a shard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Use {
+    Read,
+    /// Something was asked for that came to nothing. What had expired was dropped before.
+    Tried,
+    Written,
 }
 
 // === impl Engine ===
@@ -69,7 +78,7 @@ impl Engine {
         shards: impl Iterator<Item = usize>,
         steps: impl FnOnce(&mut Turn<'_>) -> R,
     ) -> R {
-        let mut held = shards.map(|index| Held { index, shard: self.shards[index].shard.lock(), written: false });
+        let mut held = shards.map(|index| Held { index, shard: self.shards[index].shard.lock(), usage: Use::Read });
         let first = held.next();
         let rest = held.collect();
         let mut turn = Turn { engine: self, owed, first, rest, now: wall_millis() };
@@ -80,10 +89,13 @@ impl Engine {
     }
 
     fn let_go(&self, held: Held<'_>) {
-        let Held { index, shard, written } = held;
-        if written {
-            self.release(index, shard, None, Effects { wake: Wake::All, ..Effects::default() });
-        }
+        let Held { index, shard, usage } = held;
+        let wake = match usage {
+            Use::Read => return,
+            Use::Tried => Wake::Nobody,
+            Use::Written => Wake::All,
+        };
+        self.release(index, shard, None, Effects { wake, ..Effects::default() });
     }
 }
 
@@ -201,10 +213,11 @@ impl<'a> Turn<'a> {
 
     /// What has been written is owed its acknowledgements, and counted when it has them; all else is counted now.
     fn note(&mut self, key: &Key, name: &'static str, made: Result<(Option<Dot>, u32), &WriteFailure>) {
+        let held = self.held(key);
+        held.usage = held.usage.max(Use::Tried);
         match made {
             Ok((Some(dot), wanted)) => {
-                let held = self.held(key);
-                held.written = true;
+                held.usage = Use::Written;
                 let mark = Mark { shard: held.index, dot, wanted, operation: name };
                 self.owed.add(mark);
             }

@@ -53,6 +53,17 @@ async fn a_key_whose_time_is_over_is_gone() {
 }
 
 #[tokio::test]
+async fn what_has_expired_is_dropped_by_a_command_that_has_nothing_to_write() {
+    let redis = Redis::active().await;
+    let mut client = redis.client().await;
+    client.talk(&[("SET a 1 PX 20", "+OK")]).await;
+    assert_eq!(redis.engine.status().keys, 1);
+    tokio::time::sleep(Duration::from_millis(30)).await;
+    client.talk(&[("DEL a", ":0")]).await;
+    assert_eq!(redis.engine.status().keys, 0, "it is not counted any more");
+}
+
+#[tokio::test]
 async fn a_key_with_fields_ends_with_them() {
     let redis = Redis::active().await;
     redis.give_fields("h", 2);
