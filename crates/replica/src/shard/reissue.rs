@@ -5,6 +5,8 @@
 //! whatever has superseded it supersedes it, whatever it has superseded stays so, and nothing counts twice. The former id
 //! stays listed meanwhile, and nobody's clock covers what nobody had of it.
 
+use std::borrow::Cow;
+
 use crate::mutant::{Mutant, active};
 use crate::operation::own;
 use crate::shard::adopt::has_not_seen;
@@ -13,13 +15,17 @@ use crate::shard::{Effects, Shard, Stage, Wake};
 use crate::store::Store;
 use crate::{Dot, Entry, Key, Owner, Version, VersionVector};
 
-/// Keys that are looked at in one go where nobody says how many.
-const PAGE: usize = 1_024;
-
-/// What was held under a former id, and may have to be issued again.
+/// What was held under former ids, and may have to be issued again.
 #[derive(Debug, Default)]
 pub(super) struct Former {
-    store: Option<Store>,
+    /// One for each descent, the oldest first; none that is empty.
+    parts: Vec<Part>,
+}
+
+/// What is left of a state that was held.
+#[derive(Debug)]
+struct Part {
+    store: Store,
     /// The last key that was looked at, and how many were.
     after: Option<Key>,
     read: usize,
@@ -34,16 +40,20 @@ impl Shard {
     /// the group has nothing of it: see [`Shard::reissue`]. Until then nothing counts as handed off, and all operations wait:
     /// a delete that does not find what the app has put deletes nothing.
     pub fn inherit(&mut self, former: Self) {
-        let is_mixed = former.inherited() > 0;
-        let knows_retired = former.knows_retired() && includes(&former.founders, &former.former.founders);
-        let Self { mut store, former: mut earlier, clock, roster, tokens, level, mut founders, .. } = former;
+        let knows_retired = former.knows_retired();
+        let Self { mut store, former: earlier, clock, roster, tokens, level, founders, .. } = former;
         store.watch(false);
-        // What came along from a still earlier id was not issued under that one.
-        let seen = |dot: Dot| clock.covers(dot) || (knows_retired && !roster.lists(dot.replica));
-        while let page = earlier.next_page(PAGE)
-            && !page.is_empty()
-        {
-            for (key, entry) in page {
+        for part in earlier.parts {
+            let is_strange = !includes(&founders, &part.founders);
+            // What came along from a still earlier id was not issued under that one.
+            let seen = |dot: Dot| clock.covers(dot) || (knows_retired && !is_strange && !roster.lists(dot.replica));
+            let mut apart = Store::new(self.me());
+            for (key, entry) in part.rest() {
+                let mut entry = entry.into_owned();
+                // What has no name in the later state is not mixed with what has one.
+                for version in entry.supersede(|version| is_strange && !roster.lists(version.dot.replica)) {
+                    apart.change(&key, 0, |_| true, |kept| kept.add(version));
+                }
                 let owner = entry.owner().copied().filter(|owner| !seen(owner.since));
                 store.change(
                     &key,
@@ -57,16 +67,11 @@ impl Shard {
                     },
                 );
             }
-        }
-        // What has been issued again is of this state since.
-        if is_mixed {
-            founders.extend(&earlier.founders);
-            founders.sort_unstable();
-            founders.dedup();
+            self.former.add(apart, part.founders);
         }
         self.tokens = self.tokens.max(tokens);
         self.level = self.level.max(level);
-        self.former = Former { store: Some(store), founders, ..Former::default() };
+        self.former.add(store, founders);
     }
 
     /// How many keys were held under a former id, and were not looked at yet.
@@ -82,8 +87,10 @@ impl Shard {
             return Effects::default();
         }
         let before = self.clock.get(self.me());
-        for (key, entry) in self.former.next_page(most) {
-            self.reissue_entry(&key, entry, now);
+        let (founders, page) = self.former.next_page(most);
+        let is_strange = !includes(&self.founders, &founders);
+        for (key, entry) in page {
+            self.reissue_entry(&key, entry, is_strange, now);
         }
         if self.clock.get(self.me()) > before {
             self.own_overtaken();
@@ -104,10 +111,9 @@ impl Shard {
         self.inherited() == 0 && (self.reissued == 0 || self.roster.members().all(|(id, _)| spread(id)))
     }
 
-    fn reissue_entry(&mut self, key: &Key, mut former: Entry, now: u64) {
+    /// What retired replicas wrote in a state from elsewhere, which is strange here, has no name: it gets another.
+    fn reissue_entry(&mut self, key: &Key, mut former: Entry, is_strange: bool, now: u64) {
         former.expire(now);
-        // What retired replicas wrote in a state from elsewhere has no name here: it gets another.
-        let is_strange = !includes(&self.founders, &self.former.founders);
         let lists = |dot: Dot| self.roster.lists(dot.replica);
         let stored = self.store.get(key).unwrap_or_default();
         let mut renamed = former.supersede(|version| (is_strange && !lists(version.dot)) || renames_all());
@@ -161,19 +167,35 @@ fn renames_all() -> bool {
 
 impl Former {
     fn len(&self) -> usize {
-        self.store.as_ref().map_or(0, |store| store.len() - self.read)
+        self.parts.iter().map(|part| part.store.len() - part.read).sum()
     }
 
-    /// The next keys, at most so many. When there are none, the memory is given back.
-    fn next_page(&mut self, most: usize) -> Vec<(Key, Entry)> {
-        let Some(store) = &self.store else { return Vec::new() };
-        let next = store.after(self.after.as_ref()).take(most).map(|(key, entry)| (key, entry.into_owned()));
-        let page: Vec<(Key, Entry)> = next.collect();
-        self.read += page.len();
-        self.after = page.last().map(|(key, _)| key.clone());
-        if self.read == store.len() {
-            self.store = None;
+    /// Adds a state of these founders.
+    fn add(&mut self, store: Store, founders: Founders) {
+        if !store.is_empty() {
+            self.parts.push(Part { store, after: None, read: 0, founders });
         }
-        page
+    }
+
+    /// The next keys, at most so many, and of whose states they are. The memory of a part without more is given back.
+    fn next_page(&mut self, most: usize) -> (Founders, Vec<(Key, Entry)>) {
+        let Some(part) = self.parts.first_mut() else { return Default::default() };
+        let page: Vec<(Key, Entry)> = part.rest().take(most).map(|(key, entry)| (key, entry.into_owned())).collect();
+        part.read += page.len();
+        part.after = page.last().map(|(key, _)| key.clone());
+        let founders = part.founders.clone();
+        if part.read == part.store.len() {
+            self.parts.remove(0);
+        }
+        (founders, page)
+    }
+}
+
+// === impl Part ===
+
+impl Part {
+    /// The entries that were not looked at.
+    fn rest(&self) -> impl Iterator<Item = (Key, Cow<'_, Entry>)> {
+        self.store.after(self.after.as_ref())
     }
 }

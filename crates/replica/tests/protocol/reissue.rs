@@ -289,6 +289,48 @@ fn what_came_from_before_the_group_was_founded_anew_counts_once_after_another_re
     assert_eq!(read(&world, [new, third, third], "k"), Some("3".into()));
 }
 
+/// The same when it is removed before it has issued all of that again: what it has got from the group meanwhile, of a
+/// replica that the group has retired, is no part of it.
+#[test]
+fn what_was_retired_in_a_group_founded_anew_counts_once_with_who_had_not_issued_all_again() {
+    let (mut world, [a, b, c]) = World::group(tight(1_000));
+    write(&mut world, b, "old", Operation::Increment(10));
+    world.settle();
+    world.crash(b);
+    world.settle();
+    world.expel(c);
+    world.cut_off(c);
+    world.crash(a);
+    let new = world.spawn();
+    world.push(new);
+    assert!(world.node(new).shard.start_empty().bootstrapped);
+    world.became_active(new);
+    let retired = world.spawn();
+    world.settle();
+    write(&mut world, retired, "k", Operation::Increment(2));
+    write(&mut world, retired, "deleted", put("by nobody else"));
+    world.settle();
+    world.crash(retired);
+    world.operator.retire(c);
+    world.settle();
+    assert!(!world.shard(new).roster().lists(retired), "not retired yet");
+    let second = world.come_back(c);
+    world.holds_reissues = true;
+    world.settle();
+    assert!(world.shard(second).inherited() > 0);
+    remove(&mut world, &[second]);
+    write(&mut world, new, "k", Operation::Increment(1));
+    write(&mut world, new, "deleted", Operation::Delete);
+    world.settle();
+    let third = world.come_back(second);
+    world.holds_reissues = false;
+    world.settle();
+    let all = [new, third, third];
+    assert_eq!(read(&world, all, "k"), Some("3".into()));
+    assert_eq!(read(&world, all, "deleted"), None);
+    assert_eq!(read(&world, all, "old"), Some("10".into()));
+}
+
 /// What another wrote, whom nobody reaches, comes back with it, whether that one ends or not.
 #[test]
 fn the_writes_of_others_come_back_with_whoever_held_them() {
