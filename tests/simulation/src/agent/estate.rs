@@ -1,6 +1,6 @@
 //! What a leaver owns, and what its hold waits for beyond its coverage.
 
-use baton_replica::{Completion, Handover, Key, Owner, Shard};
+use baton_replica::{Completion, Entry, Handover, Key, Shard};
 
 use super::Agent;
 
@@ -29,10 +29,16 @@ impl Agent {
         self.estate = Some(rows.filter(|(_, owner)| owner.replica == Some(self.id)).collect());
     }
 
-    /// Its app has claimed a key; if it is leaving, that is to be handed over too.
-    pub(crate) fn note_claim(&mut self, index: usize, key: &Key, owner: &Owner) {
-        if let Some(estate) = self.estate.as_mut().filter(|_| owner.replica == Some(self.id)) {
-            estate.insert((index, key.clone()), *owner);
+    /// Its app has written. What it claims while it leaves is to be handed over too, and what it gives up itself, by a
+    /// delete or a release, is not.
+    pub(crate) fn note_own_write(&mut self, index: usize, key: &Key, before: &Entry, after: &Entry) {
+        let me = self.id;
+        let mine = |entry: &Entry| entry.owner().filter(|owner| owner.replica == Some(me)).copied();
+        let Some(estate) = &mut self.estate else { return };
+        match (mine(before), mine(after)) {
+            (_, Some(owner)) => drop(estate.insert((index, key.clone()), owner)),
+            (Some(_), None) => drop(estate.remove(&(index, key.clone()))),
+            (None, None) => {}
         }
     }
 }

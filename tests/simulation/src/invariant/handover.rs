@@ -2,7 +2,8 @@
 //! held for owners.
 //!
 //! To be handed over is each key that the leaver owned when it began to leave (when its hook was called, or a list said
-//! that its pod is terminating, whichever came first), and each that its app has claimed since. When the hook returns:
+//! that its pod is terminating, whichever came first), and each that its app has claimed since; but for what its app has
+//! deleted or released itself. When the hook returns:
 //!
 //! - `Adopted`: the leaver does not own it any more. What it shows as the owner was given after it, or the key has ended,
 //!   or may have ended and was put anew.

@@ -100,14 +100,11 @@ impl World {
             let Some(dot) = done.dot else { continue };
             self.trace.say(self.now, || format!("{id} accepts {:?} of {:?} as {dot}", request.operation, request.key));
             let kind = operation::kind(&request.operation);
-            let claims = matches!(request.operation, Operation::Claim);
-            if let Some(owner) = after.owner().filter(|_| claims)
-                && let Some(agent) = self.agents.get_mut(&id)
-            {
-                agent.note_claim(index, &request.key, owner);
+            if let Some(agent) = self.agents.get_mut(&id) {
+                agent.note_own_write(index, &request.key, &before, &after);
             }
             let number = self.record((index, request.key), dot, kind, (&before, &after), &seen)?;
-            if claims || matches!(request.operation, Operation::Release) {
+            if matches!(request.operation, Operation::Claim | Operation::Release) {
                 Invariant::Ownership.of(invariant::ownership::check_token(self, index, &seen, dot, &after))?;
             }
             if kind == Kind::Own {
