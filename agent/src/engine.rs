@@ -12,6 +12,7 @@ mod fence;
 mod limit;
 mod link_handle;
 mod precondition;
+mod publish;
 mod read;
 mod report;
 mod settled;
@@ -32,6 +33,7 @@ use baton_telemetry::Repeat;
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use tokio::sync::{Notify, watch};
 
+use crate::channel::Channels;
 use crate::membership::are_ordered;
 
 pub(crate) use adoption::adopt;
@@ -76,6 +78,7 @@ pub(crate) struct Engine {
     usage: limit::UsageTable,
     counts: count::Counts,
     feed: feed::Feed,
+    channels: Channels,
     reports: report::ReportQueue,
     /// Signalled when a departure may have come further.
     departure: Notify,
@@ -129,6 +132,7 @@ impl Engine {
             usage: limit::UsageTable::default(),
             counts: count::Counts::new(),
             feed: feed::Feed::new(),
+            channels: Channels::default(),
             reports: report::ReportQueue::default(),
             departure: Notify::new(),
             heard: AtomicBool::new(false),
@@ -169,6 +173,11 @@ impl Engine {
 
     pub(crate) const fn links(&self) -> &Links {
         &self.links
+    }
+
+    /// Who listens to which channels.
+    pub(crate) const fn channels(&self) -> &Channels {
+        &self.channels
     }
 
     /// Receipts on their way to the operator.

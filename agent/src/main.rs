@@ -1,6 +1,7 @@
 //! The agent of Baton: the sidecar that keeps an app's state alive while its pods are replaced.
 
 mod admin;
+mod channel;
 mod collection;
 mod config;
 mod control;

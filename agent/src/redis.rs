@@ -11,8 +11,11 @@ mod connection;
 mod cursor;
 mod database;
 mod failure;
+mod kind;
+mod notification;
 mod session;
 mod table;
+mod transaction;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +31,8 @@ use crate::metric::Metrics;
 use budget::Budget;
 use connection::Connection;
 use cursor::Cursors;
+use notification::Notifications;
+pub(crate) use notification::notify;
 use session::Session;
 
 /// Connections of both listeners: one that idles is some 4 KiB, and an app that is many processes has some thousands.
@@ -44,6 +49,7 @@ pub(crate) struct Front {
     slots: Arc<Semaphore>,
     budget: Budget,
     cursors: Cursors,
+    notifications: Notifications,
     /// Connections that there were.
     connections: AtomicU64,
     /// Commands that were carried out, or refused.
@@ -91,6 +97,7 @@ impl Front {
             slots: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             budget: Budget::new(),
             cursors: Cursors::default(),
+            notifications: Notifications::new(),
             connections: AtomicU64::new(0),
             commands: metrics.redis_commands(),
             started: Instant::now(),

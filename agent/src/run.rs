@@ -161,6 +161,7 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
         tokio::spawn(serve_grpc(engine.clone(), listener));
     }
     let redis = Front::new(engine.clone(), &metrics);
+    tokio::spawn(redis::notify(redis.clone()));
     if let Some(listener) = redis_listener {
         tokio::spawn(redis::serve(redis.clone(), listener));
     }

@@ -21,6 +21,8 @@ mod no_survivor;
 mod ownership;
 mod partition;
 mod redis;
+mod redis_equal;
+mod redis_group;
 mod release;
 mod rolling_restart;
 mod second_process;

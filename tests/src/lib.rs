@@ -22,6 +22,7 @@ pub mod pod;
 pub mod pods;
 pub mod port;
 pub mod process;
+pub mod redis;
 pub mod scenario;
 pub mod scene;
 pub mod stage;

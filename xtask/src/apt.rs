@@ -15,6 +15,9 @@ pub(crate) struct Need {
     pub(crate) package: &'static str,
 }
 
+/// What the agent's Redis front is compared with, in benches and in tests.
+pub(crate) const REDIS: Need = Need { program: "redis-server", package: "redis-server" };
+
 /// Installs the packages whose programs are missing; says nothing if none is.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     let mut packages: Vec<&str> = needs.iter().filter(|need| !present(need.program)).map(|need| need.package).collect();

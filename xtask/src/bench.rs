@@ -54,9 +54,6 @@ struct OperatorArgs {
 /// The row that valgrind measures; all others are the program's own.
 const INSTRUCTIONS: &str = "instructions";
 
-/// The peer of some rows.
-const REDIS: apt::Need = apt::Need { program: "redis-server", package: "redis-server" };
-
 /// Builds what is needed as users get it, and measures.
 pub(crate) fn run(args: &Args) -> Result<()> {
     match &args.what {
@@ -69,7 +66,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
 }
 
 fn measure_core(args: &CoreArgs) -> Result<()> {
-    apt::ensure(&[REDIS])?;
+    apt::ensure(&[apt::REDIS])?;
     build("baton-agent")?;
     let counted = args.row.is_empty() || args.row.iter().any(|row| row == INSTRUCTIONS);
     let counts = if counted { Some(instruction::count()?) } else { None };

@@ -25,7 +25,7 @@ use tally::Tally;
 /// Simulated groups: ten seconds on two cores that have nothing else to do.
 const SEEDS: u64 = 2_500;
 
-/// The process-level suite calls agents by these too.
+/// The process-level suite calls agents by these too, and compares them with a Redis.
 const REDIS_TOOLS: Need = Need { program: "redis-benchmark", package: "redis-tools" };
 
 /// Arguments of `cargo xtask test`.
@@ -162,7 +162,7 @@ fn run_suites(args: &Args, executables: &Executables, tally: &mut Tally) {
         suite::units(executables, filter, tally);
     }
     if args.has(Part::Process) {
-        if let Err(error) = apt::ensure(&[REDIS_TOOLS]) {
+        if let Err(error) = apt::ensure(&[REDIS_TOOLS, apt::REDIS]) {
             tally.failed("the packages of the process-level suite", &format!("{error:#}"));
         }
         suite::processes(executables, filter, tally);

@@ -1,6 +1,6 @@
 //! Who is linked, and which shards may have something for whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -10,7 +10,17 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::channel::Message;
+
 const WORD: usize = u64::BITS as usize;
+
+/// Bytes of messages of channels that wait for one link. A peer that does not take as many within the seconds until its
+/// silence ends the link misses what is published meanwhile; one larger message fits alone.
+const MAX_UNSENT: usize = 8 * 1024 * 1024;
+
+/// Bytes of messages in one frame, unless one has more alone: the frame's overhead is small, and a heartbeat behind it is
+/// not late.
+const FRAME_BYTES: usize = 64 * 1024;
 
 /// The links that are up, one a peer at most.
 pub(crate) struct Links {
@@ -33,9 +43,17 @@ pub(crate) struct LinkHandle {
     pub(crate) closed: CancellationToken,
     dirty: Vec<AtomicU64>,
     notify: Notify,
+    unsent: Mutex<Unsent>,
     /// A receipt to leave with the peer, and whether the peer has confirmed it.
     receipt: Mutex<Option<HandoffReport>>,
     pub(crate) receipt_kept: Notify,
+}
+
+/// Messages of channels that are not sent yet.
+#[derive(Default)]
+struct Unsent {
+    messages: VecDeque<Arc<Message>>,
+    bytes: usize,
 }
 
 // === impl Links ===
@@ -65,6 +83,7 @@ impl Links {
             closed: CancellationToken::new(),
             dirty: (0..self.shards.div_ceil(WORD)).map(|_| AtomicU64::new(0)).collect(),
             notify: Notify::new(),
+            unsent: Mutex::default(),
             receipt: Mutex::new(None),
             receipt_kept: Notify::new(),
         });
@@ -155,6 +174,37 @@ impl LinkHandle {
     /// The receipt to send, once.
     pub(crate) fn take_receipt(&self) -> Option<HandoffReport> {
         self.receipt.lock().take()
+    }
+
+    /// Sends a message of a channel; false if too many wait already.
+    pub(crate) fn publish(&self, message: Arc<Message>) -> bool {
+        let mut unsent = self.unsent.lock();
+        if unsent.bytes > 0 && unsent.bytes + message.size() > MAX_UNSENT {
+            return false;
+        }
+        unsent.bytes += message.size();
+        unsent.messages.push_back(message);
+        drop(unsent);
+        self.notify.notify_one();
+        true
+    }
+
+    /// Messages of channels for one frame; none if none wait. If there are more, the link is woken for them, so that shards
+    /// have their turn before.
+    pub(crate) fn take_messages(&self) -> Vec<Arc<Message>> {
+        let mut unsent = self.unsent.lock();
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while bytes < FRAME_BYTES
+            && let Some(message) = unsent.messages.pop_front()
+        {
+            bytes += message.size();
+            taken.push(message);
+        }
+        unsent.bytes -= bytes;
+        if !unsent.messages.is_empty() {
+            self.notify.notify_one();
+        }
+        taken
     }
 
     /// Waits until there may be something to do.

@@ -5,6 +5,7 @@
 //! acknowledgements that its writes are to have are noted, and waited for when it has ended.
 
 mod owed;
+mod together;
 
 use std::time::Instant;
 
@@ -72,36 +73,47 @@ impl Engine {
         self.turn_of(owed, std::iter::once(shard), steps)
     }
 
+    /// Holds all shards, until the turn is let go.
+    pub(crate) fn hold_all<'a>(&'a self, owed: &'a mut Owed) -> Turn<'a> {
+        self.hold(owed, 0..self.shards.len())
+    }
+
     fn turn_of<R>(
         &self,
         owed: &mut Owed,
         shards: impl Iterator<Item = usize>,
         steps: impl FnOnce(&mut Turn<'_>) -> R,
     ) -> R {
-        let mut held = shards.map(|index| Held { index, shard: self.shards[index].shard.lock(), usage: Use::Read });
-        let first = held.next();
-        let rest = held.collect();
-        let mut turn = Turn { engine: self, owed, first, rest, now: wall_millis() };
+        let mut turn = self.hold(owed, shards);
         let result = steps(&mut turn);
-        let Turn { first, rest, .. } = turn;
-        first.into_iter().chain(rest).for_each(|held| self.let_go(held));
+        turn.let_go();
         result
     }
 
-    fn let_go(&self, held: Held<'_>) {
-        let Held { index, shard, usage } = held;
-        let wake = match usage {
-            Use::Read => return,
-            Use::Tried => Wake::Nobody,
-            Use::Written => Wake::All,
-        };
-        self.release(index, shard, None, Effects { wake, ..Effects::default() });
+    fn hold<'a>(&'a self, owed: &'a mut Owed, shards: impl Iterator<Item = usize>) -> Turn<'a> {
+        let mut held = shards.map(|index| Held { index, shard: self.shards[index].shard.lock(), usage: Use::Read });
+        let first = held.next();
+        let rest = held.collect();
+        Turn { engine: self, owed, first, rest, now: wall_millis() }
     }
 }
 
 // === impl Turn ===
 
 impl<'a> Turn<'a> {
+    /// Ends the turn: what it wrote goes on to the others.
+    pub(crate) fn let_go(self) {
+        let Turn { engine, first, rest, .. } = self;
+        for Held { index, shard, usage } in first.into_iter().chain(rest) {
+            let wake = match usage {
+                Use::Read => continue,
+                Use::Tried => Wake::Nobody,
+                Use::Written => Wake::All,
+            };
+            engine.release(index, shard, None, Effects { wake, ..Effects::default() });
+        }
+    }
+
     /// The wall clock when the turn began, in Unix milliseconds.
     pub(crate) const fn now(&self) -> u64 {
         self.now

@@ -6,15 +6,17 @@ use std::sync::atomic::Ordering;
 
 use baton_replica::{ProtocolError, ReplicaId};
 use baton_wire::convert::{
-    membership_from_wire, phase_from_wire, phase_to_wire, shard_message_from_wire, shard_message_to_wire,
+    membership_from_wire, phase_from_wire, phase_to_wire, publication_from_wire, publication_to_wire,
+    shard_message_from_wire, shard_message_to_wire,
 };
 use baton_wire::peer::frame::Body;
-use baton_wire::peer::{Frame, Heartbeat, PhaseNotice, ReceiptKept, ShardFrame};
+use baton_wire::peer::{Frame, Heartbeat, PhaseNotice, Publications, ReceiptKept, ShardFrame};
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{debug, info, warn};
 
+use crate::channel::Message;
 use crate::engine::{Engine, LinkHandle, Summary};
 use crate::link::hello::{Greeted, frame, member_phase, newer_membership};
 use crate::link::{HEARTBEAT, SILENCE, shortened};
@@ -117,6 +119,9 @@ impl Session {
                     return;
                 }
             }
+            if self.write_messages().await.is_err() {
+                return;
+            }
             let asked = self.handle.owes_heartbeat.swap(false, Ordering::AcqRel);
             if asked && self.beat().await.is_err() {
                 return;
@@ -140,6 +145,17 @@ impl Session {
             self.send(Body::Shard(frame)).await?;
         }
         Ok(())
+    }
+
+    /// Sends some of what was published.
+    async fn write_messages(&self) -> Result<(), mpsc::error::SendError<Frame>> {
+        let messages = self.handle.take_messages();
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let to_wire = |message: Arc<Message>| publication_to_wire(message.channel.clone(), message.payload.clone());
+        let publications = messages.into_iter().map(to_wire).collect();
+        self.send(Body::Publications(Publications { publications })).await
     }
 
     /// Says that this side is alive and what it holds, and passes a newer member list on.
@@ -201,6 +217,7 @@ impl Session {
             Some(Body::ReceiptKept(_)) => self.handle.receipt_kept.notify_one(),
             Some(Body::Refused(refused)) => return Err(Fault::Refused(shortened(&refused.message))),
             Some(Body::Heartbeat(heartbeat)) => self.take_heartbeat(&heartbeat),
+            Some(Body::Publications(list)) => self.take_messages(&list)?,
             // A frame that a newer release knows is passed over; a second hello says nothing new.
             Some(Body::Hello(_)) | None => {}
         }
@@ -214,6 +231,15 @@ impl Session {
         if heartbeat.seen != 0 {
             self.engine.compare(self.handle.peer, Summary { seen: heartbeat.seen, sum: heartbeat.sum });
         }
+    }
+
+    fn take_messages(&self, list: &Publications) -> Result<(), Fault> {
+        for publication in &list.publications {
+            let message = publication_from_wire(publication).map_err(|error| Fault::Protocol(error.to_string()))?;
+            let (channel, payload) = message;
+            self.engine.channels().deliver(&Arc::new(Message { channel, payload }));
+        }
+        Ok(())
     }
 
     fn take_phase(&self, notice: PhaseNotice) {

@@ -1,6 +1,7 @@
 //! Agents of one group in one process, linked over loopback, with the member list in the test's hands.
 
 mod adoption;
+mod channel;
 mod expiry;
 mod fence;
 mod identity;

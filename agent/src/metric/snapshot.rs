@@ -54,11 +54,22 @@ impl Collector for Snapshot {
         gauge("membership_number", "Number of the newest member list, 0 before the first.", status.membership)?;
         gauge("links", "Open links to members.", linked(&status))?;
         gauge("watchers", "Watches of apps that are open.", self.engine.watchers() as u64)?;
+        gauge(
+            "subscriptions",
+            "Channels and patterns that apps listen to.",
+            self.engine.channels().subscriptions() as u64,
+        )?;
         gauge("in_sync", "Whether this agent has applied what its peers had a moment ago.", status.in_sync.into())?;
         gauge("ready", "Whether traffic should come to this pod.", status.ready.into())?;
+        let mut counter = |name: &str, help: &str, value: u64| {
+            ConstCounter::new(value).encode(encoder.encode_descriptor(name, help, None, MetricType::Counter)?)
+        };
+        let help = "Messages of channels that were not sent to a peer, which was too slow.";
+        counter("dropped_messages", help, self.engine.channels().dropped())?;
+        let help = "Subscribers that were cut off, since they did not read.";
+        counter("cut_off_subscribers", help, self.engine.channels().cut_off())?;
         let help = "Shards of peers that had seen the same and held something else: a bug or a corruption, each time.";
-        let mismatches = encoder.encode_descriptor("digest_mismatches", help, None, MetricType::Counter)?;
-        ConstCounter::new(status.digest_mismatches).encode(mismatches)?;
+        counter("digest_mismatches", help, status.digest_mismatches)?;
         phases(&mut encoder, &status)?;
         members(&mut encoder, &status)
     }

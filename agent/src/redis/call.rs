@@ -24,7 +24,14 @@ pub(super) struct Call<'a> {
 /// The way to the data.
 pub(super) struct State<'a> {
     pub(super) engine: &'a Arc<Engine>,
-    pub(super) owed: &'a mut Owed,
+    hold: Hold<'a>,
+}
+
+enum Hold<'a> {
+    /// Each command holds what it needs, and owes acknowledgements of what it writes.
+    Each(&'a mut Owed),
+    /// All shards are held, for several commands.
+    All(Turn<'a>),
 }
 
 // === impl Call ===
@@ -70,18 +77,43 @@ impl Call<'_> {
 
 // === impl State ===
 
-impl State<'_> {
+impl<'a> State<'a> {
+    pub(super) const fn new(engine: &'a Arc<Engine>, owed: &'a mut Owed) -> Self {
+        Self { engine, hold: Hold::Each(owed) }
+    }
+
     /// Holds the shards of some keys for steps that read and write them.
     pub(super) fn turn<'k, R>(
         &mut self,
         keys: impl IntoIterator<Item = &'k Key>,
         steps: impl FnOnce(&mut Turn<'_>) -> R,
     ) -> R {
-        self.engine.turn(self.owed, keys, steps)
+        match &mut self.hold {
+            Hold::Each(owed) => self.engine.turn(owed, keys, steps),
+            Hold::All(turn) => steps(turn),
+        }
     }
 
     /// Holds one shard, for steps that look at all of its keys.
     pub(super) fn turn_at<R>(&mut self, shard: usize, steps: impl FnOnce(&mut Turn<'_>) -> R) -> R {
-        self.engine.turn_at(self.owed, shard, steps)
+        match &mut self.hold {
+            Hold::Each(owed) => self.engine.turn_at(owed, shard, steps),
+            Hold::All(turn) => steps(turn),
+        }
+    }
+
+    /// Holds all shards for several commands; `None` if they are held already.
+    pub(super) fn hold_all(&mut self) -> Option<State<'_>> {
+        match &mut self.hold {
+            Hold::Each(owed) => Some(State { engine: self.engine, hold: Hold::All(self.engine.hold_all(owed)) }),
+            Hold::All(_) => None,
+        }
+    }
+
+    /// Ends what was held for several commands.
+    pub(super) fn let_go(self) {
+        if let Hold::All(turn) = self.hold {
+            turn.let_go();
+        }
     }
 }

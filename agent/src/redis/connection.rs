@@ -16,6 +16,7 @@ use baton_resp::{Arguments, Decoder, Encoder, Limits};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
+use crate::channel::{CutOff, Delivery};
 use crate::engine::{MAX_VALUE_BYTES, Owed};
 use crate::redis::Front;
 use crate::redis::budget::{NoRoom, Room};
@@ -23,7 +24,8 @@ use crate::redis::call::{Call, State};
 use crate::redis::command::refused;
 use crate::redis::failure::Failure;
 use crate::redis::session::{Answers, Session, Then};
-use crate::redis::table;
+use crate::redis::table::{self, Command};
+use crate::redis::transaction::Transaction;
 
 /// What requests may be. An argument is a value at most; a request is some of the largest, or very many small ones.
 const LIMITS: Limits = Limits {
@@ -54,6 +56,9 @@ const MAX_DISCARDED: usize = 16 * 1024 * 1024;
 
 /// How much of a command that there is not is shown.
 const MAX_SHOWN: usize = 128;
+
+/// What a client may do in RESP2 while it listens.
+const LISTENING: [&str; 7] = ["ping", "psubscribe", "punsubscribe", "quit", "reset", "subscribe", "unsubscribe"];
 
 thread_local! {
     static READ: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into_boxed_slice());
@@ -89,6 +94,13 @@ enum Pause {
     Read,
     /// There are many replies, or something has to be waited for first.
     Send,
+}
+
+/// What has come to a client that listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    More,
+    End,
 }
 
 // === impl Connection ===
@@ -132,7 +144,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.refuse("ERR Protocol error: too many large requests at once");
                 continue;
             }
-            if self.read().await? == 0 {
+            if self.session.subscriber.is_some() {
+                if self.listen().await? == Heard::End {
+                    return Ok(());
+                }
+            } else if self.read().await? == 0 {
                 return Ok(());
             }
         }
@@ -177,10 +193,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let (reply, marks) = (replies.len(), owed.marks().len());
         replies.begin();
         let result = match table::find(arguments.get(0)) {
-            None => Err(unknown(arguments)),
-            Some(command) if !command.takes(arguments.len()) => Err(Failure::Arity(command.name)),
+            None => {
+                spoil(session);
+                Err(unknown(arguments))
+            }
+            Some(command) if !command.takes(arguments.len()) => {
+                spoil(session);
+                Err(Failure::Arity(command.name))
+            }
+            Some(command) if session.transaction.is_some() && Transaction::keeps(command) => {
+                keep(front, session, command, arguments).map(|()| replies.simple("QUEUED"))
+            }
+            Some(command) if !may_run(session, replies, command) => Err(listens(command)),
             Some(command) => {
-                let state = State { engine: &front.engine, owed };
+                let state = State::new(&front.engine, owed);
                 (command.run)(&mut Call { command, front, state, session, arguments, reply: replies })
             }
         };
@@ -271,6 +297,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         timeout(STALL, read).await.map_err(|_| io::ErrorKind::TimedOut)?
     }
 
+    /// Waits for more, or for a message of a channel, whichever comes first. One that has left too many messages unread is
+    /// cut off.
+    async fn listen(&mut self) -> io::Result<Heard> {
+        let Self { stream, session, input, replies, .. } = self;
+        let Some(subscriber) = &session.subscriber else { return Ok(Heard::More) };
+        let mut next = tokio::select! {
+            read = read(stream, input) => return Ok(if read? == 0 { Heard::End } else { Heard::More }),
+            next = subscriber.next() => next.map(Some),
+        };
+        while let Some(delivery) = next.map_err(|CutOff| io::ErrorKind::TimedOut)? {
+            show(replies, &delivery);
+            if replies.len() >= MAX_GATHERED {
+                break;
+            }
+            next = subscriber.try_next();
+        }
+        Ok(Heard::More)
+    }
+
     /// Waits until so many members have what this connection wrote, or to a time; `None` if the client goes meanwhile.
     async fn wait(&mut self, members: u32, until: tokio::time::Instant) -> io::Result<Option<u32>> {
         let Self { stream, input, owed, front, .. } = self;
@@ -322,6 +367,57 @@ async fn read<S: AsyncRead + Unpin>(stream: &mut S, input: &mut Vec<u8>) -> io::
         })
     })
     .await
+}
+
+/// Keeps a command for EXEC.
+fn keep(
+    front: &Front,
+    session: &mut Session,
+    command: &'static Command,
+    arguments: Arguments<'_>,
+) -> Result<(), Failure> {
+    let Some(transaction) = &mut session.transaction else { return Ok(()) };
+    let kept = transaction.push(front, command, arguments);
+    if kept.is_err() {
+        transaction.spoil();
+    }
+    kept
+}
+
+/// A command was refused before it was carried out: a transaction does not go on without it.
+fn spoil(session: &mut Session) {
+    if let Some(transaction) = &mut session.transaction {
+        transaction.spoil();
+    }
+}
+
+/// Whether a client may do something while it listens: in RESP2 a reply could not be told from a message.
+fn may_run(session: &Session, replies: &Encoder, command: &Command) -> bool {
+    let listens = session.subscriber.as_ref().is_some_and(|subscriber| subscriber.count() > 0);
+    !listens || replies.is_resp3() || LISTENING.contains(&command.name)
+}
+
+fn listens(command: &Command) -> Failure {
+    let allowed = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
+    Failure::Text(format!("ERR Can't execute '{}': {allowed}", command.name).into())
+}
+
+/// Writes a message of a channel.
+fn show(replies: &mut Encoder, Delivery { pattern, message }: &Delivery) {
+    replies.begin();
+    match pattern {
+        Some(pattern) => {
+            replies.push(4);
+            replies.bulk(b"pmessage");
+            replies.bulk(pattern);
+        }
+        None => {
+            replies.push(3);
+            replies.bulk(b"message");
+        }
+    }
+    replies.bulk(&message.channel);
+    replies.bulk(&message.payload);
 }
 
 /// What is said of a command that there is not.

@@ -55,6 +55,11 @@ impl Database {
         self.text(key).is_some()
     }
 
+    /// The database that has a key, and what clients call it there; `None` if it has no name in any.
+    pub(super) fn holding(key: &Key) -> Option<(Self, Vec<u8>)> {
+        (0..DATABASES).map(Self).find_map(|database| Some((database, database.text(key)?)))
+    }
+
     /// The only map of the database; `None` for the one that has many.
     pub(super) fn map(self) -> Option<MapName> {
         let name = String::from_utf8(self.own_map()).ok()?;

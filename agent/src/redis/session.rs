@@ -2,7 +2,9 @@
 
 use tokio::time::Instant;
 
+use crate::channel::Subscriber;
 use crate::redis::database::Database;
+use crate::redis::transaction::{Transaction, Watched};
 
 /// One connection.
 pub(super) struct Session {
@@ -17,6 +19,11 @@ pub(super) struct Session {
     pub(super) library: [Box<[u8]>; 2],
     pub(super) answers: Answers,
     pub(super) then: Option<Then>,
+    /// Between MULTI and EXEC.
+    pub(super) transaction: Option<Transaction>,
+    pub(super) watched: Watched,
+    /// While there is a subscription.
+    pub(super) subscriber: Option<Subscriber>,
 }
 
 /// Which commands are answered.
@@ -50,6 +57,9 @@ impl Session {
             library: Default::default(),
             answers: Answers::All,
             then: None,
+            transaction: None,
+            watched: Watched::default(),
+            subscriber: None,
         }
     }
 

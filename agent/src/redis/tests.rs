@@ -1,12 +1,17 @@
 //! The front over real connections, in the bytes of the protocol.
 
+mod channel;
 mod connection;
 mod counter;
 mod expiry;
+mod hash;
 mod key;
 mod limit;
 mod scan;
+mod set;
+mod sorted_set;
 mod string;
+mod transaction;
 
 use std::sync::Arc;
 
@@ -17,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::engine::{DefaultLimits, Engine, Identity, Owed};
 use crate::metric::Metrics;
-use crate::redis::{Front, serve};
+use crate::redis::{Front, notify, serve};
 
 /// An agent's front on a port of its own.
 struct Redis {
@@ -42,7 +47,9 @@ impl Redis {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
         let metrics = Metrics::new(engine.clone(), &Default::default());
-        tokio::spawn(serve(Front::new(engine.clone(), &metrics), listener));
+        let front = Front::new(engine.clone(), &metrics);
+        tokio::spawn(notify(front.clone()));
+        tokio::spawn(serve(front, listener));
         Self { address, engine }
     }
 

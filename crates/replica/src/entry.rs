@@ -166,12 +166,12 @@ impl Entry {
         Tag::of(self)
     }
 
-    /// What a read returns as the key's value.
+    /// What a read returns as the key's value. A counter keeps the type of what was put; it is text if that has none.
     pub fn value(&self) -> Option<Value> {
-        if let Some(count) = self.counter() {
-            return Some(Value { content_type: "text/plain".into(), body: count.to_string().into() });
-        }
-        self.versions.first()?.value.clone()
+        let put = || self.versions.first()?.value.as_ref();
+        let Some(count) = self.counter() else { return put().cloned() };
+        let own_type = put().map(|value| value.content_type.clone()).filter(|own_type| !own_type.is_empty());
+        Some(Value { content_type: own_type.unwrap_or_else(|| "text/plain".into()), body: count.to_string().into() })
     }
 }
 

@@ -14,6 +14,13 @@ pub struct Arguments<'a> {
     spans: &'a [Span],
 }
 
+/// Arguments that are kept for later.
+#[derive(Clone, Debug)]
+pub struct KeptArguments {
+    bytes: Box<[u8]>,
+    spans: Box<[Span]>,
+}
+
 // === impl Arguments ===
 
 impl<'a> Arguments<'a> {
@@ -42,7 +49,33 @@ impl<'a> Arguments<'a> {
         self.spans.get(index..).unwrap_or_default().iter().map(move |span| this.at(*span))
     }
 
+    /// A copy of them.
+    pub fn keep(&self) -> KeptArguments {
+        let mut bytes = Vec::with_capacity(self.from(0).map(<[u8]>::len).sum());
+        let spans = self.from(0).map(|argument| {
+            let start = bytes.len() as u32;
+            bytes.extend_from_slice(argument);
+            Span { start, end: bytes.len() as u32 }
+        });
+        let spans = spans.collect();
+        KeptArguments { bytes: bytes.into(), spans }
+    }
+
     fn at(&self, span: Span) -> &'a [u8] {
         self.bytes.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+}
+
+// === impl KeptArguments ===
+
+impl KeptArguments {
+    /// The arguments.
+    pub const fn arguments(&self) -> Arguments<'_> {
+        Arguments::new(&self.bytes, &self.spans)
+    }
+
+    /// Bytes of memory that they take.
+    pub const fn size(&self) -> usize {
+        self.bytes.len() + self.spans.len() * size_of::<Span>()
     }
 }

@@ -10,7 +10,7 @@ mod encoder;
 mod inline;
 mod number;
 
-pub use argument::Arguments;
+pub use argument::{Arguments, KeptArguments};
 pub use decoder::{Decoder, Limits, ProtocolError};
 pub use encoder::{Encoder, TooLarge, Version};
 pub use number::{format_double, parse_double, parse_integer};

@@ -4,10 +4,12 @@
 //! buffer, so that a small value does not keep a large frame alive.
 
 mod membership;
+mod publication;
 mod settings;
 mod shard;
 
 pub use membership::{membership_from_wire, membership_to_wire, phase_from_wire, phase_to_wire};
+pub use publication::{MAX_CHANNEL_BYTES, MAX_MESSAGE_BYTES, publication_from_wire, publication_to_wire};
 pub use shard::{shard_message_from_wire, shard_message_to_wire};
 
 /// A message that no agent of this project sends; nothing of it was applied.

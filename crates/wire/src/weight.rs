@@ -82,6 +82,7 @@ impl Weighed for Frame {
                 _ => Some(Weight::default()),
             }),
             7 => receipt(content),
+            10 => sum(content, |_, content| Some(Weight { packed: content.len(), parts: 1 })),
             _ => Some(Weight::default()),
         })
     }

@@ -2,7 +2,10 @@
 //! leaves out has a meaning that is safe.
 
 use baton_replica::{Applied, Chunk, MemberPhase, Packed, Range, ReplicaId, Settings, ShardMessage, VersionVector};
-use baton_wire::convert::{WireError, membership_from_wire, phase_from_wire, shard_message_from_wire};
+use baton_wire::convert::{
+    MAX_CHANNEL_BYTES, MAX_MESSAGE_BYTES, WireError, membership_from_wire, phase_from_wire, publication_from_wire,
+    shard_message_from_wire,
+};
 use baton_wire::directory::{self, Membership};
 use baton_wire::peer::{self, Frame, ShardFrame, frame, shard_frame};
 use prost::Message;
@@ -99,6 +102,15 @@ fn fields_that_are_not_known_are_passed_over_in_lists_and_clocks_within_messages
 }
 
 #[test]
+fn fields_that_are_not_known_are_passed_over_in_messages_of_channels() {
+    let publication = peer::Publication { channel: "news".into(), payload: "hello".into() };
+    let list = [newer(&peer::Publications::default()), field(1, &newer(&publication))].concat();
+    let taken = peer::Publications::decode(list.as_slice()).expect("sound messages");
+    assert_eq!(taken.publications, [publication]);
+    assert_eq!(publication_from_wire(&taken.publications[0]), Ok(("news".into(), "hello".into())));
+}
+
+#[test]
 fn a_message_that_is_not_known_is_an_empty_frame_which_agents_pass_over() {
     let bytes = [newer(&Frame { membership: 7, body: None }), field(40, b"news")].concat();
     assert_eq!(Frame::decode(bytes.as_slice()), Ok(Frame { membership: 7, body: None }));
@@ -181,4 +193,12 @@ fn a_list_of_more_rows_than_any_group_has_is_refused() {
     let list = |rows: usize| Membership { version: Some(version()), members: vec![row(); rows], ..Default::default() };
     assert!(membership_from_wire(list(32_768)).is_ok());
     assert!(membership_from_wire(list(32_769)).is_err());
+}
+
+#[test]
+fn a_channel_or_message_that_is_too_long_is_refused() {
+    let long = |bytes: usize| vec![0; bytes].into();
+    let channel = peer::Publication { channel: long(MAX_CHANNEL_BYTES + 1), payload: Default::default() };
+    let message = peer::Publication { channel: Default::default(), payload: long(MAX_MESSAGE_BYTES + 1) };
+    assert!(publication_from_wire(&channel).is_err() && publication_from_wire(&message).is_err());
 }

@@ -37,7 +37,14 @@ const fn command(name: &'static str, arity: i16, run: fn(&mut Call<'_>) -> Resul
 }
 
 fn ping(call: &mut Call<'_>) -> Result<(), Failure> {
+    // While a client listens, all that it gets in RESP2 are arrays.
+    let in_array = call.session.subscriber.is_some() && !call.reply.is_resp3();
     match call.arguments.len() {
+        1 | 2 if in_array => {
+            call.reply.array(2);
+            call.reply.bulk(b"pong");
+            call.reply.bulk(call.arguments.get(1));
+        }
         1 => call.reply.simple("PONG"),
         2 => call.reply.bulk(call.arguments.get(1)),
         _ => return Err(call.wrong_arity()),

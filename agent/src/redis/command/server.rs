@@ -7,7 +7,11 @@ use crate::redis::call::Call;
 use crate::redis::command::connection::REDIS_VERSION;
 use crate::redis::database::DATABASES;
 use crate::redis::failure::Failure;
+use crate::redis::notification::Classes;
 use crate::redis::table::{self, Command, Flags, Keys};
+
+/// The setting that is not a flag of the agent.
+const NOTIFY: &str = "notify-keyspace-events";
 
 pub(super) const COMMANDS: &[Command] = &[
     Command { name: "command", arity: -1, flags: Flags::NONE, keys: Keys::NONE, run: command },
@@ -75,16 +79,27 @@ fn get_keys(call: &mut Call<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `CONFIG GET pattern...`: what clients and tools look for before they begin.
+/// `CONFIG GET pattern...`: what clients and tools look for before they begin. `CONFIG SET notify-keyspace-events`.
 fn config(call: &mut Call<'_>) -> Result<(), Failure> {
+    if call.is(1, "set") && call.arguments.len() == 4 && call.is(2, NOTIFY) {
+        let classes = Classes::parse(call.arguments.get(3)).ok_or(Failure::text(
+            "ERR CONFIG SET failed (possibly related to argument 'notify-keyspace-events') - \
+             Invalid event class character. Use 'Ag$lshzxeKEtd'.",
+        ))?;
+        call.front.notifications.set(classes);
+        return call.ok();
+    }
     if !call.is(1, "get") || call.arguments.len() < 3 {
-        return Err(Failure::text("ERR only CONFIG GET is supported: an agent is configured by its flags"));
+        return Err(Failure::text(
+            "ERR only CONFIG GET, and CONFIG SET notify-keyspace-events, are supported: an agent is configured by its flags",
+        ));
     }
     let settings = [
         ("appendonly", "no".to_owned()),
         ("databases", DATABASES.to_string()),
         ("maxmemory", "0".to_owned()),
         ("maxmemory-policy", "noeviction".to_owned()),
+        (NOTIFY, call.front.notifications.classes().to_string()),
         ("save", String::new()),
         ("timeout", "0".to_owned()),
     ];

@@ -4,7 +4,7 @@ use prost::Message;
 use super::*;
 use crate::directory::{HandoffReport, Hello, MapSettings, Member, Membership, Settings, notice, report};
 use crate::peer::frame::Body;
-use crate::peer::{Chunk, Range, Settle, ShardFrame, VersionVector, shard_frame};
+use crate::peer::{Chunk, Publication, Publications, Range, Settle, ShardFrame, VersionVector, shard_frame};
 
 const WIRE: Scale = Scale::WIRE;
 
@@ -32,6 +32,8 @@ fn packed_items_may_be_as_large_as_a_frame_and_nothing_else() {
     assert!(passes::<Frame>(&shard(shard_frame::Body::Chunk(Chunk { items: large.clone(), ..Default::default() }))));
     assert!(passes::<Frame>(&shard(shard_frame::Body::Settle(Settle { items: large, ..Default::default() }))));
     assert!(!passes::<Frame>(&range(Bytes::new(), vec![0; WIRE.loose])), "a byte that becomes eight");
+    let publication = Publication { payload: vec![0; 4 * WIRE.loose].into(), ..Default::default() };
+    assert!(passes::<Frame>(&frame(Body::Publications(Publications { publications: vec![publication] }))));
 }
 
 /// The number of founders is limited in the replica.
@@ -49,7 +51,7 @@ fn a_chunk_with_a_clock_a_list_and_founders_at_their_limits_fits() {
 
 #[test]
 fn no_part_is_larger_than_what_it_is_counted_as() {
-    let sizes = [size_of::<Member>(), size_of::<MapSettings>(), size_of::<String>()];
+    let sizes = [size_of::<Member>(), size_of::<MapSettings>(), size_of::<String>(), size_of::<Publication>()];
     assert!(sizes.into_iter().all(|size| 3 * size <= PER_PART), "{sizes:?}");
 }
 
@@ -64,6 +66,8 @@ fn rows_maps_and_survivors_are_counted_wherever_they_are() {
             assert_eq!(passes::<Notice>(&Notice { body: Some(notice::Body::Membership(list)) }.encode_to_vec()), fit);
         }
         assert_eq!(passes::<Frame>(&frame(Body::Receipt(survivors(count)))), fit);
+        let publications = Publications { publications: vec![Publication::default(); count] };
+        assert_eq!(passes::<Frame>(&frame(Body::Publications(publications))), fit);
         let hello = report::Body::Hello(Hello { members: rows(count).members, ..Default::default() });
         for body in [hello, report::Body::Handoff(survivors(count))] {
             assert_eq!(passes::<Report>(&Report { body: Some(body) }.encode_to_vec()), fit);
