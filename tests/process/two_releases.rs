@@ -1,4 +1,6 @@
 //! Agents of two releases work together in one group: what one of them has accepted is handed off to the other, both ways.
+//!
+//! `two_releases.commit` says which commit stands for the release before; `cargo xtask test` builds its agent.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +15,7 @@ const BEFORE: &str = "BATON_AGENT_BEFORE";
 const PODS: usize = 3;
 
 #[test]
-#[ignore = "needs the program of the release before in BATON_AGENT_BEFORE"]
+#[ignore = "needs the agent of the release before in BATON_AGENT_BEFORE, as `cargo xtask test` builds it"]
 fn a_rollout_to_the_next_release_and_back_loses_nothing() -> Result<(), Failure> {
     scene::run(|folder| {
         let before = std::env::var_os(BEFORE).map(PathBuf::from);

@@ -2,6 +2,7 @@
 //!
 //! The last line is `N passed, N failed`, whatever happened before. A part that cannot be run counts as failed.
 
+mod before;
 mod build;
 mod chart;
 mod e2e;

@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+use super::before::{self, Before};
 use super::build::{Executable, Executables, cargo};
 use super::tally::Tally;
+use crate::command;
 use crate::step::{self, Step};
 
 /// What one test program said.
@@ -46,15 +48,28 @@ pub(super) fn units(executables: &Executables, filter: Option<&str>, tally: &mut
 
 /// Agents as processes.
 pub(super) fn processes(executables: &Executables, filter: Option<&str>, tally: &mut Tally) {
-    match executables.suite("process") {
-        Ok(suite) => {
-            let mut command = command(suite, filter);
-            // Scenarios wait more than they work.
-            command.arg("--test-threads=4");
-            run("Process-level suite", &mut command, tally, tell);
+    let executable = match executables.suite("process") {
+        Ok(executable) => executable,
+        Err(error) => return tally.failed("Process-level suite", &format!("{error:#}")),
+    };
+    let mut suite = command(executable, filter);
+    // Scenarios wait more than they work.
+    suite.arg("--test-threads=4");
+    match before(executable, filter) {
+        Ok(Some(Before::Built(program))) => {
+            suite.arg("--include-ignored").env("BATON_AGENT_BEFORE", program);
         }
-        Err(error) => tally.failed("Process-level suite", &format!("{error:#}")),
+        Ok(Some(Before::OutOfReach(why))) => eprintln!("left out, two releases in one group: {why}"),
+        Ok(None) => {}
+        Err(error) => tally.failed("The agent of the release before", &format!("{error:#}")),
     }
+    run("Process-level suite", &mut suite, tally, tell);
+}
+
+/// The agent of the release before, if a test is wanted that needs it: such tests are ignored otherwise.
+fn before(executable: &Executable, filter: Option<&str>) -> Result<Option<Before>> {
+    let list = command::output(command(executable, filter).args(["--list", "--ignored", "--format=terse"]))?;
+    if list.trim().is_empty() { Ok(None) } else { before::build().map(Some) }
 }
 
 /// A test program as cargo would run it.
