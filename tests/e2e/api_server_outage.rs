@@ -21,22 +21,33 @@ pub(crate) const SCENARIO: Scenario = Scenario {
 /// Longer than a watch or a lease takes to notice.
 const OUTAGE: Duration = Duration::from_secs(20);
 
-/// The API server comes back, whatever happens.
-struct Outage<'a> {
+/// A part of the control plane comes back, whatever happens.
+pub(crate) struct Outage<'a> {
     cluster: &'a Cluster,
+    part: &'static str,
+}
+
+// === impl Outage ===
+
+impl<'a> Outage<'a> {
+    /// Stops the part.
+    pub(crate) fn of(cluster: &'a Cluster, part: &'static str) -> Result<Self> {
+        let outage = Self { cluster, part };
+        cluster.part("stop", part)?;
+        Ok(outage)
+    }
 }
 
 impl Drop for Outage<'_> {
     fn drop(&mut self) {
-        let _ = self.cluster.part("start", "apiserver");
+        let _ = self.cluster.part("start", self.part);
     }
 }
 
 fn run(stage: &Stage) -> Result<()> {
     let crowd = stage.play(&Arena::of(3))?;
     let restarts = stage.cluster.operator_restarts()?;
-    let outage = Outage { cluster: &stage.cluster };
-    stage.cluster.part("stop", "apiserver")?;
+    let outage = Outage::of(&stage.cluster, "apiserver")?;
     let before = crowd.acknowledged();
     sleep(OUTAGE);
     let during = crowd.acknowledged() - before;

@@ -32,6 +32,11 @@ fn run(stage: &Stage) -> Result<()> {
     ensure!(pod["spec"]["initContainers"].is_null(), "a pod that did not opt in has {}", pod["spec"]["initContainers"]);
     let refused = try_create(stage, template, json!({"app": "nobody", "baton.dev/inject": "enabled"}))?;
     ensure!(refused.status >= 400 && refused.to_string().contains("HandoffGroup"), "{refused}");
+    // The standard is enforced here: what was admitted above keeps to it.
+    let mut bold = template.clone();
+    bold["spec"]["hostNetwork"] = json!(true);
+    let refused = try_create(stage, &bold, json!({"app": "arena", "baton.dev/inject": "enabled"}))?;
+    ensure!(refused.status == 403 && refused.to_string().contains("restricted"), "{refused}");
 
     // A namespace that opts in, and a pod that opts out.
     let opt_in = json!({"metadata": {"labels": {"baton.dev/inject": "enabled"}}});

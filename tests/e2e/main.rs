@@ -3,16 +3,20 @@
 //! `cargo xtask test --only e2e` brings the cluster up and runs it. Each scenario has a namespace of its own and a folder
 //! `target/e2e/<word>/` with the logs of its agents. Scenarios run beside each other unless their fault is felt by all.
 
+mod agent_upgrade;
 mod all_pods;
 mod api_server_outage;
 mod app_crash;
 mod command_line;
+mod completion;
+mod control_plane_outage;
 mod crash;
 mod deletion;
 mod deployment_first;
 mod eviction;
 mod failed_handoff;
 mod force_deletion;
+mod forgotten;
 mod frozen_survivor;
 mod half_leaves;
 mod identity;
@@ -27,6 +31,7 @@ mod misfit;
 mod no_overlap;
 mod node_drain;
 mod node_loss;
+mod oom_kill;
 mod operator_away;
 mod operator_death;
 mod operator_rollout;
@@ -55,7 +60,7 @@ use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 const BESIDE: usize = 4;
 
 /// The longest first, and those that run alone last.
-const SCENARIOS: [Scenario; 45] = [
+const SCENARIOS: [Scenario; 53] = [
     keepers::REPLACED,
     failed_handoff::SCALE_TO_ZERO,
     keepers::SCALE_TO_ZERO,
@@ -63,7 +68,9 @@ const SCENARIOS: [Scenario; 45] = [
     rollout::SCENARIO,
     command_line::SCENARIO,
     release::SCENARIO,
+    forgotten::SCENARIO,
     partition::SCENARIO,
+    agent_upgrade::SCENARIO,
     rollback::SCENARIO,
     strategy::ONE_LESS,
     strategy::TWO_LESS,
@@ -78,12 +85,15 @@ const SCENARIOS: [Scenario; 45] = [
     failed_handoff::BARE_POD,
     scaling::SCENARIO,
     eviction::SCENARIO,
+    completion::CONFIRMED,
+    completion::ADOPTED,
     last_word::SCENARIO,
     deployment_first::SCENARIO,
     lost_membership::SCENARIO,
     all_pods::SCENARIO,
     crash::AGENT,
     crash::BOTH,
+    oom_kill::SCENARIO,
     force_deletion::SCENARIO,
     app_crash::SCENARIO,
     deletion::SCENARIO,
@@ -95,12 +105,15 @@ const SCENARIOS: [Scenario; 45] = [
     node_drain::TWO_OF_THREE,
     kubelet_restart::SCENARIO,
     node_loss::SCENARIO,
+    node_loss::ONLY_POD,
     keepers::NODE_LOSS,
     operator_away::SCENARIO,
     operator_death::HOLDER,
     operator_death::BESIDE,
     operator_rollout::SCENARIO,
     api_server_outage::SCENARIO,
+    control_plane_outage::API_SERVER,
+    control_plane_outage::ETCD,
 ];
 
 fn main() -> ExitCode {

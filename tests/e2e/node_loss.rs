@@ -1,5 +1,6 @@
 //! A node is lost with one of two pods. The other stays ready; its writes find nobody to acknowledge them until a third
-//! pod is there. Everything that was acknowledged is kept.
+//! pod is there. Everything that was acknowledged is kept. With the only pod all is lost: that is said, and its
+//! replacement does not wait for it.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
 use baton_tests::cluster::{AGENT, ARENA, Cluster, kill};
+use baton_tests::pod::Pod;
 use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::{LIMIT, Stage};
 use baton_tests::wait;
@@ -17,6 +19,14 @@ pub(crate) const SCENARIO: Scenario = Scenario {
     sentence: "a_lost_node_takes_no_acknowledged_write_with_it",
     alone: true,
     run,
+};
+
+pub(crate) const ONLY_POD: Scenario = Scenario {
+    word: "node-loss-alone",
+    promise: Promise::Told,
+    sentence: "a_lost_node_with_the_only_pod_of_a_group_is_reported_and_the_next_pod_starts_empty",
+    alone: true,
+    run: only_pod,
 };
 
 /// Longer than agents take to find a silent peer.
@@ -61,14 +71,7 @@ fn run(stage: &Stage) -> Result<()> {
     let left = stage.pods.last_seen(other.uid()).context("the other pod is gone")?;
     ensure!(left.ready() && left.agent_restarts() == 0, "the other pod is not ready");
 
-    // What somebody does who knows that the node is lost.
-    stage.cluster.kubectl(&["cordon", victim.node()])?;
-    let delete = ["-n", &stage.namespace, "delete", "pod", victim.name(), "--force", "--grace-period=0"];
-    let deleted = stage.cluster.kubectl(&delete);
-    let replaced = stage.wait_replaced(std::slice::from_ref(victim), 2);
-    stage.cluster.kubectl(&["uncordon", victim.node()])?;
-    deleted?;
-    replaced?;
+    replace(stage, victim, 2)?;
     let before = crowd.acknowledged();
     wait::until(LIMIT, "players go on", || {
         ensure!(crowd.acknowledged() > before, "nothing is acknowledged");
@@ -76,4 +79,33 @@ fn run(stage: &Stage) -> Result<()> {
     })?;
     drop(lost);
     stage.check(crowd)
+}
+
+fn only_pod(stage: &Stage) -> Result<()> {
+    let crowd = stage.play(&Arena::of(1))?;
+    stage.wait_condition("arena", "HandoffSafe", "False", Some("TooFewMembers"))?;
+    let victim = stage.pods.ready().into_iter().next().context("no pod is ready")?;
+    let lost = Lost::new(&stage.cluster, victim.node())?;
+    kill(victim.uid(), &AGENT)?;
+    kill(victim.uid(), &ARENA)?;
+    drop(crowd);
+    replace(stage, &victim, 1)?;
+    stage.wait_record(victim.name(), "Unknown")?;
+    stage.wait_condition("arena", "Degraded", "True", Some("HandoffUnknown"))?;
+    stage.wait_condition("arena", "Ready", "True", None)?;
+    let crowd = stage.crowd()?;
+    sleep(ALONE);
+    drop(lost);
+    stage.check(crowd)
+}
+
+/// What somebody does who knows that the node is lost.
+fn replace(stage: &Stage, victim: &Pod, count: usize) -> Result<()> {
+    stage.cluster.kubectl(&["cordon", victim.node()])?;
+    let delete = ["-n", &stage.namespace, "delete", "pod", victim.name(), "--force", "--grace-period=0"];
+    let deleted = stage.cluster.kubectl(&delete);
+    let replaced = stage.wait_replaced(std::slice::from_ref(victim), count);
+    stage.cluster.kubectl(&["uncordon", victim.node()])?;
+    deleted?;
+    replaced
 }

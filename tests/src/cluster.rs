@@ -60,11 +60,16 @@ impl Cluster {
         &self.manifests
     }
 
-    /// Runs kubectl to its end, whatever that is.
-    pub fn try_kubectl(&self, words: &[&str]) -> Result<Output> {
+    /// A kubectl command that is yet to be run.
+    pub fn command(&self, words: &[&str]) -> Command {
         let mut kubectl = Command::new(&self.kubectl);
         kubectl.env("KUBECONFIG", &self.kubeconfig).args(words).stdin(Stdio::null());
-        kubectl.output().context("cannot run kubectl")
+        kubectl
+    }
+
+    /// Runs kubectl to its end, whatever that is.
+    pub fn try_kubectl(&self, words: &[&str]) -> Result<Output> {
+        self.command(words).output().context("cannot run kubectl")
     }
 
     /// Runs kubectl, which must succeed, and returns what it prints.

@@ -26,5 +26,6 @@ pub mod redis;
 pub mod scenario;
 pub mod scene;
 pub mod stage;
+pub mod tunnel;
 pub mod wait;
 pub mod watch;

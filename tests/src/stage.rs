@@ -241,14 +241,14 @@ impl Stage {
         })
     }
 
-    /// Waits until the record of a pod's handoff says this of its condition `Acknowledged`.
-    pub fn wait_record(&self, pod: &str, status: &str) -> Result<()> {
+    /// Waits until the record of a pod's handoff says this of its condition `Acknowledged`, and returns it.
+    pub fn wait_record(&self, pod: &str, status: &str) -> Result<Value> {
         wait::until(SHOWN, &format!("the record of pod {pod} says that it is {status}"), || {
             let records = self.cluster.api.get(&self.path("Handoff", ""))?;
             let of_pod = |record: &&Value| record["spec"]["podName"] == pod;
             let record = records["items"].as_array().into_iter().flatten().find(of_pod).context("there is none")?;
             ensure!(record["status"]["conditions"][0]["status"] == status, "it is {record}");
-            Ok(())
+            Ok(record.clone())
         })
     }
 
