@@ -74,7 +74,7 @@ pub(crate) enum Command {
 /// Rollouts.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RolloutCommand {
-    /// Restart the pods of a Deployment or StatefulSet, and wait until the last old one has handed off and ended
+    /// Restart the pods of a Deployment, StatefulSet or DaemonSet, and wait until the last old one has handed off and ended
     Restart(RestartArgs),
 }
 
@@ -187,7 +187,7 @@ pub(crate) struct WatchArgs {
 /// Arguments of `rollout restart`.
 #[derive(Debug, Args)]
 pub(crate) struct RestartArgs {
-    /// deployment/NAME or statefulset/NAME
+    /// deployment/NAME, statefulset/NAME or daemonset/NAME
     #[arg(value_name = "KIND/NAME")]
     pub(crate) workload: Workload,
     /// Wait until every pod is of the new revision and the last old one has handed off and ended

@@ -48,7 +48,7 @@ pub struct HandoffGroupStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkloadStatus {
-    /// `Deployment` or `StatefulSet`.
+    /// `Deployment`, `StatefulSet` or `DaemonSet`.
     pub kind: String,
     /// Its name.
     pub name: String,

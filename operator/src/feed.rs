@@ -11,7 +11,7 @@ use backon::ExponentialBuilder;
 use baton_crds::{HandoffGroup, Membership};
 use baton_telemetry::Repeat;
 use futures_util::StreamExt;
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt;
@@ -23,7 +23,8 @@ use tokio::task::JoinSet;
 
 use crate::api::ApiServer;
 use crate::index::{
-    GroupFacts, GroupKey, Index, Listing, OptIn, PodFacts, REVISION, ReplicaSetFacts, SharedIndex, WorkloadFacts,
+    GroupFacts, GroupKey, Index, Listing, OptIn, PodFacts, REVISION, ReplicaSetFacts, RevisionFacts, SharedIndex,
+    WorkloadFacts,
 };
 
 /// How long one watch call lasts. A connection that died silently is noticed 5 s after that.
@@ -36,7 +37,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(800);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// The kinds that are watched.
-const KINDS: usize = 7;
+const KINDS: usize = 9;
 
 /// Watches everything that the index is about.
 pub struct Feed {
@@ -97,6 +98,8 @@ impl Feed {
         watches.spawn(self.watch(Api::<PartialObjectMeta<ReplicaSet>>::all(client.clone()), replica_sets()));
         watches.spawn(self.watch(Api::<Deployment>::all(client.clone()), deployments()));
         watches.spawn(self.watch(Api::<StatefulSet>::all(client.clone()), stateful_sets()));
+        watches.spawn(self.watch(Api::<DaemonSet>::all(client.clone()), daemon_sets()));
+        watches.spawn(self.watch(Api::<ControllerRevision>::all(client.clone()), revisions()));
         watches.spawn(self.watch(Api::<PartialObjectMeta<Namespace>>::all(client), namespaces()));
         while watches.join_next().await.is_some() {}
     }
@@ -259,6 +262,26 @@ fn stateful_sets() -> Kind<StatefulSet, (String, WorkloadFacts)> {
         apply: |index, (namespace, workload)| index.apply_workload(&namespace, workload),
         delete: |index, (namespace, workload)| index.delete_workload(&namespace, &workload),
         reset: |index, workloads| index.reset_workloads("StatefulSet", workloads),
+    }
+}
+
+fn daemon_sets() -> Kind<DaemonSet, (String, WorkloadFacts)> {
+    Kind {
+        name: "DaemonSet",
+        facts: WorkloadFacts::of_daemon_set,
+        apply: |index, (namespace, workload)| index.apply_workload(&namespace, workload),
+        delete: |index, (namespace, workload)| index.delete_workload(&namespace, &workload),
+        reset: |index, workloads| index.reset_workloads("DaemonSet", workloads),
+    }
+}
+
+fn revisions() -> Kind<ControllerRevision, (String, RevisionFacts)> {
+    Kind {
+        name: "ControllerRevision",
+        facts: RevisionFacts::of,
+        apply: |index, (namespace, revision)| index.apply_revision(&namespace, revision),
+        delete: |index, (namespace, revision)| index.delete_revision(&namespace, &revision.name),
+        reset: Index::reset_revisions,
     }
 }
 

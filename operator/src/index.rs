@@ -8,6 +8,7 @@ mod group;
 mod listing;
 mod namespace;
 mod pod;
+mod revision;
 mod view;
 mod workload;
 
@@ -23,6 +24,7 @@ pub use group::{GroupFacts, GroupKey};
 pub use listing::Listing;
 pub use namespace::ReplicaSetFacts;
 pub use pod::{Agent, Life, OptIn, Owner, PodFacts, Termination};
+pub use revision::RevisionFacts;
 pub use view::{GroupView, PodView, Standing};
 pub(crate) use workload::REVISION;
 pub use workload::{Revision, WorkloadFacts};
@@ -140,6 +142,28 @@ impl Index {
         self.reset(|namespace| namespace.replica_sets.clear());
         for (namespace, set) in sets {
             self.namespace(&namespace).apply_replica_set(set);
+        }
+        self.publish_all();
+    }
+
+    /// Takes a ControllerRevision that was made or changed.
+    pub fn apply_revision(&mut self, namespace: &str, revision: RevisionFacts) {
+        if self.namespace(namespace).revisions.put(revision) {
+            self.publish(namespace, Touched::All);
+        }
+    }
+
+    /// Forgets a ControllerRevision.
+    pub fn delete_revision(&mut self, namespace: &str, name: &str) {
+        self.namespace(namespace).revisions.remove(name);
+        self.publish(namespace, Touched::All);
+    }
+
+    /// Replaces all ControllerRevisions by those of a new list.
+    pub fn reset_revisions(&mut self, revisions: Vec<(String, RevisionFacts)>) {
+        self.reset(|namespace| namespace.revisions.clear());
+        for (namespace, revision) in revisions {
+            self.namespace(&namespace).revisions.put(revision);
         }
         self.publish_all();
     }

@@ -1,10 +1,10 @@
-//! What is restarted: a Deployment or a StatefulSet.
+//! What is restarted: a Deployment, a StatefulSet or a DaemonSet.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use serde_json::json;
@@ -26,6 +26,7 @@ pub(crate) struct Workload {
 enum Kind {
     Deployment,
     StatefulSet,
+    DaemonSet,
 }
 
 /// What the API server says of a workload.
@@ -66,6 +67,9 @@ impl Workload {
             Kind::StatefulSet => {
                 cluster.api::<StatefulSet>().get_opt(&self.name).await.map(|it| it.as_ref().map(Facts::from))
             }
+            Kind::DaemonSet => {
+                cluster.api::<DaemonSet>().get_opt(&self.name).await.map(|it| it.as_ref().map(Facts::from))
+            }
         };
         let facts = facts.map_err(|error| Failure::of(&error, &format!("read {self}")))?;
         facts.ok_or_else(|| Failure::new(format!("there is no {self} in namespace {}", cluster.namespace)).lasting())
@@ -85,6 +89,10 @@ impl Workload {
                 let api = cluster.api::<StatefulSet>();
                 api.patch(&self.name, &params, &patch).await.map(|workload| workload.metadata)
             }
+            Kind::DaemonSet => {
+                let api = cluster.api::<DaemonSet>();
+                api.patch(&self.name, &params, &patch).await.map(|workload| workload.metadata)
+            }
         };
         let metadata = patched.map_err(|error| Failure::of(&error, &format!("restart {self}")))?;
         metadata
@@ -98,6 +106,7 @@ impl fmt::Display for Workload {
         let kind = match self.kind {
             Kind::Deployment => "deployment.apps",
             Kind::StatefulSet => "statefulset.apps",
+            Kind::DaemonSet => "daemonset.apps",
         };
         write!(f, "{kind}/{}", self.name)
     }
@@ -111,7 +120,8 @@ impl FromStr for Workload {
         let kind = match kind.to_lowercase().trim_end_matches(".apps") {
             "deployment" | "deployments" | "deploy" => Kind::Deployment,
             "statefulset" | "statefulsets" | "sts" => Kind::StatefulSet,
-            other => return Err(format!("{other:?} is neither deployment nor statefulset")),
+            "daemonset" | "daemonsets" | "ds" => Kind::DaemonSet,
+            other => return Err(format!("{other:?} is none of deployment, statefulset and daemonset")),
         };
         if name.is_empty() || name.contains('/') {
             return Err("write KIND/NAME with one name, for example deployment/web".to_owned());
@@ -184,6 +194,25 @@ impl From<&StatefulSet> for Facts {
     }
 }
 
+impl From<&DaemonSet> for Facts {
+    fn from(set: &DaemonSet) -> Self {
+        let spec = set.spec.as_ref();
+        let status = set.status.clone().unwrap_or_default();
+        let strategy = spec.and_then(|spec| spec.update_strategy.as_ref()?.type_.as_deref());
+        Self {
+            generation: set.metadata.generation.unwrap_or_default(),
+            observed: status.observed_generation.unwrap_or_default(),
+            replicas: status.desired_number_scheduled,
+            updated: status.updated_number_scheduled.unwrap_or_default(),
+            ready: status.number_ready,
+            labels: spec.and_then(|spec| spec.template.metadata.as_ref()?.labels.clone()).unwrap_or_default(),
+            paused: false,
+            on_delete: strategy == Some("OnDelete"),
+            complaint: None,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,6 +228,7 @@ mod tests {
             );
         }
         assert_eq!("sts/db".parse::<Workload>().expect("a set").key(), "StatefulSet/db");
+        assert_eq!("ds/cache".parse::<Workload>().expect("a set").to_string(), "daemonset.apps/cache");
         for text in ["web", "pod/web", "deployment/", "deployment/a/b"] {
             assert!(text.parse::<Workload>().is_err(), "{text}");
         }
@@ -232,6 +262,21 @@ mod tests {
         assert_eq!((facts.generation, facts.observed, facts.replicas, facts.updated, facts.ready), (8, 7, 3, 1, 3));
         assert_eq!(facts.labels["app"], "web");
         assert_eq!(facts.complaint.as_deref(), Some("has timed out progressing"));
+    }
+
+    #[test]
+    fn a_daemon_set_has_a_pod_on_each_node_that_wants_one() {
+        let set: DaemonSet = object(json!({
+            "metadata": {"generation": 5},
+            "spec": {"selector": {}, "template": {}, "updateStrategy": {"type": "RollingUpdate"}},
+            "status": {
+                "observedGeneration": 5, "desiredNumberScheduled": 4, "currentNumberScheduled": 4,
+                "updatedNumberScheduled": 1, "numberReady": 3, "numberMisscheduled": 0,
+            },
+        }));
+        let facts = Facts::from(&set);
+        assert_eq!((facts.generation, facts.replicas, facts.updated, facts.ready), (5, 4, 1, 3));
+        assert!(!facts.on_delete);
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use super::filing::{Filed, Filing, Touched};
-use super::{GroupFacts, GroupView, Listing, OptIn, PodFacts, PodView, Standing, Termination, WorkloadFacts};
+use super::revision::Revisions;
+use super::{GroupFacts, GroupView, Listing, OptIn, PodFacts, PodView, Revision, Standing, Termination, WorkloadFacts};
 
 /// How many terminations are kept for pods that are gone: more than can end between two looks at a view.
 const TERMINATIONS: usize = 1_024;
@@ -15,6 +16,7 @@ pub(super) struct Namespace {
     pub(super) groups: BTreeMap<String, Arc<GroupFacts>>,
     pub(super) pods: BTreeMap<String, Arc<PodFacts>>,
     pub(super) replica_sets: BTreeMap<String, ReplicaSetFacts>,
+    pub(super) revisions: Revisions,
     /// By `Kind/name`.
     pub(super) workloads: BTreeMap<String, Arc<WorkloadFacts>>,
     pub(super) listings: BTreeMap<String, Arc<Listing>>,
@@ -48,6 +50,7 @@ impl Namespace {
         self.groups.is_empty()
             && self.pods.is_empty()
             && self.replica_sets.is_empty()
+            && self.revisions.is_empty()
             && self.workloads.is_empty()
             && self.listings.is_empty()
             && self.opt_in.is_none()
@@ -219,13 +222,23 @@ impl Namespace {
         GroupView {
             group: Arc::clone(group),
             pods: BTreeMap::new(),
-            workloads: workloads.map(|(key, workload)| (key.clone(), Arc::clone(workload))).collect(),
+            workloads: workloads.map(|(key, workload)| (key.clone(), self.revised(workload))).collect(),
             listing: self.listings.get(name).cloned(),
             remembered: self.remembered.get(name).cloned(),
             conflicts: BTreeMap::new(),
             terminations: terminations.map(|(_, uid, how)| (uid.clone(), how.clone())).collect(),
             namespace_opt_in: self.opt_in(),
         }
+    }
+
+    /// A workload with its newest revision. A DaemonSet does not name that itself.
+    fn revised(&self, workload: &Arc<WorkloadFacts>) -> Arc<WorkloadFacts> {
+        if workload.kind != "DaemonSet" {
+            return Arc::clone(workload);
+        }
+        let newest = self.revisions.newest(&workload.key());
+        let is_rolled_out = workload.is_rolled_out && newest > 0;
+        Arc::new(WorkloadFacts { revision: Revision::Number(newest), is_rolled_out, ..(**workload).clone() })
     }
 
     /// The group whose pods a workload makes.
@@ -293,7 +306,7 @@ impl Namespace {
         let set = self.replica_sets.get(&owner.name).filter(|_| owner.kind == "ReplicaSet");
         match set.and_then(|set| set.deployment.as_ref().map(|deployment| (deployment, set.revision))) {
             Some((deployment, revision)) => (format!("Deployment/{deployment}"), revision),
-            None => (format!("{}/{}", owner.kind, owner.name), 0),
+            None => (format!("{}/{}", owner.kind, owner.name), self.revisions.of_pod(pod)),
         }
     }
 

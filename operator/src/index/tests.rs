@@ -6,8 +6,8 @@ use baton_crds::membership::MemberPhase;
 use baton_crds::selector::LabelValue;
 
 use super::{
-    Agent, GroupKey, GroupView, Index, Life, OptIn, PodFacts, ReplicaSetFacts, Revision, Standing, Termination,
-    WorkloadFacts,
+    Agent, GroupKey, GroupView, Index, Life, OptIn, Owner, PodFacts, ReplicaSetFacts, Revision, RevisionFacts,
+    Standing, Termination, WorkloadFacts,
 };
 use crate::fixture::{group, keeper, keeper_set, listing, pod, row};
 
@@ -144,6 +144,46 @@ fn revisions_come_from_the_replica_set_and_follow_a_rollback() {
     }
     index.delete_replica_set("shop", "web-1");
     assert_eq!(seen(&index).1, 0);
+}
+
+#[test]
+fn revisions_of_sets_come_from_their_controller_revisions() {
+    let mut index = index();
+    let mut first = plain("web-0");
+    first.owner = Some(Owner { kind: "DaemonSet".into(), name: "web".into(), uid: "uid-web".into() });
+    first.labels.insert("controller-revision-hash".into(), "a".into());
+    let set = WorkloadFacts {
+        kind: "DaemonSet",
+        name: "web".into(),
+        uid: "uid-web".into(),
+        group: None,
+        labels: first.labels.clone(),
+        generation: 1,
+        replicas: 1,
+        revision: Revision::Number(0),
+        is_rolled_out: true,
+        overlaps: false,
+    };
+    index.apply_pod("shop", first);
+    index.apply_workload("shop", set);
+    let seen = |index: &Index| {
+        let view = view(index);
+        let (set, pod) = (view.workloads["DaemonSet/web"].clone(), view.pods["web-0"].clone());
+        (pod.revision, set.is_rolled_out, set.is_newest(&pod))
+    };
+    assert_eq!(seen(&index), (0, false, true), "its revisions were not seen yet");
+    let revision = |name: &str, number| {
+        let controller = "DaemonSet/web".into();
+        RevisionFacts { name: name.into(), controller, number }
+    };
+    index.reset_revisions(vec![("shop".into(), revision("web-a", 1))]);
+    assert_eq!(seen(&index), (1, true, true));
+    index.apply_revision("shop", revision("web-b", 2));
+    assert_eq!(seen(&index), (1, true, false));
+    index.apply_revision("shop", revision("web-a", 3));
+    assert_eq!(seen(&index), (3, true, true), "a rollback");
+    index.delete_revision("shop", "web-b");
+    assert_eq!(seen(&index), (3, true, true));
 }
 
 #[test]

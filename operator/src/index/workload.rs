@@ -1,9 +1,10 @@
-//! What the operator keeps of a Deployment or StatefulSet: whether its rollout is over, and whether its pods overlap.
+//! What the operator keeps of a Deployment, StatefulSet or DaemonSet: whether its rollout is over, and whether its pods
+//! overlap.
 
 use std::collections::BTreeMap;
 
 use baton_crds::HandoffGroup;
-use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
@@ -20,7 +21,7 @@ const REVISION_HASH: &str = "controller-revision-hash";
 /// What makes pods, and replaces them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WorkloadFacts {
-    /// `Deployment` or `StatefulSet`.
+    /// `Deployment`, `StatefulSet` or `DaemonSet`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,
@@ -45,7 +46,7 @@ pub struct WorkloadFacts {
 /// A revision of a workload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Revision {
-    /// A Deployment's.
+    /// A Deployment's or a DaemonSet's.
     Number(u64),
     /// A StatefulSet's.
     Hash(String),
@@ -105,6 +106,32 @@ impl WorkloadFacts {
                 && settled,
             // It replaces one pod at a time, and a pod's name is free only when its last bearer is gone.
             overlaps: replicas > 1,
+        };
+        Some((meta.namespace?, facts))
+    }
+
+    /// What is kept of a DaemonSet, and its namespace. It does not say which revision is its newest.
+    pub fn of_daemon_set(set: DaemonSet) -> Option<(String, Self)> {
+        let (meta, spec, status) = (set.metadata, set.spec?, set.status.unwrap_or_default());
+        let (generation, replicas) = (meta.generation.unwrap_or_default(), i64::from(status.desired_number_scheduled));
+        let strategy = spec.update_strategy.unwrap_or_default();
+        let by_hand = strategy.type_.as_deref() == Some("OnDelete");
+        let rolling = strategy.rolling_update.unwrap_or_default();
+        let surge = share(rolling.max_surge.as_ref(), replicas, Round::Up);
+        let missing = share(rolling.max_unavailable.as_ref(), replicas, Round::Up);
+        let facts = Self {
+            kind: "DaemonSet",
+            group: None,
+            uid: meta.uid.unwrap_or_default(),
+            name: meta.name?,
+            labels: spec.template.metadata.and_then(|meta| meta.labels).unwrap_or_default(),
+            generation,
+            replicas,
+            revision: Revision::Number(0),
+            is_rolled_out: status.observed_generation.is_some_and(|seen| seen >= generation)
+                && i64::from(status.updated_number_scheduled.unwrap_or_default()) == replicas
+                && i64::from(status.current_number_scheduled) == replicas,
+            overlaps: if by_hand { replicas > 1 } else { surge > 0 || missing.max(1) < replicas },
         };
         Some((meta.namespace?, facts))
     }
@@ -175,6 +202,24 @@ mod tests {
         assert!(!over(json!({})));
         let empty = deployment(json!({"replicas": 0}), json!({"observedGeneration": 4}));
         assert!(empty.is_rolled_out && empty.revision == Revision::Number(7));
+    }
+
+    #[test]
+    fn a_daemon_set_has_as_many_pods_as_nodes_want_and_overlaps_unless_it_has_one() {
+        let set = |strategy: serde_json::Value, nodes: i32, updated: i32| {
+            let object =
+                serde_json::from_value(json!({"metadata": {"name": "cache", "namespace": "shop", "generation": 4},
+                "spec": {"selector": {}, "template": {}, "updateStrategy": strategy},
+                "status": {"observedGeneration": 4, "desiredNumberScheduled": nodes, "currentNumberScheduled": nodes,
+                    "updatedNumberScheduled": updated, "numberMisscheduled": 0, "numberReady": nodes}}));
+            WorkloadFacts::of_daemon_set(object.expect("a DaemonSet")).expect("facts").1
+        };
+        let rolling = |surge: i32, missing: &str| json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": surge, "maxUnavailable": missing}});
+        let three = set(rolling(0, "34%"), 3, 3);
+        assert_eq!((three.key().as_str(), three.replicas, three.is_rolled_out), ("DaemonSet/cache", 3, true));
+        assert!(three.overlaps && !set(rolling(0, "100%"), 3, 3).overlaps && !set(rolling(0, "1%"), 1, 1).overlaps);
+        assert!(set(rolling(1, "0%"), 1, 1).overlaps && set(json!({"type": "OnDelete"}), 3, 3).overlaps);
+        assert!(!set(rolling(0, "1%"), 3, 2).is_rolled_out);
     }
 
     #[test]
