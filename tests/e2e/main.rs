@@ -41,6 +41,7 @@ mod release;
 mod rollback;
 mod rollout;
 mod scaling;
+mod set;
 mod strategy;
 mod stubborn_app;
 mod webhook_garbage;
@@ -60,7 +61,7 @@ use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 const BESIDE: usize = 4;
 
 /// The longest first, and those that run alone last.
-const SCENARIOS: [Scenario; 53] = [
+const SCENARIOS: [Scenario; 55] = [
     keepers::REPLACED,
     failed_handoff::SCALE_TO_ZERO,
     keepers::SCALE_TO_ZERO,
@@ -77,6 +78,8 @@ const SCENARIOS: [Scenario; 53] = [
     stubborn_app::SCENARIO,
     no_overlap::RECREATE,
     no_overlap::STATEFUL_SET,
+    set::STATEFUL_SET,
+    set::DAEMON_SET,
     half_leaves::SCENARIO,
     frozen_survivor::SCENARIO,
     lone_pod::SCENARIO,

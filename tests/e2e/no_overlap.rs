@@ -1,7 +1,7 @@
 //! A workload that ends all its pods before it makes new ones is said to be unsafe beforehand, and the loss is reported.
 
 use anyhow::{Context, Result};
-use baton_tests::arena::Arena;
+use baton_tests::arena::{Arena, Workload};
 use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::Stage;
 use serde_json::json;
@@ -33,7 +33,7 @@ fn recreate(stage: &Stage) -> Result<()> {
 }
 
 fn stateful_set(stage: &Stage) -> Result<()> {
-    let crowd = stage.play(&Arena { stateful: true, ..impatient(1) })?;
+    let crowd = stage.play(&Arena { workload: Workload::StatefulSet, ..impatient(1) })?;
     stage.wait_condition("arena", "HandoffSafe", "False", Some("NoOverlap"))?;
     let pod = stage.pods.ready().into_iter().next().context("no pod is ready")?;
     stage.delete_pod(pod.name())?;

@@ -119,6 +119,7 @@ pub fn collection(namespace: &str, kind: &str) -> Result<String> {
         "Event" => ("api/v1", "events"),
         "Deployment" => ("apis/apps/v1", "deployments"),
         "StatefulSet" => ("apis/apps/v1", "statefulsets"),
+        "DaemonSet" => ("apis/apps/v1", "daemonsets"),
         "PodDisruptionBudget" => ("apis/policy/v1", "poddisruptionbudgets"),
         "NetworkPolicy" => ("apis/networking.k8s.io/v1", "networkpolicies"),
         "HandoffGroup" => ("apis/baton.dev/v1alpha1", "handoffgroups"),

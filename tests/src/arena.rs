@@ -24,8 +24,19 @@ pub struct Arena {
     pub strategy: Option<Value>,
     /// The servers take no notice of SIGTERM.
     pub stubborn: bool,
-    /// The servers are of a StatefulSet instead of a Deployment.
-    pub stateful: bool,
+    /// What makes the servers.
+    pub workload: Workload,
+}
+
+/// What makes pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Workload {
+    /// As the manifest says.
+    Deployment,
+    /// In its place, with as many pods.
+    StatefulSet,
+    /// In its place, with a pod on each node.
+    DaemonSet,
 }
 
 // === impl Arena ===
@@ -33,7 +44,7 @@ pub struct Arena {
 impl Arena {
     /// So many pods, and a HandoffGroup that says nothing but its selector.
     pub fn of(replicas: u32) -> Self {
-        Self { replicas, group: json!({}), strategy: None, stubborn: false, stateful: false }
+        Self { replicas, group: json!({}), strategy: None, stubborn: false, workload: Workload::Deployment }
     }
 
     /// How many keepers the HandoffGroup asks for.
@@ -56,11 +67,7 @@ impl Arena {
                 if let Some(strategy) = &self.strategy {
                     object["spec"]["strategy"] = strategy.clone();
                 }
-                if self.stateful {
-                    object["kind"] = json!("StatefulSet");
-                    object["spec"]["serviceName"] = json!("arena-pods");
-                    object["spec"].as_object_mut().and_then(|spec| spec.remove("strategy"));
-                }
+                self.workload.change(&mut object);
             }
             Some("HandoffGroup") => {
                 for (field, value) in self.group.as_object().into_iter().flatten() {
@@ -75,6 +82,35 @@ impl Arena {
             metadata.remove("namespace");
         }
         object
+    }
+}
+
+// === impl Workload ===
+
+impl Workload {
+    /// Its kind.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::DaemonSet => "DaemonSet",
+        }
+    }
+
+    /// Makes it of a Deployment.
+    fn change(self, deployment: &mut Value) {
+        deployment["kind"] = json!(self.kind());
+        let without: &[&str] = match self {
+            Self::Deployment => &[],
+            Self::StatefulSet => &["strategy"],
+            Self::DaemonSet => &["strategy", "replicas"],
+        };
+        if let Some(spec) = deployment["spec"].as_object_mut() {
+            without.iter().for_each(|field| drop(spec.remove(*field)));
+        }
+        if self == Self::StatefulSet {
+            deployment["spec"]["serviceName"] = json!("arena-pods");
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::cluster::{OPERATOR, SYSTEM};
 use crate::stage::Stage;
 
 /// Objects of Baton and of the pods, in full.
-const OBJECTS: &str = "handoffgroups,memberships,deployments,replicasets,statefulsets,pods";
+const OBJECTS: &str = "handoffgroups,memberships,deployments,replicasets,statefulsets,daemonsets,pods";
 
 /// Collects it into the scenario's folder. What cannot be had is left out, and said in its file.
 pub fn collect(stage: &Stage) {

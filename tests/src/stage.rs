@@ -53,6 +53,7 @@ impl Stage {
         self.cluster.api.delete(&self.path("HandoffGroup", ""))?;
         self.cluster.api.delete(&self.path("Deployment", ""))?;
         self.cluster.api.delete(&self.path("StatefulSet", ""))?;
+        self.cluster.api.delete(&self.path("DaemonSet", ""))?;
         self.cluster.api.delete(&format!("{}?gracePeriodSeconds=0", self.path("Pod", "")))?;
         self.cluster.api.delete(&format!("/api/v1/namespaces/{}", self.namespace))
     }
