@@ -190,6 +190,10 @@ pub(crate) struct RunArgs {
     #[arg(long, env = "BATON_LOG", value_name = "FILTER", default_value = "info", value_parser = baton_telemetry::log_filter)]
     log: String,
 
+    /// Where spans of handoffs go, as in `http://otel-collector.observability:4317` (OTLP by gRPC); nowhere by default.
+    #[arg(long, env = "BATON_TRACES", value_name = "URL", value_parser = baton_telemetry::collector)]
+    traces: Option<String>,
+
     /// Format of logs.
     #[arg(long, env = "BATON_LOG_FORMAT", value_name = "json|text", default_value = "json")]
     log_format: LogFormat,
@@ -302,6 +306,8 @@ pub(crate) struct Config {
     pub(crate) shards: usize,
     /// Bounds of maps that have none of their own.
     pub(crate) limits: DefaultLimits,
+    /// Where spans of handoffs go.
+    pub(crate) traces: Option<String>,
     /// What to log.
     pub(crate) log: String,
     /// How to log.

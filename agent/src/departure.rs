@@ -1,6 +1,7 @@
 //! How the process leaves: the shell around [`Lifecycle`], which decides.
 
 mod receipt;
+mod timeline;
 
 use std::collections::BTreeSet;
 use std::future::pending;
@@ -11,12 +12,14 @@ use std::time::Duration;
 use baton_replica::{
     Action, Budget, Handover, Lifecycle, MemberPhase, Need, Outcome, Progress, ReplicaId, Shard, VersionVector,
 };
+use baton_telemetry::Tracer;
 use baton_wire::directory::handoff_report::Stage;
 use futures_util::future::select_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
+use self::timeline::Timeline;
 use crate::control::DepartureReport;
 use crate::engine::Engine;
 use crate::metric::Metrics;
@@ -28,7 +31,7 @@ const MAX_COMMANDS: usize = 16;
 /// The longest that the departure goes without looking at its progress, should a signal be missed.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// How long the end waits for the receipt to be taken; well within the margin that the last deadline leaves.
+/// How long the end waits for the receipt and the spans to be taken; well within the margin that the last deadline leaves.
 const RECEIPT_WAIT: Duration = Duration::from_millis(200);
 
 /// Asks the process to leave.
@@ -47,6 +50,8 @@ enum Command {
 pub(crate) struct Departure {
     engine: Arc<Engine>,
     metrics: Arc<Metrics>,
+    tracer: Tracer,
+    timeline: Timeline,
     life: Lifecycle,
     commands: mpsc::Receiver<Command>,
     hooks: Vec<oneshot::Sender<DepartureReport>>,
@@ -86,13 +91,24 @@ impl Departure {
     pub(crate) fn new(
         engine: Arc<Engine>,
         metrics: Arc<Metrics>,
+        tracer: Tracer,
         budget: Budget,
         termination_log: PathBuf,
     ) -> (DepartureHandle, Self) {
         let (sender, commands) = mpsc::channel(MAX_COMMANDS);
         let life = Lifecycle::new(budget);
-        let departure =
-            Self { engine, metrics, life, commands, hooks: Vec::new(), watermark: None, termination_log, budget };
+        let departure = Self {
+            engine,
+            metrics,
+            tracer,
+            timeline: Timeline::default(),
+            life,
+            commands,
+            hooks: Vec::new(),
+            watermark: None,
+            termination_log,
+            budget,
+        };
         (DepartureHandle { commands: sender }, departure)
     }
 
@@ -100,7 +116,11 @@ impl Departure {
     pub(crate) async fn run(mut self) -> DepartureReport {
         let receipt = self.follow().await;
         self.leave_for_kubelet(&receipt);
-        self.leave_with_others(&receipt).await;
+        let (replica, pod) = (self.engine.replica(), &self.engine.identity().pod_name);
+        self.timeline.tell(&self.tracer, replica, pod, &receipt);
+        tokio::join!(self.leave_with_others(&receipt), async {
+            let _ = timeout(RECEIPT_WAIT, self.tracer.flush()).await;
+        });
         receipt
     }
 
@@ -148,6 +168,7 @@ impl Departure {
         match command {
             Some(Command::Hook(answer)) => {
                 self.hooks.push(answer);
+                self.timeline.is_held();
                 self.life.hook(now);
             }
             Some(Command::Release(answer)) => {
@@ -191,7 +212,7 @@ impl Departure {
     fn begin_again(&mut self) {
         let (former, replica) = (self.engine.replica(), random_id());
         self.engine.take_new_id(replica);
-        self.life = Lifecycle::new(self.budget);
+        (self.life, self.timeline) = (Lifecycle::new(self.budget), Timeline::default());
         self.engine.set_phase(self.life.phase());
         error!(%former, %replica, "The group has removed this agent; it joins again under a new id");
     }
@@ -213,6 +234,7 @@ impl Departure {
                 Action::AnnounceLeaving => {
                     self.engine.update_roster(baton_replica::Roster::leave);
                     self.engine.set_phase(self.life.phase());
+                    self.timeline.leaves();
                     info!("Leaving");
                     self.report(Stage::Started, Outcome::Nothing);
                 }

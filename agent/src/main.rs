@@ -23,6 +23,7 @@ mod run;
 mod socket;
 mod transport;
 mod ttl;
+mod witness;
 
 use std::process::ExitCode;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use baton_identity::{Member, Wallet};
 use baton_replica::{Budget, ReplicaId, Settings};
+use baton_telemetry::Tracer;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,7 +25,7 @@ use crate::open_file;
 use crate::redis::Front;
 use crate::refusal::Refusals;
 use crate::transport::Transport;
-use crate::{admin, grpc, http, link, membership, redis, socket};
+use crate::{admin, grpc, http, link, membership, redis, socket, witness};
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
@@ -147,8 +148,14 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     let refusals = Refusals::default();
     let metrics = Metrics::new(engine.clone(), &refusals);
     let transport = transport(&config, refusals)?;
-    let (departure_handle, departure) =
-        Departure::new(engine.clone(), metrics.clone(), budget(&config), config.termination_log.clone());
+    let tracer = Tracer::new(config.traces.as_deref(), "baton-agent", &config.pod.name)?;
+    let (departure_handle, departure) = Departure::new(
+        engine.clone(),
+        metrics.clone(),
+        tracer.clone(),
+        budget(&config),
+        config.termination_log.clone(),
+    );
     info!(%replica, group = engine.identity().group, pod = config.pod.name, "Starting");
 
     tokio::spawn(serve_peers(engine.clone(), peer_listener, transport.clone()));
@@ -175,6 +182,7 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     tokio::spawn(engine::adopt(engine.clone()));
     tokio::spawn(engine::tell_watchers(engine.clone()));
     tokio::spawn(engine::reissue(engine.clone()));
+    tokio::spawn(witness::witness(engine.clone(), tracer));
     tokio::spawn(settle(engine));
     tokio::spawn(stop_on_signal(departure_handle)?);
     Ok(departure.run().await)

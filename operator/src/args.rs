@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 
 use baton_identity::TrustDomain;
-use baton_telemetry::{LogFormat, log_filter};
+use baton_telemetry::{LogFormat, collector, log_filter};
 use clap::{Parser, Subcommand};
 
 /// Watches HandoffGroups and pods, tells agents who is a member, and injects agents into pods.
@@ -73,6 +73,11 @@ pub struct Args {
     /// A kubeconfig file; by default the one in KUBECONFIG, or the pod's service account.
     #[arg(long)]
     pub kubeconfig: Option<std::path::PathBuf>,
+
+    /// Where spans of handoffs go, those of agents too, such as http://otel-collector.observability:4317 (OTLP by gRPC);
+    /// nowhere by default.
+    #[arg(long, env = "BATON_TRACES", value_parser = collector)]
+    pub traces: Option<String>,
 
     /// What is logged, such as info or info,baton_operator=debug.
     #[arg(long, env = "BATON_LOG", default_value = "info", value_parser = log_filter)]

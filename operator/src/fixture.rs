@@ -16,6 +16,7 @@ use crate::index::{
     Agent, GroupFacts, GroupKey, GroupView, Life, Listing, OptIn, Owner, PodFacts, PodView, Revision, Standing,
     WorkloadFacts,
 };
+use crate::injector::Defaults;
 
 /// The group `shop/web`, made at this second.
 pub(crate) fn group(name: &str, second: i64) -> GroupFacts {
@@ -73,6 +74,11 @@ pub(crate) fn keeper(name: &str) -> PodFacts {
         owner: Some(Owner { kind: "StatefulSet".into(), name: "web-keeper".into(), uid: "uid-web-keeper".into() }),
         ..pod(name)
     }
+}
+
+/// What agents are injected with.
+pub(crate) fn defaults() -> Defaults {
+    Defaults { image: "agent:1".into(), operator: "https://operator:7080".into(), traces: None }
 }
 
 /// The StatefulSet of the keepers of `web`.

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use baton_telemetry::Tracer;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::ApiServer;
 use crate::directory::Attendance;
 use crate::event::Announcer;
 use crate::index::{GroupKey, SharedIndex, Views};
+use crate::injector::Defaults;
 use crate::keeper::Maker;
 use crate::lease::Office;
 use crate::membership::Scribe;
@@ -29,10 +31,10 @@ pub struct Groups {
     pub metrics: Metrics,
     /// Whether this operator writes.
     pub office: Office,
-    /// The agent's image for groups that name none.
-    pub image: Arc<str>,
-    /// Where agents reach the directory.
-    pub operator: Arc<str>,
+    /// What agents are injected with where a group does not say otherwise.
+    pub defaults: Arc<Defaults>,
+    /// Where spans go.
+    pub tracer: Tracer,
 }
 
 // === impl Groups ===
@@ -81,14 +83,14 @@ impl Groups {
             announcer: self.announcer.clone(),
             metrics: self.metrics.clone(),
             office: self.office.clone(),
+            tracer: self.tracer.clone(),
             view: view.clone(),
         };
         let maker = Maker {
             api: self.api.clone(),
             announcer: self.announcer.clone(),
             office: self.office.clone(),
-            image: self.image.clone(),
-            operator: self.operator.clone(),
+            defaults: self.defaults.clone(),
             view: view.clone(),
         };
         tokio::spawn(stop.clone().run_until_cancelled_owned(scribe.run()));

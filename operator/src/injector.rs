@@ -14,5 +14,5 @@ mod tests;
 pub(crate) use container::{ADMIN, PEER, agent, volumes};
 pub use grace::grace_seconds;
 pub(crate) use inject::DEFAULT_GRACE;
-pub use inject::{Injection, inject};
+pub use inject::{Defaults, Injection, inject};
 pub use webhook::{Injector, router};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::Context;
 use baton_identity::{Expected, incoming};
-use baton_telemetry::{Repeat, ServerLimits, admin_router, new_registry, serve_http};
+use baton_telemetry::{Repeat, ServerLimits, Tracer, admin_router, new_registry, serve_http};
 use baton_wire::directory::directory_server::DirectoryServer;
 use baton_wire::identity::identity_server::IdentityServer;
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -27,7 +27,7 @@ use crate::groups::Groups;
 use crate::health::InService;
 use crate::identity::{self, Herald, IdentityService, Issuer};
 use crate::index::SharedIndex;
-use crate::injector::{self, Injector};
+use crate::injector::{self, Defaults, Injector};
 use crate::lease::{Candidate, Fence};
 use crate::metrics::Metrics;
 use crate::tls;
@@ -98,8 +98,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         index: index.clone(),
         api: api.clone(),
         metrics: metrics.clone(),
-        image: args.agent_image.as_str().into(),
-        operator: args.directory_url().into(),
+        defaults: Arc::new(Defaults {
+            image: args.agent_image.clone(),
+            operator: args.directory_url(),
+            traces: args.traces.clone(),
+        }),
         garbage: Arc::default(),
     };
     let acceptor = TlsAcceptor::from(Arc::new(resolver.server_config().context("set up TLS")?));
@@ -132,8 +135,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         announcer,
         metrics: metrics.clone(),
         office: office.clone(),
-        image: injector.image.clone(),
-        operator: injector.operator.clone(),
+        defaults: injector.defaults.clone(),
+        tracer: Tracer::new(args.traces.as_deref(), "baton-operator", &name(&args))?,
     };
     let certificates = IdentityService::new(index.clone(), api.clone(), issuer, metrics.clone());
     let refusals = Arc::default();

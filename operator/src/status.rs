@@ -1,6 +1,7 @@
 //! What the operator says about a group: counts, conditions, and events.
 
 mod condition;
+mod departure;
 mod derive;
 mod reporter;
 mod safety;

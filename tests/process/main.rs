@@ -27,6 +27,7 @@ mod release;
 mod rolling_restart;
 mod second_process;
 mod slow_link;
+mod trace;
 mod two_releases;
 mod unix_socket;
 mod usage;

@@ -64,6 +64,7 @@ impl RunArgs {
                 max_bytes: self.max_bytes,
                 max_entries: self.max_entries,
             },
+            traces: self.traces,
             log: self.log,
             log_format: self.log_format,
         })

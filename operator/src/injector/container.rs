@@ -114,7 +114,7 @@ pub(crate) fn volumes() -> [Value; 3] {
 fn environment(injection: &Injection, grace_seconds: u64) -> Value {
     let field = |name: &str, path: &str| json!({ "name": name, "valueFrom": { "fieldRef": { "apiVersion": "v1", "fieldPath": path } } });
     let value = |name: &str, value: String| json!({ "name": name, "value": value });
-    json!([
+    let mut all = vec![
         field("BATON_POD_NAME", "metadata.name"),
         field("BATON_POD_UID", "metadata.uid"),
         field("BATON_NAMESPACE", "metadata.namespace"),
@@ -131,7 +131,9 @@ fn environment(injection: &Injection, grace_seconds: u64) -> Value {
         value("BATON_SHARDS", injection.shards.to_string()),
         value("BATON_LOG", injection.log.clone()),
         value("BATON_LOG_FORMAT", "json".into()),
-    ])
+    ];
+    all.extend(injection.traces.iter().map(|collector| value("BATON_TRACES", collector.clone())));
+    Value::Array(all)
 }
 
 fn resources(injection: &Injection) -> Value {

@@ -32,6 +32,19 @@ pub struct Injection {
     pub timeout: Duration,
     /// The resources of the agent's container, if the group says.
     pub resources: Option<Resources>,
+    /// Where the agent's spans go, if anywhere.
+    pub traces: Option<String>,
+}
+
+/// What the operator injects where a group does not say otherwise.
+#[derive(Clone, Debug)]
+pub struct Defaults {
+    /// The agent's image.
+    pub image: String,
+    /// Where agents reach the directory.
+    pub operator: String,
+    /// Where their spans go, if anywhere.
+    pub traces: Option<String>,
 }
 
 /// The pod makes no sense as one.
@@ -43,15 +56,16 @@ pub struct NoPod(&'static str);
 
 impl Injection {
     /// What is injected into the pods of a group.
-    pub fn of(group: &str, spec: &HandoffGroupSpec, default_image: &str, operator: &str) -> Self {
+    pub fn of(group: &str, spec: &HandoffGroupSpec, defaults: &Defaults) -> Self {
         Self {
             group: group.to_owned(),
-            image: spec.agent.image.clone().unwrap_or_else(|| default_image.to_owned()),
-            operator: operator.to_owned(),
+            image: spec.agent.image.clone().unwrap_or_else(|| defaults.image.clone()),
+            operator: defaults.operator.clone(),
             shards: spec.replication.shards,
             log: spec.agent.log_level.as_str().to_owned(),
             timeout: spec.handoff.timeout.get(),
             resources: spec.agent.resources.clone(),
+            traces: defaults.traces.clone(),
         }
     }
 }

@@ -15,6 +15,7 @@ fn injection() -> Injection {
         log: "info".into(),
         timeout: Duration::from_secs(20),
         resources: None,
+        traces: None,
     }
 }
 
@@ -73,6 +74,16 @@ fn the_agent_runs_under_the_restricted_standard() {
     assert_eq!(security["runAsNonRoot"], true);
     assert_eq!(security["seccompProfile"], json!({ "type": "RuntimeDefault" }));
     assert_eq!(security.get("runAsUser"), None);
+}
+
+#[test]
+fn an_agent_is_told_of_a_collector_if_there_is_one() {
+    let told = |traces: Option<&str>| {
+        let injection = Injection { traces: traces.map(str::to_owned), ..injection() };
+        let pod = inject(&pod(), &injection).expect("a pod");
+        pod["spec"]["initContainers"][0]["env"].to_string().contains("BATON_TRACES")
+    };
+    assert!(told(Some("http://otel:4317")) && !told(None));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::review::{self, Answer, Request};
-use super::{Injection, inject};
+use super::{Defaults, Injection, inject};
 use crate::api::{ApiError, ApiServer};
 use crate::index::{GroupFacts, OptIn, SharedIndex};
 use crate::metrics::{Admission, Metrics};
@@ -34,10 +34,8 @@ pub struct Injector {
     pub api: ApiServer,
     /// Counts what happens to pods.
     pub metrics: Metrics,
-    /// The agent's image for groups that name none.
-    pub image: Arc<str>,
-    /// Where agents reach the directory.
-    pub operator: Arc<str>,
+    /// What is injected where a group does not say otherwise.
+    pub defaults: Arc<Defaults>,
     /// Calls that made no sense.
     pub garbage: Arc<Mutex<Repeat>>,
 }
@@ -93,7 +91,7 @@ impl Injector {
             let warning = "Baton injects no agent into pods with hostNetwork, because its ports would collide on the node; the state of this pod is not protected";
             return Answer::Untouched { warning: Some(warning.into()) };
         }
-        let injection = Injection::of(&group.key.name, &group.spec, &self.image, &self.operator);
+        let injection = Injection::of(&group.key.name, &group.spec, &self.defaults);
         match inject(&request.pod, &injection) {
             Ok(pod) => Answer::Changed(pod),
             Err(error) => Answer::Refused(format!("Baton cannot inject its agent: {error}")),

@@ -22,6 +22,7 @@ use super::plan::{self, Plan};
 use crate::api::{ApiError, ApiServer};
 use crate::event::{self, Announcer, Event};
 use crate::index::{GroupFacts, GroupView};
+use crate::injector::Defaults;
 use crate::lease::Office;
 
 /// The manager of the objects.
@@ -41,10 +42,8 @@ pub struct Maker {
     pub announcer: Announcer,
     /// Whether this operator writes.
     pub office: Office,
-    /// The agent's image for groups that name none.
-    pub image: Arc<str>,
-    /// Where agents reach the directory.
-    pub operator: Arc<str>,
+    /// What agents are injected with where the group does not say otherwise.
+    pub defaults: Arc<Defaults>,
     /// The group.
     pub view: watch::Receiver<Arc<GroupView>>,
 }
@@ -86,7 +85,7 @@ impl Maker {
         loop {
             let view = self.view.borrow_and_update().clone();
             let set = plan::set(&view).map(|set| (set.uid.clone(), set.generation));
-            let now = (plan::plan(&view, &self.image, &self.operator), set);
+            let now = (plan::plan(&view, &self.defaults), set);
             let wait = match &done {
                 Some((last, at)) if *last == now && at.elapsed() < REPAIR => REPAIR.saturating_sub(at.elapsed()),
                 _ => match self.follow(&view.group, &now.0).await {

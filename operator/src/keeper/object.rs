@@ -169,7 +169,7 @@ mod tests {
     }
 
     fn objects(group: &GroupFacts) -> Objects {
-        let injection = Injection::of(&group.key.name, &group.spec, "agent:1", "https://operator:7080");
+        let injection = Injection::of(&group.key.name, &group.spec, &fixture::defaults());
         Objects::of(group, injection)
     }
 

@@ -2,7 +2,7 @@
 
 use super::object::Objects;
 use crate::index::{GroupView, Standing, WorkloadFacts};
-use crate::injector::Injection;
+use crate::injector::{Defaults, Injection};
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,15 +18,14 @@ pub(super) enum Plan {
     },
 }
 
-/// Decides. `image` and `operator` are what agents are injected with.
-pub(super) fn plan(view: &GroupView, image: &str, operator: &str) -> Plan {
+/// Decides. `defaults` are what agents are injected with.
+pub(super) fn plan(view: &GroupView, defaults: &Defaults) -> Plan {
     let group = &view.group;
     // What the group owns goes with it.
     if group.deleting {
         return Plan::Leave;
     }
-    let made =
-        || Plan::Make(Box::new(Objects::of(group, Injection::of(&group.key.name, &group.spec, image, operator))));
+    let made = || Plan::Make(Box::new(Objects::of(group, Injection::of(&group.key.name, &group.spec, defaults))));
     match set(view) {
         _ if group.spec.keepers.replicas > 0 => made(),
         None => Plan::Leave,
@@ -51,7 +50,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::fixture::{keeper_set, pod, view};
+    use crate::fixture::{defaults, keeper_set, pod, view};
 
     fn planned(wanted: u32, set: Option<i64>, pods: usize) -> Plan {
         let pods: Vec<_> = (0..pods).map(|number| pod(&format!("web-keeper-{number}"))).collect();
@@ -64,7 +63,7 @@ mod tests {
             let set = keeper_set(replicas);
             view.workloads.insert(set.key(), Arc::new(set));
         }
-        plan(&view, "agent:1", "https://operator:7080")
+        plan(&view, &defaults())
     }
 
     fn replicas(plan: Plan) -> Option<u64> {
@@ -94,6 +93,6 @@ mod tests {
         let mut group = (*view.group).clone();
         (group.spec.keepers.replicas, group.deleting) = (2, true);
         view.group = Arc::new(group);
-        assert_eq!(plan(&view, "agent:1", "https://operator:7080"), Plan::Leave);
+        assert_eq!(plan(&view, &defaults()), Plan::Leave);
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use baton_crds::membership::{MemberRow, ReplicaId};
 use baton_crds::status::LastHandoff;
 use baton_crds::{HandoffGroup, HandoffGroupStatus};
-use baton_telemetry::Repeat;
+use baton_telemetry::{Repeat, Tracer};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
@@ -19,6 +19,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::condition::{Kind, Reason};
+use super::departure::Departures;
 use super::derive::{Observation, derive, unprotected};
 use super::trouble;
 use crate::api::{ApiError, ApiServer};
@@ -61,6 +62,8 @@ pub struct Reporter {
     pub metrics: Metrics,
     /// Whether this operator speaks.
     pub office: Office,
+    /// Where spans go.
+    pub tracer: Tracer,
     /// The group.
     pub view: watch::Receiver<Arc<GroupView>>,
 }
@@ -69,6 +72,7 @@ pub struct Reporter {
 #[derive(Default)]
 struct Memory {
     ledger: Ledger,
+    departures: Departures,
     former: Former,
     archive: Archive,
     status: HandoffGroupStatus,
@@ -235,7 +239,10 @@ impl Reporter {
 
     async fn tell(&self, view: &GroupView, memory: &mut Memory, rows: &[MemberRow], happening: Happening) {
         let event = match happening {
-            Happening::Started { pod_name, pod_uid } => Event::started(&pod_name, &pod_uid),
+            Happening::Started { pod_name, pod_uid } => {
+                memory.departures.begun(&pod_uid);
+                Event::started(&pod_name, &pod_uid)
+            }
             Happening::Concluded(receipt) => {
                 let message = event::conclusion(&receipt);
                 tracing::info!(
@@ -249,6 +256,7 @@ impl Reporter {
                     "A handoff has ended"
                 );
                 self.metrics.handoff(&view.group.key, receipt.outcome);
+                memory.departures.ended(&self.tracer, &view.group.key, &receipt, &message);
                 memory.last_handoff = Some(last_handoff(&receipt, message));
                 let row = rows.iter().find(|row| row.replica == receipt.replica);
                 let reason = departure_reason(view, row, &receipt);
@@ -437,7 +445,15 @@ mod tests {
         let holder = watch::Sender::new(Holder::Nobody);
         let announcer = Announcer::new(api.clone(), None);
         let (metrics, office) = (Metrics::default(), Office::of(&holder));
-        let reporter = Reporter { attendance: attendance.clone(), api, announcer, metrics, office, view };
+        let reporter = Reporter {
+            attendance: attendance.clone(),
+            api,
+            announcer,
+            metrics,
+            office,
+            tracer: Tracer::default(),
+            view,
+        };
         tokio::spawn(reporter.run());
         let pause = || tokio::time::sleep(4 * GATHER);
         pause().await;

@@ -20,12 +20,13 @@ use object::Object;
 const OLDEST: &str = "1.29.0";
 
 /// Turns everything on that is off by default.
-const ALL: [&str; 5] = [
+const ALL: [&str; 6] = [
     "metrics.serviceMonitor.enabled=true",
     "metrics.podMonitor.enabled=true",
     "metrics.prometheusRule.enabled=true",
     "metrics.dashboard.enabled=true",
     "operator.podLabels.team=a",
+    "traces.collector=http://otel-collector.observability:4317",
 ];
 
 /// What is there for the given values, besides what is always there.
@@ -62,7 +63,7 @@ const SOMETIMES: [&str; 6] =
     ["PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "PodMonitor", "PrometheusRule", "ConfigMap"];
 
 /// Values that are refused.
-const REFUSED: [&str; 8] = [
+const REFUSED: [&str; 9] = [
     "operator.replicas=-1",
     "operator.replica=2",
     "operator.podDisruptionBudget.maxUnavailable=some",
@@ -71,6 +72,7 @@ const REFUSED: [&str; 8] = [
     "identity.trustDomain=UPPER",
     "webhook.timeoutSeconds=31",
     "networkPolicy.metricsFrom=all",
+    "traces.collector=otel-collector:4317",
 ];
 
 /// Counts what each version of Helm makes of the chart.

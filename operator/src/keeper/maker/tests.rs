@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::*;
-use crate::fixture::{ApiRequest, Requests, keeper_set, view};
+use crate::fixture::{ApiRequest, Requests, defaults, keeper_set, view};
 use crate::index::WorkloadFacts;
 
 /// A group that asks for so many keepers, whose StatefulSet was seen so.
@@ -25,8 +25,8 @@ fn owned_by(name: &'static str, uid: &'static str) -> (u16, Value) {
 fn start(api: ApiServer, view: Arc<GroupView>) -> watch::Sender<Arc<GroupView>> {
     let (views, view) = watch::channel(view);
     let announcer = Announcer::new(api.clone(), None);
-    let (image, operator) = ("agent:1".into(), "https://operator:7080".into());
-    tokio::spawn(Maker { api, announcer, office: Office::always(true), image, operator, view }.run());
+    let defaults = Arc::new(defaults());
+    tokio::spawn(Maker { api, announcer, office: Office::always(true), defaults, view }.run());
     views
 }
 
