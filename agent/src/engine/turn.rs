@@ -14,7 +14,7 @@ use baton_replica::{
 };
 use parking_lot::MutexGuard;
 
-use crate::engine::limit::Place;
+use crate::engine::limit::{Pending, Place};
 use crate::engine::{Engine, Range, WriteFailure, count, wall_millis};
 use owed::Mark;
 pub(crate) use owed::Owed;
@@ -27,6 +27,8 @@ pub(crate) struct Turn<'a> {
     first: Option<Held<'a>>,
     /// The others, ascending.
     rest: Vec<Held<'a>>,
+    /// What maps will hold when the turn has ended, as far as it has made them larger.
+    pending: Pending,
     now: u64,
 }
 
@@ -94,7 +96,7 @@ impl Engine {
         let mut held = shards.map(|index| Held { index, shard: self.shards[index].shard.lock(), usage: Use::Read });
         let first = held.next();
         let rest = held.collect();
-        Turn { engine: self, owed, first, rest, now: wall_millis() }
+        Turn { engine: self, owed, first, rest, pending: Pending::default(), now: wall_millis() }
     }
 }
 
@@ -205,11 +207,12 @@ impl<'a> Turn<'a> {
     }
 
     fn make(&mut self, key: &Key, operation: Operation) -> Result<(Done, u32), WriteFailure> {
-        let (engine, settings, now) = (self.engine, self.engine.settings(), self.now);
-        let shard = &mut self.held(key).shard;
+        let Self { engine, first, rest, pending, now, .. } = self;
+        let (settings, now) = (engine.settings(), *now);
+        let shard = &mut find(first, rest, engine.shard_of(key)).shard;
         let wanted = shard.admit(settings.write_acks_of(key.map()), settings.accept_when_alone)?;
         let place = Place { settings: &settings, usage: &engine.usage, shard, now };
-        engine.limits.check(&place, None, key, &operation)?;
+        engine.limits.check(&place, Some(pending), key, &operation)?;
         Ok((shard.write_one(key, &Condition::Always, operation, now)?, wanted))
     }
 
@@ -250,10 +253,13 @@ impl<'a> Turn<'a> {
     }
 
     fn held(&mut self, key: &Key) -> &mut Held<'a> {
-        let index = self.engine.shard_of(key);
-        match self.first.iter_mut().chain(&mut self.rest).find(|held| held.index == index) {
-            Some(held) => held,
-            None => unreachable!("a turn holds the shards of its keys"),
-        }
+        find(&mut self.first, &mut self.rest, self.engine.shard_of(key))
+    }
+}
+
+fn find<'h, 'a>(first: &'h mut Option<Held<'a>>, rest: &'h mut [Held<'a>], index: usize) -> &'h mut Held<'a> {
+    match first.iter_mut().chain(rest).find(|held| held.index == index) {
+        Some(held) => held,
+        None => unreachable!("a turn holds the shards of its keys"),
     }
 }

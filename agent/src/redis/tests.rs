@@ -41,7 +41,7 @@ struct Client {
 impl Redis {
     /// An agent that waits for the state.
     async fn joining() -> Self {
-        let limits = DefaultLimits { max_value_bytes: 2 << 20, max_bytes: 64 << 20, max_entries: 100_000 };
+        let limits = DefaultLimits { max_value_bytes: 2 << 20, max_bytes: 64 << 20, max_entries: 5_000 };
         let identity = Identity { group: "default/test".into(), pod_name: "a".into(), pod_uid: String::new() };
         let engine = Engine::new(ReplicaId::new(7).expect("not zero"), identity, 4, limits);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

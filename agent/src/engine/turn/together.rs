@@ -2,7 +2,7 @@
 
 use baton_replica::{Condition, Done, Key, MAX_BATCH, MAX_BATCH_BYTES, Operation, Request};
 
-use crate::engine::limit::{Pending, Place};
+use crate::engine::limit::Place;
 use crate::engine::{Turn, WriteFailure, count};
 
 // === impl Turn ===
@@ -32,14 +32,15 @@ impl Turn<'_> {
         Ok(done)
     }
 
-    fn check_together(&self, changes: &[(Key, Operation)]) -> Result<(), WriteFailure> {
+    fn check_together(&mut self, changes: &[(Key, Operation)]) -> Result<(), WriteFailure> {
         let settings = self.engine.settings();
-        let mut pending = Pending::default();
-        for (key, operation) in changes {
+        let mut pending = std::mem::take(&mut self.pending);
+        let checked = changes.iter().try_for_each(|(key, operation)| {
             let place = Place { settings: &settings, usage: &self.engine.usage, shard: self.shard(key), now: self.now };
-            self.engine.limits.check(&place, Some(&mut pending), key, operation)?;
-        }
-        Ok(())
+            self.engine.limits.check(&place, Some(&mut pending), key, operation)
+        });
+        self.pending = pending;
+        Ok(checked?)
     }
 
     fn make_together(&mut self, batch: Vec<(Key, Operation)>) -> Result<Vec<Done>, WriteFailure> {

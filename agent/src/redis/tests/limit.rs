@@ -42,6 +42,17 @@ async fn a_value_that_is_too_large_is_refused_and_the_connection_goes_on() {
 }
 
 #[tokio::test]
+async fn one_command_cannot_pass_the_limit_of_a_map() {
+    let redis = Redis::active().await;
+    let mut client = redis.client().await;
+    let keys: Vec<Vec<u8>> = (0..5_001).map(|number: u32| number.to_string().into_bytes()).collect();
+    let pairs = keys.iter().flat_map(|key| [key.as_slice(), b""]);
+    let words: Vec<&[u8]> = [&b"MSET"[..]].into_iter().chain(pairs).collect();
+    assert!(client.ask_words(&words).await.starts_with("-OOM "));
+    client.talk(&[("DBSIZE", ":5000"), ("SET carts:1 1", "+OK")]).await;
+}
+
+#[tokio::test]
 async fn a_reply_that_is_too_large_is_refused_and_the_connection_goes_on() {
     let redis = Redis::active().await;
     let mut client = redis.client().await;
