@@ -74,7 +74,7 @@ pub struct Args {
     #[arg(long)]
     pub kubeconfig: Option<std::path::PathBuf>,
 
-    /// Where spans of handoffs go, those of agents too, such as http://otel-collector.observability:4317 (OTLP by gRPC);
+    /// Where spans of handoffs go, those of agents too, such as `http://otel-collector.observability:4317` (OTLP by gRPC);
     /// nowhere by default.
     #[arg(long, env = "BATON_TRACES", value_parser = collector)]
     pub traces: Option<String>,
