@@ -14,7 +14,7 @@
 //! not its concern, as with coverage. The other way round: a hook that fails though all is covered has still such a key to
 //! show, and none fails when there were no faults for a while, since all apps have confirmed by then.
 
-use baton_replica::{Completion, Key, Owner, Progress, ReplicaId};
+use baton_replica::{Completion, Entry, Key, Owner, Progress, ReplicaId};
 
 use crate::oracle::height;
 use crate::world::World;
@@ -58,7 +58,10 @@ pub(crate) fn check_failed(world: &World, id: ReplicaId) -> Result<(), String> {
     if agent.life.released() || agent.progress_of(clocks) != Progress::Covered {
         return Ok(());
     }
-    if world.over.is_some_and(|over| over + PATIENCE <= world.now) {
+    // What has ended for all whose clocks are ahead has nobody to adopt it before it ends here.
+    let expires = |entry: &Entry| entry.versions().iter().any(|version| version.expires_at.is_some());
+    let lasts = !agent.shards.iter().flat_map(|shard| shard.entries()).any(|(_, entry)| expires(&entry));
+    if lasts && world.over.is_some_and(|over| over + PATIENCE <= world.now) {
         return Err(format!("the hook of {id} fails, and nothing stood in its way: {:?}", agent.estate));
     }
     let completion = agent.completion();
