@@ -239,6 +239,7 @@ impl Departure {
                     self.report(Stage::Started, Outcome::Nothing);
                 }
                 Action::TakeWatermark => {
+                    info!("Holding the preStop hook");
                     self.watermark = Some(self.engine.clocks());
                     self.engine.ask_again();
                 }

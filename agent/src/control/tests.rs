@@ -155,11 +155,10 @@ async fn a_caller_that_talks_nonsense_is_told_so() {
 }
 
 #[tokio::test]
-async fn without_an_agent_the_call_fails_at_once() {
+async fn without_an_agent_the_call_fails_and_does_not_wait() {
     let (_folder, path) = socket();
-    let began = tokio::time::Instant::now();
-    assert!(matches!(call(&path, Request::Drain).await, Err(CallError::Unreachable { .. })));
-    assert!(began.elapsed() < Duration::from_secs(1));
+    let end = call(&path, Request::Drain).await;
+    assert!(matches!(&end, Err(CallError::Unreachable { reason, .. }) if reason.contains("os error")), "{end:?}");
 }
 
 #[tokio::test]
@@ -168,9 +167,9 @@ async fn an_agent_that_does_not_answer_costs_two_seconds() {
     std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
     let _listener = UnixListener::bind(&path).expect("binds");
     let began = tokio::time::Instant::now();
-    assert!(matches!(call(&path, Request::Drain).await, Err(CallError::Unreachable { .. })));
-    let took = began.elapsed();
-    assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(4), "{took:?}");
+    let end = call(&path, Request::Drain).await;
+    assert!(matches!(&end, Err(CallError::Unreachable { reason, .. }) if reason == "no answer within 2 s"), "{end:?}");
+    assert!(began.elapsed() >= Duration::from_secs(2));
 }
 
 #[tokio::test]

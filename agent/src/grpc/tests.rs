@@ -17,7 +17,7 @@ use tonic::{Code, Status};
 use crate::engine::{DefaultLimits, Engine, Identity};
 
 const LIMITS: DefaultLimits = DefaultLimits { max_value_bytes: 1 << 20, max_bytes: 1 << 24, max_entries: 5_000 };
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// An agent that serves.
 async fn active() -> (StateClient<Channel>, Arc<Engine>) {

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::{Api, ENTRY};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// One open watch.
 struct Watch {

@@ -19,7 +19,7 @@ use crate::refusal::Refusals;
 use crate::transport::Transport;
 
 const ME: u64 = 7;
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 type Notices = mpsc::Sender<Result<Notice, Status>>;
 
