@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
 use baton_crds::selector::{LabelValue, Selector};
@@ -17,6 +17,9 @@ use crate::index::{
     WorkloadFacts,
 };
 use crate::injector::Defaults;
+
+/// Longer than anything takes in a test, on a machine that does other things too.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The group `shop/web`, made at this second.
 pub(crate) fn group(name: &str, second: i64) -> GroupFacts {
@@ -228,6 +231,21 @@ impl Requests {
             }
         });
         (ApiServer::new(kube::Client::new(service, "default")), requests)
+    }
+
+    /// Takes what comes until so many of it are what is looked for: those.
+    pub(crate) async fn wait_for(&self, count: usize, like: impl Fn(&ApiRequest) -> bool) -> Vec<ApiRequest> {
+        let wait = async {
+            let mut found = Vec::new();
+            loop {
+                found.extend(self.take().into_iter().filter(&like));
+                if found.len() >= count {
+                    return found;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.expect("it comes in time")
     }
 
     /// Takes what came so far.

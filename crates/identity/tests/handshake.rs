@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_stream::StreamExt;
 
-const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(120);
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A server that answers each byte, on a port of its own.

@@ -427,13 +427,13 @@ mod tests {
     use baton_crds::status::HandoffOutcome::Acknowledged;
 
     use super::*;
-    use crate::fixture::{Requests, group, listing, pod, receipt, row, view};
+    use crate::fixture::{ApiRequest, Requests, group, listing, pod, receipt, row, view};
     use crate::handoff::Stage;
     use crate::lease::Holder;
 
-    /// An operator that looks on while pod `a` leaves in good order, and is elected then; what it has written of that to an
-    /// API server that has these records.
-    async fn written_after_election(records: serde_json::Value) -> Vec<String> {
+    /// An operator that looks on while pod `a` leaves in good order, and is elected then, by an API server that has these
+    /// records; what that is asked.
+    async fn elected_after_a_departure(records: serde_json::Value) -> (Requests, impl Sized) {
         let (api, requests) = Requests::answer(move |_, _| (200, json!({"metadata": {}, "items": records})));
         let attendance = Arc::new(Attendance::default());
         let seen = |phase| {
@@ -462,15 +462,19 @@ mod tests {
         pause().await;
         assert!(requests.take().is_empty(), "who looks on is silent");
         holder.send_replace(Holder::Own(Term(1)));
-        pause().await;
-        let patches = requests.take().into_iter().filter(|one| one.method == "PATCH");
-        patches.map(|one| one.path).filter(|path| path.contains("handoffs/")).collect()
+        // It ends when nothing can change any more.
+        (requests, (views, holder))
+    }
+
+    fn tells_a_handoff(one: &ApiRequest) -> bool {
+        one.method == "PATCH" && one.path.contains("handoffs/")
     }
 
     #[tokio::test]
     async fn a_handoff_that_the_operator_before_has_not_told_is_told_by_the_next() {
-        let written = written_after_election(json!([])).await;
-        assert!(written.iter().any(|path| path.ends_with("handoffs/a-0000000000000001")), "{written:?}");
+        let (requests, _alive) = elected_after_a_departure(json!([])).await;
+        let told = requests.wait_for(1, tells_a_handoff).await;
+        assert!(told[0].path.ends_with("handoffs/a-0000000000000001"), "{told:?}");
     }
 
     #[tokio::test]
@@ -482,6 +486,8 @@ mod tests {
             baton_crds::handoff::DepartureReason::PodDeleted,
             now_in_seconds(),
         );
-        assert_eq!(written_after_election(json!([told])).await, Vec::<String>::new());
+        let (requests, _alive) = elected_after_a_departure(json!([told])).await;
+        tokio::time::sleep(4 * GATHER).await;
+        assert!(!requests.take().iter().any(tells_a_handoff));
     }
 }
