@@ -6,6 +6,7 @@ mod before;
 mod build;
 mod chart;
 mod e2e;
+mod failure;
 mod lint;
 mod suite;
 mod tally;

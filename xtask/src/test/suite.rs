@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::before::{self, Before};
 use super::build::{Executable, Executables, cargo};
+use super::failure;
 use super::tally::Tally;
 use crate::command;
 use crate::step::{self, Step};
@@ -99,7 +100,11 @@ pub(super) fn run(title: &str, command: &mut Command, tally: &mut Tally, told: i
     if !failed.is_empty() {
         eprintln!("{}", details.trim_end());
     }
-    failed.iter().for_each(|name| tally.failed(&format!("{title}: {name}"), ""));
+    let said = failure::sections(&details);
+    for name in &failed {
+        let why = said.get(name.as_str()).map_or("it says nothing", String::as_str);
+        tally.failed_as_shown(&format!("{title}: {name}"), why);
+    }
     if ignored > 0 {
         eprintln!("{title}: {ignored} ignored");
     }

@@ -2,11 +2,18 @@
 
 use std::fmt;
 
+use super::failure;
+
 /// How many passed, and which failed.
 #[derive(Default)]
 pub(super) struct Tally {
     passed: u64,
-    failed: Vec<String>,
+    failed: Vec<Failed>,
+}
+
+struct Failed {
+    name: String,
+    why: String,
 }
 
 // === impl Tally ===
@@ -17,12 +24,15 @@ impl Tally {
         self.passed += 1;
     }
 
-    /// Counts one that failed. `why` is shown at once, the name once more at the end.
+    /// Counts one that failed, and shows why: at once, and in short at the end.
     pub(super) fn failed(&mut self, name: &str, why: &str) {
-        self.failed.push(name.to_owned());
-        if !why.is_empty() {
-            eprintln!("{name}: {why}");
-        }
+        eprintln!("{name}: {why}");
+        self.failed_as_shown(name, why);
+    }
+
+    /// Counts one that failed, and why was shown.
+    pub(super) fn failed_as_shown(&mut self, name: &str, why: &str) {
+        self.failed.push(Failed { name: name.to_owned(), why: why.to_owned() });
     }
 
     /// Counts one check.
@@ -38,9 +48,10 @@ impl Tally {
         self.failed.is_empty() && self.passed > 0
     }
 
+    /// Shows them once more, so that the end of a log is enough.
     pub(super) fn print_failures(&self) {
-        for name in &self.failed {
-            eprintln!("FAILED  {name}");
+        for Failed { name, why } in &self.failed {
+            eprint!("FAILED  {name}\n{}", failure::shortened(why));
         }
     }
 }
