@@ -12,7 +12,7 @@ use baton_tests::{port, wait};
 
 use crate::sample;
 
-const READY: Duration = Duration::from_secs(10);
+const READY: Duration = Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_secs(60);
 /// Commands that are sent before their answers are read.
 const WINDOW: usize = 256;

@@ -1,13 +1,11 @@
 //! `kubectl baton` against a real cluster: what it shows is so, it reaches agents through the API server, and a rollout
 //! that it has waited for is over.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
 use baton_tests::pod::Pod;
 use baton_tests::scenario::{Promise, Scenario};
-use baton_tests::stage::Stage;
+use baton_tests::stage::{LIMIT, Stage};
 use baton_tests::wait::until;
 use serde_json::Value;
 
@@ -21,9 +19,6 @@ pub(crate) const SCENARIO: Scenario = Scenario {
 
 const PODS: usize = 3;
 
-/// How long the operator may take to show something.
-const SHOWN: Duration = Duration::from_secs(40);
-
 /// The map in which the arena keeps its players.
 const MAP: &str = "players";
 
@@ -34,7 +29,7 @@ fn run(stage: &Stage) -> Result<()> {
     stage.wait_condition("arena", "Drained", "True", None)?;
     stage.wait_condition("arena", "HandoffSafe", "True", None)?;
     // Counts are written at most every ten seconds.
-    until(SHOWN, "the group is shown as it is", || looks(stage))?;
+    until(LIMIT, "the group is shown as it is", || looks(stage))?;
     reads(stage)?;
 
     let old = stage.pods.present();
@@ -68,7 +63,7 @@ fn run(stage: &Stage) -> Result<()> {
     ensure!(table.with_code(0)?.lines().count() == 1 + old.len(), "{table:?}");
 
     // New pods may still be catching up, which is worth a warning.
-    until(SHOWN, "the doctor finds nothing wrong", || {
+    until(LIMIT, "the doctor finds nothing wrong", || {
         let doctor = stage.baton(&["doctor", "-o", "wide"])?;
         ensure!(doctor.with_code(0)?.contains("0 errors, 0 warnings"), "{doctor:?}");
         Ok(())
@@ -112,7 +107,7 @@ fn looks(stage: &Stage) -> Result<()> {
 /// Keys and values, through the API server and an agent's loopback.
 fn reads(stage: &Stage) -> Result<()> {
     // Players come and go: a key that is listed may be gone before it is read.
-    until(SHOWN, "a key is listed, and read from every pod", || reads_a_key(stage))?;
+    until(LIMIT, "a key is listed, and read from every pod", || reads_a_key(stage))?;
     let absent = stage.baton(&["get", MAP, "nobody has this key"])?;
     ensure!(absent.with_code(1).is_ok() && absent.stderr.contains("has no key"), "{absent:?}");
     let watch = stage.baton(&["watch", MAP, "--interval", "200ms", "--count", "3", "-o", "json"])?;

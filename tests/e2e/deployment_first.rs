@@ -3,9 +3,8 @@
 use anyhow::{Result, ensure};
 use baton_tests::arena::Arena;
 use baton_tests::scenario::{Promise, Scenario};
-use baton_tests::stage::Stage;
+use baton_tests::stage::{LIMIT, Stage};
 use baton_tests::wait;
-use std::time::Duration;
 
 pub(crate) const SCENARIO: Scenario = Scenario {
     word: "deployment-first",
@@ -21,7 +20,7 @@ fn run(stage: &Stage) -> Result<()> {
     for object in &others {
         stage.cluster.api.apply(&stage.namespace, object)?;
     }
-    wait::until(Duration::from_secs(30), "the ReplicaSet says why it makes no pods", || {
+    wait::until(LIMIT, "the ReplicaSet says why it makes no pods", || {
         let events = stage.events("ReplicaSet", "arena")?;
         let said = events.iter().filter_map(|event| event["message"].as_str());
         ensure!(said.into_iter().any(|message| message.contains("HandoffGroup")), "its events: {events:?}");

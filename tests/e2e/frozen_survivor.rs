@@ -40,8 +40,11 @@ fn run(stage: &Stage) -> Result<()> {
         Ok(())
     })?;
     stage.ensure_handed_off(std::slice::from_ref(&leaver))?;
-    let records = stage.cluster.api.get(&stage.path("Handoff", ""))?.to_string();
-    ensure!(records.contains(third.name()), "no record names {} as a survivor: {records}", third.name());
+    wait::until(LIMIT, "a record names the third pod as a survivor", || {
+        let records = stage.cluster.api.get(&stage.path("Handoff", ""))?.to_string();
+        ensure!(records.contains(third.name()), "{} is not in {records}", third.name());
+        Ok(())
+    })?;
     drop(frozen);
     stage.wait_ready(3)?;
     stage.check(crowd)

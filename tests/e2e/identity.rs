@@ -5,7 +5,6 @@ mod thief;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
@@ -104,7 +103,7 @@ fn rotate(stage: &Stage) -> Result<()> {
 /// Plain text is answered with an alert of TLS at most, and the end.
 fn plain(ip: &str, port: u16) -> Result<()> {
     let mut stream = TcpStream::connect((ip, port))?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.set_read_timeout(Some(LIMIT))?;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")?;
     let mut heard = Vec::new();
     let ended = stream.read_to_end(&mut heard);
@@ -116,7 +115,7 @@ fn plain(ip: &str, port: u16) -> Result<()> {
 
 /// Waits until a counter is above zero.
 fn counted(ip: &str, counter: &str) -> Result<()> {
-    let http = Http::new(Duration::from_secs(10));
+    let http = Http::new(LIMIT);
     wait::until(LIMIT, &format!("{counter} of {ip} counts"), || {
         let text = String::from_utf8(http.get(&format!("http://{ip}:7073/metrics"))?.body)?;
         let value = text.lines().find_map(|line| line.strip_prefix(counter)).context("it is not there")?;

@@ -1,13 +1,11 @@
 //! A pod that opts in gets the agent as its last init container, under the strictest Pod Security Standard; one that
 //! does not is left alone; one that no group selects is refused with the reason.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
 use baton_tests::http::Reply;
 use baton_tests::scenario::{Promise, Scenario};
-use baton_tests::stage::Stage;
+use baton_tests::stage::{LIMIT, Stage};
 use baton_tests::wait::until;
 use serde_json::{Value, json};
 
@@ -42,7 +40,7 @@ fn run(stage: &Stage) -> Result<()> {
     let opt_in = json!({"metadata": {"labels": {"baton.dev/inject": "enabled"}}});
     stage.cluster.api.patch(&format!("/api/v1/namespaces/{}", stage.namespace), &opt_in)?;
     // The API server goes by the labels that it has heard of, a moment later.
-    until(Duration::from_secs(10), "a pod of a namespace that has opted in has an agent", || {
+    until(LIMIT, "a pod of a namespace that has opted in has an agent", || {
         injected(&try_create(stage, template, json!({"app": "arena"}))?.json()?)
     })?;
     let pod = try_create(stage, template, json!({"app": "arena", "baton.dev/inject": "disabled"}))?.json()?;

@@ -123,7 +123,10 @@ fn one_broken(stage: &Stage) -> Result<()> {
         Ok(())
     })?;
     stage.wait_condition("arena", "HandoffSafe", "False", Some("TooFewMembers"))?;
-    let [left] = ready().try_into().map_err(|ready: Vec<Pod>| anyhow::anyhow!("{} are ready", ready.len()))?;
+    let left = wait::until(LIMIT, "one keeper is left", || {
+        let [left] = ready().try_into().map_err(|ready: Vec<Pod>| anyhow::anyhow!("{} are ready", ready.len()))?;
+        Ok(left)
+    })?;
     change(stage, &json!({"agent": {"image": null}}))?;
     stage.wait_ready(KEEPERS)?;
     ensure!(ready().iter().any(|pod| pod.uid() == left.uid()), "the one that was left was replaced, too");

@@ -1,8 +1,6 @@
 //! Either of two operators may die at any moment: in the middle of a rollout, the holder of the lease or the one beside
 //! it is killed, and the rollout completes as if nothing had been.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
 use baton_tests::cluster::{Cluster, SYSTEM, kill};
@@ -29,9 +27,6 @@ pub(crate) const BESIDE: Scenario = Scenario {
 
 const PODS: usize = 3;
 
-/// How long another may take to hold the lease: it lapses after 15 s.
-const ELECTION: Duration = Duration::from_secs(25);
-
 #[derive(Clone, Copy, PartialEq)]
 enum Victim {
     Holder,
@@ -56,7 +51,7 @@ fn run(stage: &Stage, victim: Victim) -> Result<()> {
     ensure!(left > 0, "the rollout was over before the operator was killed");
 
     if victim == Victim::Holder {
-        wait::until(ELECTION, "another operator holds the lease", || {
+        wait::until(LIMIT, "another operator holds the lease", || {
             let (now, then) = cluster.holder()?;
             ensure!(now != holder && then > transitions, "{now} holds it");
             Ok(())

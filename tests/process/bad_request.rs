@@ -7,6 +7,7 @@ use baton_tests::agent::Agent;
 use baton_tests::group::Group;
 use baton_tests::http::Http;
 use baton_tests::scene::{self, Failure};
+use baton_tests::wait::PATIENCE;
 
 /// The limit that the agents are started with.
 const MAX_VALUE: usize = 64 * 1024;
@@ -63,7 +64,7 @@ fn refusals(agent: &Agent) -> Result<()> {
         case("a path that is not there", "GET", "/v1/nothing", &[], b"", 404),
         case("a method that is not there", "POST", entry, &[], b"x", 405),
     ];
-    let http = Http::new(Duration::from_secs(10));
+    let http = Http::new(PATIENCE);
     for Case { what, method, path, headers, body, status } in cases {
         let reply = http.send(method, &format!("{}{path}", agent.url()), headers, body)?;
         ensure!(reply.status == status, "{what}: expected {status}, got {reply}");
@@ -78,7 +79,7 @@ fn refusals(agent: &Agent) -> Result<()> {
 
 /// Conditional writes: a wrong ETag writes nothing, the right one does.
 fn conditions(agent: &Agent) -> Result<()> {
-    let http = Http::new(Duration::from_secs(10));
+    let http = Http::new(PATIENCE);
     let url = format!("{}/v1/maps/conditions/entries/{}", agent.url(), agent.name());
     let put = |headers: &[(&str, &str)], body: &[u8]| http.send("PUT", &url, headers, body);
     let first = put(&[("if-none-match", "*"), ("content-type", "text/plain")], b"one")?;

@@ -1,16 +1,12 @@
 //! Counters, hashes, sets and batches that several pods change at once lose nothing of what any of them did.
 
-use std::time::Duration;
-
 use anyhow::{Result, ensure};
 use baton_tests::agent::Agent;
 use baton_tests::group::Group;
 use baton_tests::http::Http;
 use baton_tests::scene::{self, Failure};
-use baton_tests::wait;
+use baton_tests::wait::{self, PATIENCE};
 use serde_json::{Value, json};
-
-const SOON: Duration = Duration::from_secs(10);
 
 /// What each pod does of each kind.
 const ROUNDS: usize = 60;
@@ -28,7 +24,7 @@ fn what_pods_add_at_once_is_all_there() -> Result<(), Failure> {
             })
         })?;
         for pod in &group.pods {
-            wait::until(SOON, "all that was added is there", || check(&pod.agent, 3 * ROUNDS))?;
+            wait::until(PATIENCE, "all that was added is there", || check(&pod.agent, 3 * ROUNDS))?;
         }
         // What the first has added outlives it.
         let first = group.pods.remove(0);
@@ -38,7 +34,7 @@ fn what_pods_add_at_once_is_all_there() -> Result<(), Failure> {
 }
 
 fn add(agent: &Agent, at: usize) -> Result<()> {
-    let http = Http::new(SOON);
+    let http = Http::new(PATIENCE);
     for round in 0..ROUNDS {
         let counter = format!("{}/v1/maps/site/counters/visits?by=2&acks=0", agent.url());
         let member = format!("{}/v1/maps/site/sets/visitors/{at}-{round}", agent.url());
@@ -59,7 +55,7 @@ fn add(agent: &Agent, at: usize) -> Result<()> {
 }
 
 fn check(agent: &Agent, rounds: usize) -> Result<()> {
-    let http = Http::new(SOON);
+    let http = Http::new(PATIENCE);
     let get = |path: &str| http.get_json::<Value>(&format!("{}/v1/maps/site/{path}", agent.url()));
     let length = |list: &Value| list.as_array().map_or(0, Vec::len);
     let (visits, visitors) = (get("counters/visits")?, get("sets/visitors?limit=1000")?);

@@ -6,6 +6,7 @@ use anyhow::Result;
 use baton_tests::app::App;
 use baton_tests::group::Group;
 use baton_tests::scene::{self, Failure};
+use baton_tests::wait::PATIENCE;
 use rustix::process::Signal;
 
 #[test]
@@ -17,7 +18,7 @@ fn what_was_acknowledged_with_one_ack_survives_kill_9() -> Result<(), Failure> {
 
         let mut dead = group.pods.remove(0);
         dead.agent.process().signal(Signal::KILL)?;
-        dead.agent.process().wait(Duration::from_secs(5))?;
+        dead.agent.process().wait(PATIENCE)?;
         // Its app goes on for a moment and gets no more answers.
         std::thread::sleep(Duration::from_millis(200));
         let seat = dead.app.take().map(|app| (app.seat(), app.stop()));

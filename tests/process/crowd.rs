@@ -8,7 +8,7 @@ use baton_tests::agent::Ports;
 use baton_tests::group::Group;
 use baton_tests::http::Http;
 use baton_tests::scene::{self, Failure};
-use baton_tests::wait;
+use baton_tests::wait::{self, PATIENCE};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 const CONNECTIONS: u64 = 10_000;
@@ -51,8 +51,8 @@ fn survive(port: fn(Ports) -> u16) -> Result<(), Failure> {
         drop(crowd);
 
         let url = format!("{}/v1/status", group.pods[0].agent.url());
-        wait::until(Duration::from_secs(10), "the API answers again", || {
-            let reply = Http::new(Duration::from_secs(2)).get(&url)?;
+        wait::until(PATIENCE, "the API answers again", || {
+            let reply = Http::new(PATIENCE).get(&url)?;
             ensure!(reply.status == 200, "{reply}");
             Ok(())
         })?;

@@ -1,15 +1,11 @@
 //! What one agent is asked of an entry holds at the others: deadlines, defaults, what is taken, and who owns it.
 
-use std::time::Duration;
-
 use anyhow::{Context, Result, ensure};
 use baton_tests::agent::Agent;
 use baton_tests::group::Group;
 use baton_tests::http::{Http, Reply};
 use baton_tests::scene::{self, Failure};
-use baton_tests::wait;
-
-const SOON: Duration = Duration::from_secs(10);
+use baton_tests::wait::{self, PATIENCE};
 
 #[test]
 fn deadlines_defaults_and_owners_hold_at_all_agents() -> Result<(), Failure> {
@@ -24,12 +20,14 @@ fn deadlines_defaults_and_owners_hold_at_all_agents() -> Result<(), Failure> {
 }
 
 fn a_deadline_ends_it_everywhere(here: &Agent, there: &Agent) -> Result<()> {
-    let put = send("PUT", &format!("{}?ttl=2s", here.entry("short")), &[], b"v")?;
+    let put = send("PUT", &format!("{}?ttl=1h", here.entry("short")), &[], b"v")?;
     ensure!(put.status == 201, "{put}");
     let seen = send("GET", &there.entry("short"), &[], b"")?;
     ensure!(seen.status == 200 && seen.header("baton-expires-at").is_some(), "{seen}");
+    let moved = send("POST", &format!("{}:touch?ttl=100ms", there.entry("short")), &[], b"")?;
+    ensure!(moved.status == 204, "{moved}");
     for agent in [here, there] {
-        wait::until(SOON, "the value has expired", || {
+        wait::until(PATIENCE, "the value has expired", || {
             let gone = send("GET", &agent.entry("short"), &[], b"")?;
             ensure!(gone.status == 404, "{gone}");
             Ok(())
@@ -74,5 +72,5 @@ fn the_later_claim_makes_the_earlier_stale(here: &Agent, there: &Agent) -> Resul
 }
 
 fn send(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Reply> {
-    Http::new(SOON).send(method, url, headers, body)
+    Http::new(PATIENCE).send(method, url, headers, body)
 }

@@ -3,7 +3,6 @@
 
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use baton_api as api;
@@ -15,11 +14,11 @@ use baton_tests::group::{Group, Pod};
 use baton_tests::http::Http;
 use baton_tests::port;
 use baton_tests::scene::{self, Failure};
+use baton_tests::wait::PATIENCE;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 use tonic::transport::Channel;
 
-const SOON: Duration = Duration::from_secs(10);
 const WRITES: usize = 2_000;
 
 #[test]
@@ -45,7 +44,7 @@ fn grpc_and_http_are_the_same_operations_on_the_same_data() -> Result<(), Failur
             // Several additions may arrive as one change.
             let mut seen = None;
             while seen != Some(WRITES as i64) {
-                let event = timeout(SOON, watch.message()).await??.context("the watch has ended")?;
+                let event = timeout(PATIENCE, watch.message()).await??.context("the watch has ended")?;
                 let Some(What::Change(change)) = event.what else { continue };
                 let now = change.after.and_then(|entry| entry.count);
                 ensure!(now > seen, "{now:?} after {seen:?}");
@@ -55,7 +54,7 @@ fn grpc_and_http_are_the_same_operations_on_the_same_data() -> Result<(), Failur
             ensure!(entry.count == Some(WRITES as i64), "{entry:?}");
             anyhow::Ok(())
         })?;
-        let http = Http::new(SOON);
+        let http = Http::new(PATIENCE);
         let url = |at: usize, key: &str| format!("{}/v1/maps/log/entries/{key}", group.pods[at].agent.url());
         let got = http.get(&url(1, "last"))?;
         ensure!(got.body == WRITES.to_string().as_bytes(), "{got}");
@@ -79,7 +78,7 @@ async fn write_all(client: &mut StateClient<Channel>) -> Result<Vec<api::WriteRe
     };
     let mut answers = client.writes(futures_util::stream::iter(vec![add; WRITES])).await?.into_inner();
     let mut results = Vec::new();
-    while let Some(result) = timeout(SOON, answers.message()).await?? {
+    while let Some(result) = timeout(PATIENCE, answers.message()).await?? {
         ensure!(result.count == Some(results.len() as i64 + 1), "{result:?}");
         results.push(result);
     }

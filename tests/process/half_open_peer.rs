@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use baton_tests::group::Group;
 use baton_tests::scene::{self, Failure};
+use baton_tests::wait::PATIENCE;
 
 /// More than an agent's pool of anything, one would hope.
 const CLIENTS: usize = 200;
@@ -46,7 +47,7 @@ fn a_call_of_another_service_on_the_peer_port_is_refused() -> Result<(), Failure
         let mut group = Group::new(folder).with_pods(1)?;
         let peer = group.pods[0].agent.ports().peer;
         let mut client = TcpStream::connect(("127.0.0.1", peer))?;
-        client.set_read_timeout(Some(Duration::from_secs(5)))?;
+        client.set_read_timeout(Some(PATIENCE))?;
         client.write_all(b"GET /v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
         let mut answer = Vec::new();
         // Whether it answers or hangs up is its own affair.

@@ -1,19 +1,19 @@
 //! A hook that is called after an earlier one has returned answers for what is known by then, whatever the first said.
 
-use std::time::Duration;
-
 use anyhow::ensure;
 use baton_tests::group::Group;
 use baton_tests::http::Http;
 use baton_tests::scene::{self, Failure};
+use baton_tests::wait::PATIENCE;
 use rustix::process::Signal;
 
-const PATIENCE: Duration = Duration::from_secs(15);
+/// With a grace period of twelve seconds each hook has seven.
+const GRACE: u32 = 12;
 
 #[test]
 fn a_hook_after_the_survivor_has_died_is_no_success() -> Result<(), Failure> {
     scene::run(|folder| {
-        let mut group = Group::new(folder).with_grace(8).with_pods(2)?;
+        let mut group = Group::new(folder).with_grace(GRACE).with_pods(2)?;
         let http = Http::new(PATIENCE);
         let mut survivor = group.pods.remove(1);
         let leaving = &group.pods[0].agent;

@@ -12,10 +12,7 @@ use baton_tests::agent::{Agent, Options};
 use baton_tests::group::{Group, Pod};
 use baton_tests::members;
 use baton_tests::scene::{self, Failure};
-use baton_tests::wait;
-
-/// How soon a refusal is counted, or changed files are read.
-const SOON: Duration = Duration::from_secs(30);
+use baton_tests::wait::{self, PATIENCE};
 
 const REFUSED: &str = "baton_agent_refused_links_total";
 
@@ -84,7 +81,7 @@ fn strangers_are_refused_and_counted_and_the_group_goes_on() -> Result<(), Failu
         let mut options = announce(&mut group, folder)?;
         options.flags.clear();
         let plain = Agent::spawn(&options, folder)?;
-        wait::until(SOON, "plain text is refused", || {
+        wait::until(PATIENCE, "plain text is refused", || {
             let counted = refused(&group.pods[0], "no_tls")?;
             ensure!(counted > 1, "no_tls is counted {counted} times");
             Ok(())
@@ -108,7 +105,7 @@ fn an_agent_with_the_certificate_of_another_does_not_start() -> Result<(), Failu
             std::fs::rename(folder.join(format!("web-9.{file}")), folder.join(format!("{}.{file}", options.name)))?;
         }
         let mut agent = Agent::spawn(&options, folder)?;
-        let status = agent.process().wait(SOON)?;
+        let status = agent.process().wait(PATIENCE)?;
         ensure!(status.code() == Some(2), "it ended with {status}");
         let log = agent.log();
         ensure!(log.contains("the certificate is not that of"), "{log}");
@@ -153,7 +150,7 @@ fn write_since(folder: &Path, name: &str, authority: &Authority, roots: &str, si
 }
 
 fn wait_for_links(pod: &Pod, wanted: usize) -> Result<()> {
-    wait::until(SOON, "the links are up", || {
+    wait::until(PATIENCE, "the links are up", || {
         let up = pod.agent.status()?.members.iter().filter(|member| member.link).count();
         ensure!(up == wanted, "{up} links of {} are up", pod.agent.name());
         Ok(())
@@ -173,14 +170,14 @@ fn refused(pod: &Pod, reason: &str) -> Result<u64> {
 }
 
 fn wait_for_refusal(pod: &Pod, reason: &str) -> Result<()> {
-    wait::until(SOON, &format!("{reason} is counted"), || {
+    wait::until(PATIENCE, &format!("{reason} is counted"), || {
         ensure!(refused(pod, reason)? > 0, "it is not");
         Ok(())
     })
 }
 
 fn wait_for_line(pod: &Pod, line: &str) -> Result<()> {
-    wait::until(SOON, line, || {
+    wait::until(PATIENCE, line, || {
         ensure!(pod.agent.log().contains(line), "{} does not say so", pod.agent.name());
         Ok(())
     })

@@ -7,7 +7,7 @@ use baton_tests::agent::Agent;
 use baton_tests::group::{Group, Pod};
 use baton_tests::members::replace;
 use baton_tests::scene::{self, Failure};
-use baton_tests::wait;
+use baton_tests::wait::{self, PATIENCE};
 
 /// More than an agent takes to see that its file has changed.
 const SEEN: Duration = Duration::from_millis(700);
@@ -54,7 +54,7 @@ fn a_wrong_members_file_leaves_the_last_good_list_in_force() -> Result<(), Failu
         }
         group.pods.push(Pod { agent: Agent::start(&options, folder)?, app: None });
         for pod in &group.pods {
-            wait::until(Duration::from_secs(5), "the good list is in force", || {
+            wait::until(PATIENCE, "the good list is in force", || {
                 let status = pod.agent.status()?;
                 ensure!(status.members.len() == 2, "{} has {status:?}", pod.agent.name());
                 Ok(())

@@ -3,13 +3,12 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use baton_tests::agent::Agent;
 use baton_tests::group::Group;
 use baton_tests::scene::{self, Failure};
-use baton_tests::wait;
+use baton_tests::wait::{self, PATIENCE};
 
 #[test]
 fn the_api_is_served_on_a_unix_socket_too() -> Result<(), Failure> {
@@ -30,7 +29,7 @@ fn the_api_is_served_on_a_unix_socket_too() -> Result<(), Failure> {
         agent.process().kill()?;
         ensure!(socket.exists(), "the socket is gone");
         let _next = Agent::spawn(&group.announce()?, folder)?;
-        wait::until(Duration::from_secs(10), "the next agent answers there", || {
+        wait::until(PATIENCE, "the next agent answers there", || {
             let status = ask(&socket, "GET /v1/status HTTP/1.1\r\nhost: b\r\nconnection: close\r\n\r\n")?;
             ensure!(status.starts_with("HTTP/1.1 200"), "{status}");
             Ok(())

@@ -4,16 +4,14 @@
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::TcpStream;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use baton_tests::agent::Agent;
 use baton_tests::group::Group;
 use baton_tests::http::Http;
 use baton_tests::scene::{self, Failure};
+use baton_tests::wait::PATIENCE;
 use baton_tests::watch::Watch;
-
-const SOON: Duration = Duration::from_secs(10);
 
 /// Writes of each of two pods.
 const WRITES: usize = 400;
@@ -26,7 +24,7 @@ fn a_watch_that_breaks_again_and_again_misses_and_repeats_nothing() -> Result<()
     scene::run(|folder| {
         let group = Group::new(folder).with_pods(2)?;
         let port = group.pods[0].agent.ports().http;
-        let first = Watch::open(port, "?map=log", None, SOON)?;
+        let first = Watch::open(port, "?map=log", None, PATIENCE)?;
         std::thread::scope(|scope| {
             let writers: Vec<_> =
                 group.pods.iter().enumerate().map(|(at, pod)| scope.spawn(move || write(&pod.agent, at))).collect();
@@ -43,7 +41,7 @@ fn a_watch_that_breaks_again_and_again_misses_and_repeats_nothing() -> Result<()
 }
 
 fn write(agent: &Agent, at: usize) -> Result<()> {
-    let http = Http::new(SOON);
+    let http = Http::new(PATIENCE);
     for number in 0..WRITES {
         let url = format!("{}/v1/maps/log/entries/{at}-{number}?acks=0", agent.url());
         let reply = http.send("PUT", &url, &[], b"v")?;
@@ -61,7 +59,7 @@ fn follow(mut watch: Watch, port: u16) -> Result<Vec<String>> {
         if event.kind == "change" {
             seen.push(event.data["key"].as_str().context("no key")?.to_owned());
             if seen.len() % 50 == 0 {
-                watch = Watch::open(port, "?map=log", Some(&event.id), SOON)?;
+                watch = Watch::open(port, "?map=log", Some(&event.id), PATIENCE)?;
             }
         }
     }
@@ -81,9 +79,9 @@ fn watchers_that_do_not_read_cost_bounded_memory_and_others_are_served() -> Resu
             stream.write_all(b"GET /v1/watch HTTP/1.1\r\nhost: agent\r\n\r\n")?;
             stuck.push(stream);
         }
-        let mut slow = Watch::open(port, "", None, SOON)?;
+        let mut slow = Watch::open(port, "", None, PATIENCE)?;
         slow.next_of("start")?;
-        let http = Http::new(SOON);
+        let http = Http::new(PATIENCE);
         let value = vec![b'x'; 64 * 1024];
         for number in 0..1_000 {
             let reply = http.send("PUT", &format!("{}/v1/maps/m/entries/{}", agent.url(), number % 4), &[], &value)?;

@@ -14,12 +14,9 @@ use tempfile::TempDir;
 use crate::http::Http;
 use crate::ledger::View;
 use crate::process::{Process, wait_at_most};
-use crate::{place, port, wait};
+use crate::wait::{self, PATIENCE};
+use crate::{place, port};
 
-/// How long an agent may take to get ready: it has little to fetch here, on a machine that may be busy.
-const READY: Duration = Duration::from_secs(30);
-/// How long one request may take: more than the five seconds after which the agent gives up waiting for acks.
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a hook may be held; no scenario gives a handoff as long.
 const HELD: Duration = Duration::from_secs(60);
 
@@ -164,7 +161,7 @@ impl Agent {
         }
         let process = Process::start(&options.name, &mut command, folder)?;
         let name = options.name.clone();
-        Ok(Self { name, program, process, http: Http::new(TIMEOUT), ports, run_dir, termination_log })
+        Ok(Self { name, program, process, http: Http::new(PATIENCE), ports, run_dir, termination_log })
     }
 
     /// Starts it and waits until it is ready.
@@ -178,7 +175,7 @@ impl Agent {
     pub fn wait_ready(&mut self) -> Result<()> {
         for path in ["startupz", "readyz"] {
             let url = format!("http://127.0.0.1:{}/{path}", self.ports.admin);
-            let asked = wait::until(READY, &format!("{} answers /{path} with 200", self.name), || {
+            let asked = wait::until(PATIENCE, &format!("{} answers /{path} with 200", self.name), || {
                 let reply = self.http.get(&url)?;
                 ensure!(reply.status == 200, "{reply}");
                 Ok(())

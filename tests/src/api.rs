@@ -12,7 +12,7 @@ use ureq::Agent;
 
 use crate::http::{Http, Reply};
 use crate::process::Process;
-use crate::wait;
+use crate::wait::{self, PATIENCE};
 
 /// Longer than the API server lets an admission webhook take.
 const TIMEOUT: Duration = Duration::from_secs(40);
@@ -34,7 +34,7 @@ impl Api {
     pub fn connect(mut kubectl: Command, folder: &Path) -> Result<Self> {
         kubectl.args(["proxy", "--port=0"]);
         let mut proxy = Process::start("kubectl-proxy", &mut kubectl, folder)?;
-        let base = wait::until(Duration::from_secs(20), "kubectl proxy serves", || {
+        let base = wait::until(PATIENCE, "kubectl proxy serves", || {
             proxy.ensure_running()?;
             let log = proxy.log();
             let address = log.lines().find_map(|line| line.strip_prefix("Starting to serve on "));

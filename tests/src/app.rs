@@ -12,6 +12,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::http::Http;
 use crate::ledger::{Deletion, Ledger};
+use crate::wait::PATIENCE;
 
 /// The map that all apps write to.
 pub const MAP: &str = "sessions";
@@ -22,8 +23,6 @@ const KEYS: usize = 12;
 const DELETE_EVERY: usize = 25;
 /// The pause between two writes of one app.
 const PACE: Duration = Duration::from_millis(4);
-/// How soon a pod that is ready must have what was acknowledged elsewhere.
-const CATCH_UP: Duration = Duration::from_secs(5);
 /// How long one write may take: more than the agent waits for acks.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -136,7 +135,7 @@ impl Writer {
             let found = self.get(key);
             match &found {
                 Ok(number) if *number >= acknowledged => return Ok(()),
-                _ if begun.elapsed() < CATCH_UP => std::thread::sleep(PACE),
+                _ if begun.elapsed() < PATIENCE => std::thread::sleep(PACE),
                 Ok(number) => anyhow::bail!("{key} is {number} on the new pod, and {acknowledged} was acknowledged"),
                 Err(error) => anyhow::bail!("{key} cannot be read on the new pod: {error:#}"),
             }

@@ -1,17 +1,16 @@
 //! Many bytes under many keys: what a slow link needs time for.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::Value;
 
 use crate::agent::Agent;
 use crate::http::Http;
+use crate::wait::PATIENCE;
 
 /// The map that holds it.
 const MAP: &str = "bulk";
-const TIMEOUT: Duration = Duration::from_secs(10);
 /// More than any scenario writes.
 const PAGE: usize = 1_000;
 
@@ -29,7 +28,7 @@ pub struct Bulk {
 impl Bulk {
     /// Writes all of it to one agent. `query` is `?acks=0` and the like.
     pub fn write(self, agent: &Agent, query: &str) -> Result<()> {
-        let http = Http::new(TIMEOUT);
+        let http = Http::new(PATIENCE);
         for number in 0..self.keys {
             let reply = http.send("PUT", &url(agent, number, query), &[], &self.value(number))?;
             ensure!(reply.ok(), "key {number}: {reply}");
@@ -39,7 +38,7 @@ impl Bulk {
 
     /// Deletes the first keys.
     pub fn delete(self, agent: &Agent, count: usize) -> Result<()> {
-        let http = Http::new(TIMEOUT);
+        let http = Http::new(PATIENCE);
         for number in 0..count {
             let reply = http.send("DELETE", &url(agent, number, "?acks=0"), &[], &[])?;
             ensure!(reply.status == 204, "key {number}: {reply}");
@@ -50,7 +49,7 @@ impl Bulk {
     /// The keys that an agent lacks.
     pub fn missing(self, agent: &Agent) -> Result<usize> {
         let url = format!("{}/v1/maps/{MAP}/entries?limit={PAGE}", agent.url());
-        let page: Value = Http::new(TIMEOUT).get_json(&url)?;
+        let page: Value = Http::new(PATIENCE).get_json(&url)?;
         ensure!(page["cursor"].is_null(), "there is more than one page");
         let keys = page["entries"].as_array().into_iter().flatten();
         let held: BTreeSet<&str> = keys.filter_map(|entry| entry["key"].as_str()).collect();
@@ -59,7 +58,7 @@ impl Bulk {
 
     /// An agent holds all of it but the first `deleted` keys, byte for byte.
     pub fn ensure_on(self, agent: &Agent, deleted: usize) -> Result<()> {
-        let http = Http::new(TIMEOUT);
+        let http = Http::new(PATIENCE);
         for number in 0..self.keys {
             let reply = http.get(&url(agent, number, ""))?;
             let good = match number < deleted {

@@ -11,10 +11,9 @@ use crate::app::App;
 use crate::ledger::Ledger;
 use crate::link::{Link, Weather};
 use crate::members::Members;
-use crate::{port, wait};
+use crate::port;
+use crate::wait::{self, PATIENCE};
 
-/// How soon all replicas must agree once nobody writes.
-const AGREE: Duration = Duration::from_secs(15);
 /// The termination grace period unless a scenario wants another.
 const GRACE: u32 = 30;
 
@@ -172,7 +171,7 @@ impl Group {
             }
         }
         ensure!(self.ledger.acknowledged() > 0, "nothing was acknowledged: this would prove nothing");
-        wait::until(AGREE, "every replica holds what was acknowledged, and all hold the same", || {
+        wait::until(PATIENCE, "every replica holds what was acknowledged, and all hold the same", || {
             let views: Result<Vec<_>> =
                 self.pods.iter().map(|pod| Ok((pod.agent.name().to_owned(), pod.agent.view()?))).collect();
             let views = views?;

@@ -80,15 +80,12 @@ impl Process {
 
     /// All of its output so far.
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
+        read(&self.log)
     }
 
     /// The end of its output.
     pub fn log_tail(&self) -> String {
-        let log = self.log();
-        let lines: Vec<&str> = log.lines().collect();
-        let tail = lines.iter().skip(lines.len().saturating_sub(TAIL));
-        tail.map(|line| format!("    {line}\n")).collect()
+        tail(&self.log)
     }
 }
 
@@ -110,6 +107,18 @@ pub(crate) fn wait_at_most(child: &mut Child, limit: Duration) -> Result<Option<
     // A signal, of which tests get none but from a debugger, begins the wait anew.
     retry_on_intr(|| poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&limit)))?;
     Ok(child.try_wait()?)
+}
+
+/// The last lines of a log, indented.
+pub fn tail(log: &Path) -> String {
+    let log = read(log);
+    let lines: Vec<&str> = log.lines().collect();
+    let tail = lines.iter().skip(lines.len().saturating_sub(TAIL));
+    tail.map(|line| format!("    {line}\n")).collect()
+}
+
+fn read(log: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(log).unwrap_or_default()).into_owned()
 }
 
 /// Resident memory of any process, in bytes.

@@ -19,7 +19,7 @@ use crate::wait;
 /// How long pods may take to come, to go or to be replaced, on a machine that runs several scenarios.
 pub const LIMIT: Duration = Duration::from_secs(180);
 /// How long the operator may take to show something.
-const SHOWN: Duration = Duration::from_secs(40);
+const SHOWN: Duration = Duration::from_secs(120);
 
 /// A namespace.
 pub struct Stage {

@@ -4,6 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+/// How long whatever is waited for may take: longer than it ever takes, on a machine that does much else. A wait that comes
+/// to a good end costs nothing.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
 const PERIOD: Duration = Duration::from_millis(50);
 
 /// Asks until the answer is `Ok`. The last error is the reason that is given when the time is over.

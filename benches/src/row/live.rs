@@ -28,7 +28,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// Between two looks for a probe: looking without a pause takes a core.
 const LOOK: Duration = Duration::from_micros(20);
 /// A put that takes longer to spread than this is lost.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// At half load few requests wait behind each other, as those of an app do.
 const WINDOW: usize = 8;
 

@@ -12,7 +12,7 @@ use super::layout::Node;
 const MOUNT: &str = "/sys/fs/cgroup";
 
 /// How long an emptied group may take to let go of its last process.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Controllers that the kubelet wants below the root of version 2.
 const CONTROLLERS: [&str; 6] = ["cpu", "cpuset", "io", "memory", "pids", "hugetlb"];

@@ -12,7 +12,7 @@ use super::part::{PROGRAMS, Part};
 use crate::command;
 
 /// How long a killed process may take to disappear.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A part that was just started.
 pub(super) struct Started {
