@@ -6,6 +6,7 @@ use anyhow::Result;
 use baton_tests::group::Group;
 use baton_tests::link::Weather;
 use baton_tests::scene::{self, Failure};
+use baton_tests::wait::PATIENCE;
 
 /// Acks of old are under way while both are told to leave.
 const FAR: Weather = Weather { delay: Duration::from_millis(80), bytes_per_second: 1_000_000 };
@@ -19,7 +20,7 @@ fn two_of_three_that_leave_at_once_hand_off_to_the_one_that_stays() -> Result<()
         let mut leaving = [group.pods.remove(0), group.pods.remove(0)];
         let names = leaving.each_ref().map(|pod| pod.agent.name().to_owned());
         group.members.mark_leaving(&names.each_ref().map(String::as_str))?;
-        let limit = Duration::from_secs(35);
+        let limit = PATIENCE;
         let departures = std::thread::scope(|scope| {
             let ends = leaving.each_mut().map(|pod| scope.spawn(move || pod.end(limit)));
             ends.map(|end| end.join())

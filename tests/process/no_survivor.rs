@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use baton_tests::group::Group;
 use baton_tests::scene::{self, Failure};
+use baton_tests::wait::PATIENCE;
 
 /// With a grace period of six seconds the hook has three.
 const GRACE: u32 = 6;
@@ -47,11 +48,10 @@ fn a_lone_pod_waits_for_its_replacement_and_hands_over() -> Result<(), Failure> 
         // The old one is told first, as when a pod is deleted; its replacement comes a second later.
         group.members.mark_leaving(&[old.agent.name()])?;
         let options = group.announce()?;
-        let limit = Duration::from_secs(30);
         let (old, new) = std::thread::scope(|scope| {
             let leaving = scope.spawn(move || {
                 let mut old = old;
-                old.end(limit)
+                old.end(PATIENCE)
             });
             std::thread::sleep(Duration::from_secs(1));
             let new = baton_tests::agent::Agent::start(&options, folder);

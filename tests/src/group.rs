@@ -14,8 +14,8 @@ use crate::members::Members;
 use crate::port;
 use crate::wait::{self, PATIENCE};
 
-/// The termination grace period unless a scenario wants another.
-const GRACE: u32 = 30;
+/// The termination grace period unless a scenario wants another: it leaves the longest hold.
+const GRACE: u32 = 90;
 
 /// Pods on loopback.
 pub struct Group {

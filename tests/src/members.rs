@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+/// The longest that a hook is held, if the grace period leaves as much: no scenario needs it on a machine that is not busy.
+const HOLD: &str = "50s";
+
 /// The list, and the file that agents watch.
 pub struct Members {
     file: PathBuf,
@@ -22,6 +25,7 @@ struct List {
 #[derive(Serialize)]
 struct Handoff {
     completion: &'static str,
+    timeout: &'static str,
 }
 
 #[derive(Serialize)]
@@ -36,7 +40,7 @@ struct Row {
 impl Members {
     /// An empty list, whose slot `first` may start with nothing.
     pub fn new(folder: &Path, first: &str) -> Self {
-        let handoff = Handoff { completion: "Replicated" };
+        let handoff = Handoff { completion: "Replicated", timeout: HOLD };
         let list = List { number: 0, first: first.to_owned(), handoff, members: Vec::new() };
         Self { file: folder.join("members.json"), list }
     }
