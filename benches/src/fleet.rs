@@ -55,6 +55,13 @@ impl Fleet {
         Self { meters: None, ..Self::empty(folder) }.with(size)
     }
 
+    /// The same; what is written is answered when so many others have acknowledged it.
+    pub(crate) fn with_acks(folder: &Path, size: usize, acks: u32) -> Result<Self> {
+        let mut fleet = Self::empty(folder);
+        fleet.members.set_acks(acks);
+        fleet.with(size)
+    }
+
     /// The same, and what their links carry is counted.
     pub(crate) fn metered(folder: &Path, size: usize) -> Result<Self> {
         Self { meters: Some(Vec::new()), ..Self::empty(folder) }.with(size)

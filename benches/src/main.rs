@@ -5,6 +5,7 @@ mod crowd;
 mod engine;
 mod figure;
 mod fleet;
+mod front;
 mod load;
 mod meter;
 mod pipe;
@@ -14,7 +15,7 @@ mod row;
 mod sample;
 mod world;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -46,6 +47,9 @@ struct Cli {
     /// A thousandth of the keys: shows that the rows work, and nothing else
     #[arg(long)]
     smoke: bool,
+    /// Compare what an app's requests cost instead, with Redis
+    #[arg(long, conflicts_with_all = ["row", "counts"])]
+    fronts: bool,
     /// Fill shards with so many keys and print what they take: the memory row runs it
     #[arg(long, value_name = "KEYS", hide = true)]
     shards: Option<u64>,
@@ -72,8 +76,11 @@ fn run(cli: &Cli) -> Result<()> {
         (true, _) => Scale::Quick,
         (false, true) => Scale::Smoke,
     };
-    let rows = if cli.row.is_empty() { Row::CORE.to_vec() } else { cli.row.clone() };
     let folder = tempfile::Builder::new().prefix("baton-bench-").tempdir()?;
+    if cli.fronts {
+        return compare(&Stage::new(scale, folder.path(), None)?, cli.report.as_deref());
+    }
+    let rows = if cli.row.is_empty() { Row::CORE.to_vec() } else { cli.row.clone() };
     let mut report = Report::new(scale);
     let mut broken = Vec::new();
     println!("{report}");
@@ -103,4 +110,11 @@ fn run(cli: &Cli) -> Result<()> {
         anyhow::bail!("not measured: {}; logs are in {}", broken.join(", "), folder.display());
     }
     Ok(())
+}
+
+/// A line for each command and front; one that misses its target is a figure like any other.
+fn compare(stage: &Stage, report: Option<&Path>) -> Result<()> {
+    println!("{}", Report::new(stage.scale()));
+    let lines = front::compare(stage)?;
+    report.map_or(Ok(()), |path| front::write(&lines, path))
 }

@@ -149,6 +149,10 @@ impl Stage {
         Ok(Self { scale, folder: folder.to_owned(), counts })
     }
 
+    pub(crate) const fn scale(&self) -> Scale {
+        self.scale
+    }
+
     /// What gungraun has counted in this run, if it was asked to.
     pub(crate) fn counts(&self) -> Option<&Path> {
         self.counts.as_deref()

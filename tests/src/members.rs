@@ -19,6 +19,7 @@ struct List {
     number: u64,
     first: String,
     handoff: Handoff,
+    replication: Replication,
     members: Vec<Row>,
 }
 
@@ -26,6 +27,12 @@ struct List {
 struct Handoff {
     completion: &'static str,
     timeout: &'static str,
+}
+
+#[derive(Serialize)]
+struct Replication {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    acks: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -41,7 +48,8 @@ impl Members {
     /// An empty list, whose slot `first` may start with nothing.
     pub fn new(folder: &Path, first: &str) -> Self {
         let handoff = Handoff { completion: "Replicated", timeout: HOLD };
-        let list = List { number: 0, first: first.to_owned(), handoff, members: Vec::new() };
+        let replication = Replication { acks: None };
+        let list = List { number: 0, first: first.to_owned(), handoff, replication, members: Vec::new() };
         Self { file: folder.join("members.json"), list }
     }
 
@@ -58,6 +66,11 @@ impl Members {
     /// What a hold waits for besides: `Replicated`, `Adopted` or `Confirmed`.
     pub fn set_completion(&mut self, completion: &'static str) {
         self.list.handoff.completion = completion;
+    }
+
+    /// How many others acknowledge a write before it is answered.
+    pub fn set_acks(&mut self, acks: u32) {
+        self.list.replication.acks = Some(acks);
     }
 
     /// Adds a member.

@@ -17,6 +17,8 @@ pub(crate) struct Need {
 
 /// What the agent's Redis front is compared with, in benches and in tests.
 pub(crate) const REDIS: Need = Need { program: "redis-server", package: "redis-server" };
+/// Its own clients, which send the same requests to Redis and to Baton.
+pub(crate) const REDIS_TOOLS: Need = Need { program: "redis-benchmark", package: "redis-tools" };
 
 /// Installs the packages whose programs are missing; says nothing if none is.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {

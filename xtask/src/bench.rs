@@ -24,6 +24,8 @@ enum What {
     Core(CoreArgs),
     /// The operator with ten thousand agents, against a simulated API server
     Operator(OperatorArgs),
+    /// The fronts of an agent with one live peer, against Redis with one replica
+    Resp(RespArgs),
 }
 
 /// Arguments of `cargo xtask bench core`.
@@ -51,6 +53,17 @@ struct OperatorArgs {
     quick: bool,
 }
 
+/// Arguments of `cargo xtask bench resp`.
+#[derive(clap::Args)]
+struct RespArgs {
+    /// Write the figures to this file, as a JSON list
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    /// A tenth of the requests: for a first look
+    #[arg(long)]
+    quick: bool,
+}
+
 /// The row that valgrind measures; all others are the program's own.
 const INSTRUCTIONS: &str = "instructions";
 
@@ -60,7 +73,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         What::Core(core) => measure_core(core),
         What::Operator(OperatorArgs { report, quick }) => {
             build("baton-operator")?;
-            measure(&["operator".to_owned()], report.as_deref(), None, *quick)
+            measure(&["--row", "operator"], report.as_deref(), None, *quick)
+        }
+        What::Resp(RespArgs { report, quick }) => {
+            apt::ensure(&[apt::REDIS, apt::REDIS_TOOLS])?;
+            build("baton-agent")?;
+            measure(&["--fronts"], report.as_deref(), None, *quick)
         }
     }
 }
@@ -70,7 +88,9 @@ fn measure_core(args: &CoreArgs) -> Result<()> {
     build("baton-agent")?;
     let counted = args.row.is_empty() || args.row.iter().any(|row| row == INSTRUCTIONS);
     let counts = if counted { Some(instruction::count()?) } else { None };
-    measure(&args.row, args.report.as_deref(), counts.as_deref(), args.quick)
+    let rows = args.row.join(",");
+    let what: &[&str] = if rows.is_empty() { &[] } else { &["--row", &rows] };
+    measure(what, args.report.as_deref(), counts.as_deref(), args.quick)
 }
 
 fn build(package: &str) -> Result<()> {
@@ -81,11 +101,9 @@ fn build(package: &str) -> Result<()> {
     })
 }
 
-fn measure(rows: &[String], report: Option<&Path>, counts: Option<&Path>, quick: bool) -> Result<()> {
+fn measure(what: &[&str], report: Option<&Path>, counts: Option<&Path>, quick: bool) -> Result<()> {
     let mut bench = Command::new(workspace::target().join("release/baton-bench"));
-    if !rows.is_empty() {
-        bench.args(["--row", &rows.join(",")]);
-    }
+    bench.args(what);
     for (flag, file) in [("--report", report), ("--counts", counts)] {
         if let Some(file) = file {
             bench.arg(flag).arg(file);

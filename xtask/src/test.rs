@@ -18,7 +18,7 @@ use std::time::Instant;
 use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
-use crate::apt::{self, Need};
+use crate::apt;
 use crate::cluster::Target;
 use crate::sim;
 use build::Executables;
@@ -26,9 +26,6 @@ use tally::Tally;
 
 /// Simulated groups: ten seconds on two cores that have nothing else to do.
 const SEEDS: u64 = 2_500;
-
-/// The process-level suite calls agents by these too, and compares them with a Redis.
-const REDIS_TOOLS: Need = Need { program: "redis-benchmark", package: "redis-tools" };
 
 /// Arguments of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -164,7 +161,7 @@ fn run_suites(args: &Args, executables: &Executables, tally: &mut Tally) {
         suite::units(executables, filter, tally);
     }
     if args.has(Part::Process) {
-        if let Err(error) = apt::ensure(&[REDIS_TOOLS, apt::REDIS]) {
+        if let Err(error) = apt::ensure(&[apt::REDIS_TOOLS, apt::REDIS]) {
             tally.failed("the packages of the process-level suite", &format!("{error:#}"));
         }
         suite::processes(executables, filter, tally);
