@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use baton_tests::group::Group;
 use baton_tests::scene::{self, Failure};
-use baton_tests::wait;
+use baton_tests::wait::{self, PATIENCE};
 use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
 use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -15,8 +15,6 @@ use tokio::runtime::Runtime;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
-
-const SOON: Duration = Duration::from_secs(10);
 
 /// Keeps what it gets.
 #[derive(Clone, Default)]
@@ -51,9 +49,16 @@ fn a_handoff_is_one_trace_of_all_who_take_part() -> Result<(), Failure> {
         let mut group = Group::new(folder).with_flags(&["--traces", &url]).with_pods(3)?;
         group.start_apps("");
         group.play(Duration::from_secs(1));
-        let leaver = group.pods.remove(0);
-        group.leave(leaver)?.ensure_acknowledged()?;
-        wait::until(SOON, "all have told of it", || {
+        let mut leaver = group.pods.remove(0);
+        group.members.mark_leaving(&[leaver.agent.name()])?;
+        let list = format!("Took the members file number={} ", group.members.number());
+        wait::until(PATIENCE, "all are told that it leaves", || {
+            ensure!(group.pods.iter_mut().all(|pod| pod.agent.process().log().contains(&list)));
+            Ok(())
+        })?;
+        leaver.end(PATIENCE)?.ensure_acknowledged()?;
+        group.members.remove(leaver.agent.name())?;
+        wait::until(PATIENCE, "all have told of it", || {
             let spans = collector.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
             let mut names: Vec<&str> = spans.iter().map(|span| span.name.as_str()).collect();
             names.sort_unstable();
