@@ -155,7 +155,8 @@ impl Oracle {
             let (seen, earlier) = (version.dot, self.number(shard, version.dot));
             let earlier = earlier.ok_or_else(|| format!("{seen} was never written"))?;
             self.operations[earlier].superseders.push(number);
-            if matches!(kind, Kind::Add(_) | Kind::Copy) {
+            // A touch copies what counts: a contribution that cancels out stays with whom it is of.
+            if matches!(kind, Kind::Add(_)) || (kind == Kind::Copy && version.added != 0) {
                 additions.extend(self.operations[earlier].additions.iter().copied());
                 sum += version.added;
             }
