@@ -38,7 +38,8 @@ const EPOCH: u64 = 1_700_000_000_000;
 /// How long the group has to come up before the schedule begins.
 const WARM_UP: u64 = 2_000;
 
-/// Events after which a small group has nothing more to say about one action.
+/// Events after which a small group has nothing more to say about one action, or about one replica that is retired: each
+/// begins a new round about all others who are gone, in every shard and between every two.
 const TALKATIVE: u64 = 20_000;
 
 /// Of a thousand times that word of what was applied goes round, those with a digest.
@@ -161,7 +162,7 @@ pub(crate) struct World {
     started: u32,
     acted: usize,
     last_news: u64,
-    /// How many events there had been at the last action.
+    /// How many events there had been at the last action, or when a replica was last retired for the first time.
     quiet_at: u64,
     dialling: BTreeSet<(ReplicaId, ReplicaId)>,
     /// How often the second refused the first in a row.

@@ -42,6 +42,8 @@ impl World {
                 continue;
             }
             self.trace.say(self.now, || format!("{id} is retired by list {number}"));
+            // There is an end to that: each process is retired once.
+            self.quiet_at = self.events;
             let settlers = (0..self.profile.shards).map(|shard| self.settlers(shard)).collect();
             self.give_up(id);
             self.oracle.retire(id, Retired { since: number, settlers });
