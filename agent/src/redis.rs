@@ -19,7 +19,7 @@ mod transaction;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use baton_telemetry::{Listener, Socket};
 use prometheus_client::metrics::counter::Counter;
@@ -37,9 +37,6 @@ use session::Session;
 
 /// Connections of both listeners: one that idles is some 4 KiB, and an app that is many processes has some thousands.
 const MAX_CONNECTIONS: usize = 20_000;
-
-/// The pause after a failed accept, which means that the process has no file descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 const FULL: &[u8] = b"-ERR max number of clients reached\r\n";
 
@@ -63,14 +60,7 @@ where
     L::Connection: AsyncRead + AsyncWrite + Unpin,
 {
     loop {
-        let stream = match listener.next().await {
-            Ok(stream) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "Cannot accept connections");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
+        let stream = listener.accept().await;
         let Ok(slot) = front.slots.clone().try_acquire_owned() else {
             // One attempt that cannot block: the socket's buffer is empty, so it fits.
             let _ = stream.try_write(FULL);

@@ -71,13 +71,9 @@ impl Load {
     /// Spreads the load over these ports of the API, and waits until all `ports` have it.
     pub(crate) fn run(self, ports: &[u16]) -> Result<Outcome> {
         let of = (ports.len() * CONNECTIONS) as u64;
-        let lanes = (0..of).map(|number| Lane { load: self, number, of, port: ports[number as usize % ports.len()] });
         let begun = Instant::now();
-        let laid: Result<Vec<Laid>> = std::thread::scope(|scope| {
-            let lanes: Vec<_> = lanes.map(|lane| scope.spawn(move || lane.run())).collect();
-            lanes.into_iter().map(|lane| lane.join().map_err(|_| anyhow::anyhow!("a lane panicked"))?).collect()
-        });
-        let laid = laid?;
+        let laid =
+            lanes(of, |number| Lane { load: self, number, of, port: ports[number as usize % ports.len()] }.run())?;
         let accepted = begun.elapsed();
         for port in ports {
             let mut pipe = Pipe::connect(*port)?;
@@ -170,6 +166,15 @@ fn wait_for(pipe: &mut Pipe, number: u64, value: &[u8], deadline: Instant) -> Re
         ensure!(Instant::now() < deadline, "a put that was accepted has not come to an agent");
         std::thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Runs so many lanes at once, each on a thread of its own, and gives what each has done.
+pub(crate) fn lanes<T: Send>(count: u64, lane: impl Fn(u64) -> Result<T> + Sync) -> Result<Vec<T>> {
+    let lane = &lane;
+    std::thread::scope(|scope| {
+        let lanes: Vec<_> = (0..count).map(|number| scope.spawn(move || lane(number))).collect();
+        lanes.into_iter().map(|lane| lane.join().map_err(|_| anyhow::anyhow!("a lane panicked"))?).collect()
+    })
 }
 
 /// Puts a second, of an outcome that took so long.

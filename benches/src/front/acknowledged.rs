@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 
 use crate::front::contender::Contender;
 use crate::front::{Comparison, TURNS, VALUE_BYTES, median};
+use crate::load;
 use crate::redis::Reply;
 use crate::row::Stage;
 use crate::sample::{self, percentile};
@@ -50,15 +51,7 @@ pub(super) fn compare(stage: &Stage) -> Result<Vec<Comparison>> {
 
 /// How long each write took.
 fn run(side: &Contender, writers: u64, writes: u64) -> Result<Vec<Duration>> {
-    std::thread::scope(|scope| {
-        let lanes: Vec<_> =
-            (0..writers).map(|writer| scope.spawn(move || lane(side, writer, writes / writers))).collect();
-        let mut times = Vec::new();
-        for lane in lanes {
-            times.extend(lane.join().map_err(|_| anyhow::anyhow!("a writer panicked"))??);
-        }
-        Ok(times)
-    })
+    Ok(load::lanes(writers, |writer| lane(side, writer, writes / writers))?.concat())
 }
 
 fn lane(side: &Contender, writer: u64, writes: u64) -> Result<Vec<Duration>> {

@@ -11,7 +11,7 @@ use crate::pipe::Pipe;
 use crate::row::Stage;
 use crate::sample::{self, percentile};
 
-const CLIENTS: usize = 16;
+const CLIENTS: u64 = 16;
 const REQUESTS: u64 = 600_000;
 const TARGET: f64 = 60_000.0;
 const P99_US: f64 = 2_000.0;
@@ -27,24 +27,15 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Comparison>> {
         let mut times = run(port, keys, stage.amount(REQUESTS), puts)?;
         let rate = times.len() as f64 / begun.elapsed().as_secs_f64();
         let p99 = percentile(&mut times, 99).as_secs_f64() * 1e6;
-        lines.push(Comparison::alone(name, CLIENTS, rate, "1/s").must(">= 60,000 /s", rate >= TARGET));
-        let latency = Comparison::alone(&format!("{name}, p99"), CLIENTS, p99, "us");
+        lines.push(Comparison::alone(name, CLIENTS as usize, rate, "1/s").must(">= 60,000 /s", rate >= TARGET));
+        let latency = Comparison::alone(&format!("{name}, p99"), CLIENTS as usize, p99, "us");
         lines.push(latency.must("< 2 ms", p99 < P99_US));
     }
     Ok(lines)
 }
 
 fn run(port: u16, keys: u64, requests: u64, puts: bool) -> Result<Vec<Duration>> {
-    std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..CLIENTS as u64)
-            .map(|client| scope.spawn(move || lane(port, client, keys, requests / CLIENTS as u64, puts)))
-            .collect();
-        let mut times = Vec::new();
-        for client in clients {
-            times.extend(client.join().map_err(|_| anyhow::anyhow!("a client panicked"))??);
-        }
-        Ok(times)
-    })
+    Ok(load::lanes(CLIENTS, |client| lane(port, client, keys, requests / CLIENTS, puts))?.concat())
 }
 
 fn lane(port: u16, client: u64, keys: u64, requests: u64, puts: bool) -> Result<Vec<Duration>> {

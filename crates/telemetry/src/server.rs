@@ -23,9 +23,6 @@ pub use socket::{Listener, Socket};
 /// bytes is percent-encoded; the rest is for headers.
 const MAX_BUFFER: usize = 32 * 1024;
 
-/// The pause after a failed accept, which means that the process has no file descriptor left.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nretry-after: 1\r\n\
 connection: close\r\ncontent-length: 118\r\n\r\n\
 {\"code\":\"too_many_connections\",\"message\":\"too many open connections\",\"hint\":\"reuse connections, and try again later\"}\n";
@@ -47,14 +44,7 @@ pub async fn serve_http(listener: impl Listener, router: Router, limits: ServerL
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.idle).max_buf_size(MAX_BUFFER);
     loop {
-        let stream = match listener.next().await {
-            Ok(stream) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "Cannot accept connections");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
+        let stream = listener.accept().await;
         let Ok(slot) = slots.clone().try_acquire_owned() else {
             refuse(&stream);
             continue;

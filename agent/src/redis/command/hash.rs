@@ -3,7 +3,8 @@
 pub(super) mod count;
 mod random;
 
-use baton_replica::{Key, Operation};
+use baton_replica::{Key, Operation, Read};
+use baton_resp::Encoder;
 use bytes::Bytes;
 
 use crate::redis::call::Call;
@@ -22,11 +23,11 @@ pub(super) const COMMANDS: &[Command] = &[
     Command { name: "hget", arity: 3, flags: Flags::READ, keys: Keys::FIRST, run: get },
     Command { name: "hmget", arity: -3, flags: Flags::READ, keys: Keys::FIRST, run: get_many },
     Command { name: "hgetall", arity: 2, flags: Flags::READ, keys: Keys::FIRST, run: get_all },
-    Command { name: "hdel", arity: -3, flags: Flags::WRITE, keys: Keys::FIRST, run: delete },
-    Command { name: "hexists", arity: 3, flags: Flags::READ, keys: Keys::FIRST, run: exists },
+    Command { name: "hdel", arity: -3, flags: Flags::WRITE, keys: Keys::FIRST, run: |call| remove(call, HASH) },
+    Command { name: "hexists", arity: 3, flags: Flags::READ, keys: Keys::FIRST, run: |call| exists(call, HASH) },
     Command { name: "hkeys", arity: 2, flags: Flags::READ, keys: Keys::FIRST, run: names },
     Command { name: "hvals", arity: 2, flags: Flags::READ, keys: Keys::FIRST, run: values },
-    Command { name: "hlen", arity: 2, flags: Flags::READ, keys: Keys::FIRST, run: len },
+    Command { name: "hlen", arity: 2, flags: Flags::READ, keys: Keys::FIRST, run: |call| len(call, HASH) },
     Command { name: "hstrlen", arity: 3, flags: Flags::READ, keys: Keys::FIRST, run: value_len },
     Command { name: "hincrby", arity: 4, flags: Flags::WRITE, keys: Keys::FIRST, run: count::add },
     Command { name: "hincrbyfloat", arity: 4, flags: Flags::WRITE, keys: Keys::FIRST, run: count::add_float },
@@ -94,15 +95,24 @@ fn get(call: &mut Call<'_>) -> Result<(), Failure> {
 }
 
 fn get_many(call: &mut Call<'_>) -> Result<(), Failure> {
+    each(call, HASH, |reply, read| match read {
+        Some(read) => reply.bulk(&read.value.body),
+        None => reply.null(),
+    })
+}
+
+/// Answers with each of the fields that a command names after its key, whether it is there or not.
+pub(super) fn each(
+    call: &mut Call<'_>,
+    kind: Kind,
+    answer: impl Fn(&mut Encoder, Option<&Read>),
+) -> Result<(), Failure> {
     let key = call.key(1)?;
     let names = call.arguments.from(2);
     call.reply.array(names.len());
     call.state.turn([&key], |turn| {
         for name in names {
-            match HASH.field(turn, &key, name)? {
-                Some(read) => call.reply.bulk(&read.value.body),
-                None => call.reply.null(),
-            }
+            answer(call.reply, kind.field(turn, &key, name)?.as_ref());
         }
         Ok(())
     })
@@ -135,17 +145,19 @@ fn values(call: &mut Call<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn len(call: &mut Call<'_>) -> Result<(), Failure> {
+/// Answers with how many fields a key has.
+pub(super) fn len(call: &mut Call<'_>, kind: Kind) -> Result<(), Failure> {
     let key = call.key(1)?;
-    let listed = call.state.turn([&key], |turn| HASH.fields(turn, &key))?;
+    let listed = call.state.turn([&key], |turn| kind.fields(turn, &key))?;
     call.reply.integer(listed.len() as i64);
     Ok(())
 }
 
-fn exists(call: &mut Call<'_>) -> Result<(), Failure> {
+/// Answers with whether a key has the field that a command names after it.
+pub(super) fn exists(call: &mut Call<'_>, kind: Kind) -> Result<(), Failure> {
     let key = call.key(1)?;
     let name = call.arguments.get(2);
-    let found = call.state.turn([&key], |turn| HASH.field(turn, &key, name))?;
+    let found = call.state.turn([&key], |turn| kind.field(turn, &key, name))?;
     call.reply.integer(found.is_some().into());
     Ok(())
 }
@@ -158,17 +170,11 @@ fn value_len(call: &mut Call<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn delete(call: &mut Call<'_>) -> Result<(), Failure> {
-    let deleted = remove(call, HASH)?;
-    call.reply.integer(deleted);
-    Ok(())
-}
-
-/// Deletes the fields that a command names after its key, as one, and says how many there were.
-pub(super) fn remove(call: &mut Call<'_>, kind: Kind) -> Result<i64, Failure> {
+/// Deletes the fields that a command names after its key, as one, and answers with how many there were.
+pub(super) fn remove(call: &mut Call<'_>, kind: Kind) -> Result<(), Failure> {
     let key = call.key(1)?;
     let names = call.arguments.from(2);
-    call.state.turn([&key], |turn| {
+    let removed = call.state.turn([&key], |turn| {
         if !kind.exists(turn, &key)? {
             return Ok(0);
         }
@@ -177,8 +183,10 @@ pub(super) fn remove(call: &mut Call<'_>, kind: Kind) -> Result<i64, Failure> {
             changes.push((key.with_field(name)?, Operation::Delete));
         }
         let done = turn.write_together(changes)?;
-        Ok(done.iter().filter(|done| done.existed).count() as i64)
-    })
+        Ok::<_, Failure>(done.iter().filter(|done| done.existed).count() as i64)
+    })?;
+    call.reply.integer(removed);
+    Ok(())
 }
 
 fn scan_fields(call: &mut Call<'_>) -> Result<(), Failure> {

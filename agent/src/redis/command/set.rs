@@ -18,11 +18,11 @@ const SET: Kind = Kind::Set;
 /// The family.
 pub(super) const COMMANDS: &[Command] = &[
     Command { name: "sadd", arity: -3, flags: Flags::WRITE, keys: Keys::FIRST, run: add },
-    Command { name: "srem", arity: -3, flags: Flags::WRITE, keys: Keys::FIRST, run: remove },
+    Command { name: "srem", arity: -3, flags: Flags::WRITE, keys: Keys::FIRST, run: |call| hash::remove(call, SET) },
     Command { name: "smembers", arity: 2, flags: Flags::READ, keys: Keys::FIRST, run: members },
-    Command { name: "sismember", arity: 3, flags: Flags::READ, keys: Keys::FIRST, run: is_member },
+    Command { name: "sismember", arity: 3, flags: Flags::READ, keys: Keys::FIRST, run: |call| hash::exists(call, SET) },
     Command { name: "smismember", arity: -3, flags: Flags::READ, keys: Keys::FIRST, run: are_members },
-    Command { name: "scard", arity: 2, flags: Flags::READ, keys: Keys::FIRST, run: len },
+    Command { name: "scard", arity: 2, flags: Flags::READ, keys: Keys::FIRST, run: |call| hash::len(call, SET) },
     Command { name: "smove", arity: 4, flags: Flags::WRITE, keys: Keys::TWO, run: transfer },
     Command { name: "spop", arity: -2, flags: Flags::WRITE, keys: Keys::FIRST, run: random::pop },
     Command { name: "srandmember", arity: -2, flags: Flags::READ, keys: Keys::FIRST, run: random::get },
@@ -56,12 +56,6 @@ fn addition(turn: &Turn<'_>, key: &Key, name: &[u8]) -> Result<(Key, Operation),
     Ok((field, operation))
 }
 
-fn remove(call: &mut Call<'_>) -> Result<(), Failure> {
-    let removed = hash::remove(call, SET)?;
-    call.reply.integer(removed);
-    Ok(())
-}
-
 fn members(call: &mut Call<'_>) -> Result<(), Failure> {
     let key = call.key(1)?;
     let listed = call.state.turn([&key], |turn| SET.fields(turn, &key))?;
@@ -70,31 +64,8 @@ fn members(call: &mut Call<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-fn is_member(call: &mut Call<'_>) -> Result<(), Failure> {
-    let key = call.key(1)?;
-    let name = call.arguments.get(2);
-    let found = call.state.turn([&key], |turn| SET.field(turn, &key, name))?;
-    call.reply.integer(found.is_some().into());
-    Ok(())
-}
-
 fn are_members(call: &mut Call<'_>) -> Result<(), Failure> {
-    let key = call.key(1)?;
-    let names = call.arguments.from(2);
-    call.reply.array(names.len());
-    call.state.turn([&key], |turn| {
-        for name in names {
-            call.reply.integer(SET.field(turn, &key, name)?.is_some().into());
-        }
-        Ok(())
-    })
-}
-
-fn len(call: &mut Call<'_>) -> Result<(), Failure> {
-    let key = call.key(1)?;
-    let listed = call.state.turn([&key], |turn| SET.fields(turn, &key))?;
-    call.reply.integer(listed.len() as i64);
-    Ok(())
+    hash::each(call, SET, |reply, read| reply.integer(read.is_some().into()))
 }
 
 /// `SMOVE source destination member`. Other pods may see it in both for a moment, or in none.

@@ -29,10 +29,16 @@ const SORTED_SET: Kind = Kind::SortedSet;
 pub(super) const COMMANDS: &[Command] = &[
     Command { name: "zadd", arity: -4, flags: Flags::WRITE, keys: Keys::FIRST, run: add::add },
     Command { name: "zincrby", arity: 4, flags: Flags::WRITE, keys: Keys::FIRST, run: add::increment },
-    Command { name: "zrem", arity: -3, flags: Flags::WRITE, keys: Keys::FIRST, run: remove },
+    Command {
+        name: "zrem",
+        arity: -3,
+        flags: Flags::WRITE,
+        keys: Keys::FIRST,
+        run: |call| hash::remove(call, SORTED_SET),
+    },
     Command { name: "zscore", arity: 3, flags: Flags::READ, keys: Keys::FIRST, run: get },
     Command { name: "zmscore", arity: -3, flags: Flags::READ, keys: Keys::FIRST, run: get_many },
-    Command { name: "zcard", arity: 2, flags: Flags::READ, keys: Keys::FIRST, run: len },
+    Command { name: "zcard", arity: 2, flags: Flags::READ, keys: Keys::FIRST, run: |call| hash::len(call, SORTED_SET) },
     Command { name: "zcount", arity: 4, flags: Flags::READ, keys: Keys::FIRST, run: count::by_score },
     Command { name: "zlexcount", arity: 4, flags: Flags::READ, keys: Keys::FIRST, run: count::by_name },
     Command { name: "zrank", arity: 3, flags: Flags::READ, keys: Keys::FIRST, run: count::rank },
@@ -73,12 +79,6 @@ fn ranking_of(call: &mut Call<'_>) -> Result<Ranking, Failure> {
     call.state.turn([&key], |turn| ranking(turn, &key))
 }
 
-fn remove(call: &mut Call<'_>) -> Result<(), Failure> {
-    let removed = hash::remove(call, SORTED_SET)?;
-    call.reply.integer(removed);
-    Ok(())
-}
-
 fn get(call: &mut Call<'_>) -> Result<(), Failure> {
     let key = call.key(1)?;
     let name = call.arguments.get(2);
@@ -88,23 +88,7 @@ fn get(call: &mut Call<'_>) -> Result<(), Failure> {
 }
 
 fn get_many(call: &mut Call<'_>) -> Result<(), Failure> {
-    let key = call.key(1)?;
-    let names = call.arguments.from(2);
-    call.reply.array(names.len());
-    call.state.turn([&key], |turn| {
-        for name in names {
-            let read = SORTED_SET.field(turn, &key, name)?;
-            reply::score(call.reply, read.as_ref().and_then(score::of));
-        }
-        Ok(())
-    })
-}
-
-fn len(call: &mut Call<'_>) -> Result<(), Failure> {
-    let key = call.key(1)?;
-    let listed = call.state.turn([&key], |turn| SORTED_SET.fields(turn, &key))?;
-    call.reply.integer(listed.len() as i64);
-    Ok(())
+    hash::each(call, SORTED_SET, |reply, read| reply::score(reply, read.and_then(score::of)))
 }
 
 fn scan_members(call: &mut Call<'_>) -> Result<(), Failure> {

@@ -2,17 +2,36 @@
 
 use std::io;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::ReadBuf;
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
+/// The pause after a failed accept, which means that the process has no file descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
 /// What a server takes connections from.
-pub trait Listener: Send + 'static {
+pub trait Listener: Send + Sync + 'static {
     /// A connection.
     type Connection: Socket;
 
     /// Waits for the next one.
     fn next(&self) -> impl Future<Output = io::Result<Self::Connection>> + Send;
+
+    /// The same, however often it fails.
+    fn accept(&self) -> impl Future<Output = Self::Connection> + Send {
+        async {
+            loop {
+                match self.next().await {
+                    Ok(connection) => return connection,
+                    Err(error) => {
+                        tracing::warn!(%error, "Cannot accept connections");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// A connection that is read from and written to as far as that goes without waiting.
