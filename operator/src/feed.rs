@@ -27,8 +27,8 @@ use crate::index::{
     WorkloadFacts,
 };
 
-/// How long one watch call lasts. A connection that died silently is noticed 5 s after that.
-const WATCH_SECONDS: u32 = 30;
+/// How long one watch call lasts. A watch that died silently is noticed 5 s after that.
+pub(crate) const WATCH_SECONDS: u32 = 30;
 
 /// The pauses before a watch that failed is tried again. Each is up to twice as long by chance. No more, since an operator
 /// without its watches sees no pod come or go: five small requests in some seconds are no burden on an API server that has

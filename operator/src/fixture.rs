@@ -19,7 +19,7 @@ use crate::index::{
 use crate::injector::Defaults;
 
 /// Longer than anything takes in a test, on a machine that does other things too.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The group `shop/web`, made at this second.
 pub(crate) fn group(name: &str, second: i64) -> GroupFacts {

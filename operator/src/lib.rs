@@ -11,6 +11,7 @@ pub mod args;
 mod belonging;
 pub mod certificate;
 pub mod check;
+mod client;
 pub mod directory;
 pub mod event;
 pub mod feed;

@@ -20,6 +20,7 @@ use crate::api::ApiServer;
 use crate::args::{Args, Command};
 use crate::certificate::{Custodian, Resolver};
 use crate::check;
+use crate::client;
 use crate::directory::{Attendance, Caller, DirectoryService};
 use crate::event::Announcer;
 use crate::feed::{Feed, Listed};
@@ -53,11 +54,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     // Clients that are not told which one use the process's.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     if args.command == Some(Command::Check) {
-        return check::run(&args, client(&args).await?).await;
+        return check::run(&args, connect(&args).await?).await;
     }
     let stop = CancellationToken::new();
     let fence = Fence::default();
-    let api = ApiServer::new(client(&args).await?).behind(fence.clone());
+    let api = ApiServer::new(connect(&args).await?).behind(fence.clone());
     let index = SharedIndex::default();
     let attendance = Arc::new(Attendance::default());
     let metrics = Metrics::default();
@@ -213,7 +214,7 @@ async fn serve_directory(
     }
 }
 
-async fn client(args: &Args) -> anyhow::Result<Client> {
+async fn connect(args: &Args) -> anyhow::Result<Client> {
     let config = match &args.kubeconfig {
         Some(path) => {
             let file = Kubeconfig::read_from(path).with_context(|| format!("read {}", path.display()))?;
@@ -221,7 +222,7 @@ async fn client(args: &Args) -> anyhow::Result<Client> {
         }
         None => Config::infer().await.context("find out how to reach the API server")?,
     };
-    Client::try_from(config).context("make a client of the API server")
+    client::client(config).context("make a client of the API server")
 }
 
 async fn listen(address: std::net::SocketAddr) -> anyhow::Result<TcpListener> {
