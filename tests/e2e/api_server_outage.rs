@@ -41,7 +41,9 @@ impl<'a> Outage<'a> {
 
 impl Drop for Outage<'_> {
     fn drop(&mut self) {
-        let _ = self.cluster.part("start", self.part);
+        if let Err(error) = self.cluster.part("start", self.part) {
+            eprintln!("{} does not come back: {error:#}", self.part);
+        }
     }
 }
 

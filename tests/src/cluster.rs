@@ -139,13 +139,15 @@ impl Cluster {
         Ok(containers.filter_map(|container| container["restartCount"].as_u64()).sum())
     }
 
+    /// What runs, and what does not.
+    pub fn status(&self) -> Result<String> {
+        let said = xtask(&["status"])?;
+        Ok([said.stdout, said.stderr].iter().map(|text| String::from_utf8_lossy(text)).collect())
+    }
+
     /// Stops or starts a part of the cluster: `stop`, `apiserver`.
     pub fn part(&self, action: &str, part: &str) -> Result<()> {
-        let done = Command::new(place::program("xtask")?)
-            .args(["cluster", action, part])
-            .stdin(Stdio::null())
-            .output()
-            .context("cannot run xtask")?;
+        let done = xtask(&[action, part])?;
         ensure!(done.status.success(), "cluster {action} {part}: {}", String::from_utf8_lossy(&done.stderr));
         Ok(())
     }
@@ -161,6 +163,12 @@ impl Cluster {
         let objects = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
         objects.collect::<Result<_, _>>().context("kubectl printed no JSON")
     }
+}
+
+/// Runs `cargo xtask cluster` to its end, whatever that is.
+fn xtask(words: &[&str]) -> Result<Output> {
+    let mut command = Command::new(place::program("xtask")?);
+    command.arg("cluster").args(words).stdin(Stdio::null()).output().context("cannot run xtask")
 }
 
 /// Two suites on one cluster would take each other's operator away.

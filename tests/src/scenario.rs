@@ -78,7 +78,8 @@ impl Scenario {
         let stage = Stage::new(cluster, &format!("e2e-{}-{unique}", self.word), folder)?;
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.run)(&stage)));
         let outcome = outcome.unwrap_or_else(|_| bail!("the scenario has panicked"));
-        if outcome.is_err() {
+        if let Err(error) = &outcome {
+            eprintln!("{} has failed: {error:#}", self.word);
             evidence::collect(&stage);
         }
         if std::env::var_os("BATON_E2E_KEEP").is_none() {
