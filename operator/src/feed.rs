@@ -88,7 +88,7 @@ impl Feed {
         Listed(self.listed.subscribe())
     }
 
-    /// Runs until it is dropped.
+    /// Runs until it is dropped, or until one of the watches has ended, which is a fault.
     pub async fn run(self) {
         let client = self.api.client();
         let mut watches = JoinSet::new();
@@ -101,7 +101,7 @@ impl Feed {
         watches.spawn(self.watch(Api::<DaemonSet>::all(client.clone()), daemon_sets()));
         watches.spawn(self.watch(Api::<ControllerRevision>::all(client.clone()), revisions()));
         watches.spawn(self.watch(Api::<PartialObjectMeta<Namespace>>::all(client), namespaces()));
-        while watches.join_next().await.is_some() {}
+        watches.join_next().await;
     }
 
     fn watch<K, F>(&self, api: Api<K>, kind: Kind<K, F>) -> impl Future<Output = ()> + Send + use<K, F>

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use baton_telemetry::Tracer;
 use tokio_util::sync::CancellationToken;
@@ -16,6 +17,10 @@ use crate::lease::Office;
 use crate::membership::Scribe;
 use crate::metrics::Metrics;
 use crate::status::Reporter;
+use crate::vital::lasting;
+
+/// The pause before a task that panicked is begun anew.
+const PAUSE: Duration = Duration::from_secs(5);
 
 /// Starts and ends the tasks of groups as these come and go.
 pub struct Groups {
@@ -93,9 +98,17 @@ impl Groups {
             defaults: self.defaults.clone(),
             view: view.clone(),
         };
-        tokio::spawn(stop.clone().run_until_cancelled_owned(scribe.run()));
-        tokio::spawn(stop.clone().run_until_cancelled_owned(maker.run()));
-        tokio::spawn(stop.clone().run_until_cancelled_owned(reporter.run()));
+        begin(key, "Membership", &stop, move || scribe.clone().run());
+        begin(key, "keepers", &stop, move || maker.clone().run());
+        begin(key, "status", &stop, move || reporter.clone().run());
         stop
     }
+}
+
+fn begin<F>(key: &GroupKey, task: &str, stop: &CancellationToken, run: impl Fn() -> F + Send + 'static)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let name = format!("the {task} of {key}");
+    tokio::spawn(stop.clone().run_until_cancelled_owned(lasting(name, PAUSE, run)));
 }

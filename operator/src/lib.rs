@@ -31,4 +31,5 @@ pub mod run;
 mod secret;
 pub mod status;
 pub mod tls;
+mod vital;
 mod word;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use baton_identity::{Expected, incoming};
 use baton_telemetry::{Repeat, ServerLimits, Tracer, admin_router, new_registry, serve_http};
 use baton_wire::directory::directory_server::DirectoryServer;
@@ -32,6 +32,7 @@ use crate::injector::{self, Defaults, Injector};
 use crate::lease::{Candidate, Fence};
 use crate::metrics::Metrics;
 use crate::tls;
+use crate::vital::Vital;
 
 /// HTTP/2 keepalive towards agents: a half-open stream is noticed within 15 s.
 const KEEPALIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(5));
@@ -89,11 +90,12 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         line: line.clone(),
     });
     let admin = listen(args.admin).await?;
-    tokio::spawn(serve_http(admin, admin_router(health, Arc::new(registry)), ADMIN));
-    tokio::spawn(feed.run());
-    tokio::spawn(caller.run());
+    let mut vital = Vital::default();
+    vital.spawn("the server of probes and metrics", serve_http(admin, admin_router(health, Arc::new(registry)), ADMIN));
+    vital.spawn("a watch", feed.run());
+    vital.spawn("the line to the holder of the lease", caller.run());
     let resigned = CancellationToken::new();
-    let candidacy = tokio::spawn(stand(candidate, listed.clone(), resigned.clone()));
+    let mut candidacy = tokio::spawn(stand(candidate, listed.clone(), resigned.clone()));
 
     let injector = Injector {
         index: index.clone(),
@@ -110,7 +112,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let admitted = CancellationToken::new();
     let webhook =
         tls::serve(listen(args.webhook).await?, acceptor, injector::router(injector.clone()), admitted.clone());
-    let webhook = tokio::spawn(webhook);
+    let mut webhook = tokio::spawn(webhook);
     let custodian = Custodian::new(
         api.clone(),
         &args.namespace,
@@ -120,12 +122,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         resolver,
         office.clone(),
     );
-    tokio::spawn(custodian.run());
+    vital.spawn("the keeper of the webhook's certificate", custodian.run());
     let custodian =
         identity::Custodian::new(api.clone(), &args.namespace, &args.identity_secret, issuer.clone(), office.clone());
-    tokio::spawn(custodian.run());
-    tokio::spawn(Herald::new(api.clone(), &index, &issuer, office.clone()).run());
-    tokio::spawn(gauges(metrics.clone(), api.clone(), attendance.clone()));
+    vital.spawn("the keeper of the agents' CA", custodian.run());
+    let herald = Herald::new(api.clone(), &index, &issuer, office.clone());
+    vital.spawn("what tells agents whom to trust", herald.run());
+    vital.spawn("the gauges", gauges(metrics.clone(), api.clone(), attendance.clone()));
 
     let directory = listen(args.directory).await?;
     let announcer = Announcer::new(api.clone(), args.pod_name.clone());
@@ -142,9 +145,15 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let certificates = IdentityService::new(index.clone(), api.clone(), issuer, metrics.clone());
     let refusals = Arc::default();
     let service = DirectoryService { index, attendance, api, metrics, refusals, office, line, stop: stop.clone() };
-    let served = tokio::spawn(serve_directory(directory, service, certificates, groups, listed, stop.clone()));
+    let mut served = tokio::spawn(serve_directory(directory, service, certificates, groups, listed, stop.clone()));
 
-    signalled().await?;
+    tokio::select! {
+        signalled = signalled() => signalled?,
+        error = vital.ended() => return Err(error),
+        _ = &mut candidacy => bail!("the election ended"),
+        _ = &mut webhook => bail!("the webhook ended"),
+        _ = &mut served => bail!("the directory ended"),
+    }
     tracing::info!("The operator stops; running agents keep their lists");
     // Another takes over while this one still serves; what agents said last is written by that one.
     resigned.cancel();
@@ -187,7 +196,7 @@ async fn serve_directory(
         return;
     }
     tracing::info!("The operator is in service");
-    tokio::spawn(stop.clone().run_until_cancelled_owned(groups.run()));
+    let groups = tokio::spawn(stop.clone().run_until_cancelled_owned(groups.run()));
     let config = match certificates.issuer.wallet().server_config(Expected::Anybody) {
         Ok(config) => config,
         Err(error) => return tracing::error!(%error, "The directory cannot speak TLS"),
@@ -207,10 +216,19 @@ async fn serve_directory(
         .tcp_nodelay(true)
         .add_service(certificates)
         .add_service(DirectoryServer::new(service))
-        .serve_with_incoming_shutdown(connections, stop.cancelled())
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "The directory ended");
+        .serve_with_incoming_shutdown(connections, stop.cancelled());
+    let groups = async {
+        // What ended it was a panic, or the signal after which open streams are still served.
+        let _ = groups.await;
+        if stop.is_cancelled() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            tracing::error!(%error, "The directory ended");
+        },
+        () = groups => tracing::error!("The tasks of groups ended"),
     }
 }
 

@@ -35,6 +35,7 @@ const REPAIR: Duration = Duration::from_secs(600);
 const PAUSE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Makes the keepers of one group.
+#[derive(Clone)]
 pub struct Maker {
     /// Where they are made.
     pub api: ApiServer,

@@ -25,6 +25,7 @@ const READS: usize = 8;
 const PAUSE: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
 /// Keeps one group's Membership.
+#[derive(Clone)]
 pub struct Scribe {
     /// Where the newest listing goes, ahead of the watch.
     pub index: SharedIndex,

@@ -51,6 +51,7 @@ const ARRIVAL: Duration = Duration::from_secs(10);
 const FIELD_MANAGER: &str = "baton-operator-status";
 
 /// Speaks of one group.
+#[derive(Clone)]
 pub struct Reporter {
     /// Who attends, and the receipts that they brought.
     pub attendance: Arc<Attendance>,
