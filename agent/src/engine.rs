@@ -19,10 +19,11 @@ mod settled;
 mod status;
 mod summary;
 mod turn;
+mod whole;
 mod write;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use baton_replica::{
@@ -30,11 +31,13 @@ use baton_replica::{
     VersionVector, Wake,
 };
 use baton_telemetry::Repeat;
-use parking_lot::{Mutex, MutexGuard, RwLock};
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 
 use crate::channel::Channels;
 use crate::membership::are_ordered;
+
+use whole::Whole;
 
 pub(crate) use adoption::adopt;
 pub(crate) use batch::{Batch, BatchFailure, Change};
@@ -101,7 +104,7 @@ pub(crate) struct Engine {
 
 /// One shard and those who wait for it.
 struct ShardCell {
-    shard: Mutex<Shard>,
+    shard: Whole<Shard>,
     /// Signalled when a peer acknowledged more, or the members that count changed.
     acknowledged: Notify,
     /// When the next version expires, in Unix milliseconds.
@@ -115,7 +118,7 @@ impl Engine {
     pub(crate) fn new(replica: ReplicaId, identity: Identity, shards: usize, limits: DefaultLimits) -> Arc<Self> {
         let roster = Roster::new(replica);
         let cell = |index| ShardCell {
-            shard: Mutex::new(Shard::new(index, roster.clone(), baton_replica::Limits::default())),
+            shard: Whole::new(Shard::new(index, roster.clone(), baton_replica::Limits::default())),
             acknowledged: Notify::new(),
             deadline: AtomicU64::new(expiry::NEVER),
         };

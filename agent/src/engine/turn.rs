@@ -7,12 +7,12 @@
 mod owed;
 mod together;
 
+use std::sync::MutexGuard;
 use std::time::Instant;
 
 use baton_replica::{
     Condition, Done, Dot, Effects, Key, Listed, MAX_BATCH, MapName, Operation, Read, Request, Shard, Wake, WriteError,
 };
-use parking_lot::MutexGuard;
 
 use crate::engine::limit::{Pending, Place};
 use crate::engine::{Engine, Range, WriteFailure, count, wall_millis};
