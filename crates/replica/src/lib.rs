@@ -20,6 +20,7 @@ mod message;
 mod mutant;
 mod operation;
 mod packed;
+mod preference;
 mod roster;
 mod shard;
 mod store;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::mutant::{Mutant, active};
+use crate::preference::{elsewhere, newest};
 use crate::{Key, Member, MemberPhase, ReplicaId, Roster};
 
 /// The members that adopt, as one replica knows them.
@@ -13,6 +14,9 @@ use crate::{Key, Member, MemberPhase, ReplicaId, Roster};
 pub struct Succession {
     /// Survivors with an app, of the newest revision of their controller, by id.
     adopters: Vec<ReplicaId>,
+    /// Those of them on other nodes than each departed one was on, if some are and some are not. When a node is drained,
+    /// who stands beside the departed one goes next.
+    elsewhere: BTreeMap<ReplicaId, Vec<ReplicaId>>,
     /// Keepers that survive while no adopter does: they can end what nobody is to run any more.
     keepers: Vec<ReplicaId>,
     /// New processes in the pods of departed ones: an agent that crashed gives its keys back to the app beside it.
@@ -33,20 +37,21 @@ impl Succession {
             false => roster.survivors().chain(me).collect(),
         };
         survivors.sort_unstable();
-        let rows: Vec<&Member> = survivors.iter().filter_map(|id| roster.row(*id)).collect();
-        let newest = survivors.into_iter().filter(|id| roster.row(*id).is_none_or(|row| is_newest(row, &rows)));
-        let (mut keepers, adopters): (Vec<_>, Vec<_>) =
-            newest.partition(|id| roster.row(*id).is_some_and(|row| row.keeper));
+        let is_keeper = |id: &ReplicaId| roster.row(*id).is_some_and(|row| row.keeper);
+        let (mut keepers, adopters): (Vec<_>, Vec<_>) = newest(roster, survivors).into_iter().partition(is_keeper);
         if !adopters.is_empty() {
             keepers.clear();
         }
         let staying = roster.listed().into_iter().filter(|id| !roster.is_departed(*id));
-        Self { adopters, keepers, heirs: heirs(roster), staying: staying.collect() }
+        let departed = roster.rows().iter().filter(|row| roster.is_departed(row.replica));
+        let others = departed.filter_map(|gone| Some((gone.replica, elsewhere(roster, &adopters, Some(gone))?)));
+        Self { elsewhere: others.collect(), adopters, keepers, heirs: heirs(roster), staying: staying.collect() }
     }
 
     /// Who takes over a key from a departed owner; `None` while there is nobody with an app.
     pub fn adopter(&self, key: &Key, owner: ReplicaId) -> Option<ReplicaId> {
-        self.heirs.get(&owner).copied().or_else(|| highest(key, &self.adopters))
+        let adopters = self.elsewhere.get(&owner).unwrap_or(&self.adopters);
+        self.heirs.get(&owner).copied().or_else(|| highest(key, adopters))
     }
 
     /// Who ends the ownership of a key that nobody is to adopt.
@@ -58,12 +63,6 @@ impl Succession {
 /// Each key goes to the highest of its adopters' scores: one that comes or goes moves only its own share.
 fn highest(key: &Key, adopters: &[ReplicaId]) -> Option<ReplicaId> {
     adopters.iter().copied().max_by_key(|adopter| (score(key, *adopter), *adopter))
-}
-
-/// Whether no survivor of the same controller has a greater revision. A revision of 0 is unknown and equal to all.
-fn is_newest(row: &Member, survivors: &[&Member]) -> bool {
-    let comparable = |other: &&&Member| !row.controller.is_empty() && other.controller == row.controller;
-    row.revision == 0 || survivors.iter().filter(comparable).all(|other| other.revision <= row.revision)
 }
 
 /// The newest process in the pod of each departed one. One that is Joining is waited for: it has the app of the pod.
@@ -150,6 +149,45 @@ mod tests {
         assert_eq!(adopters(&succession(2, list.clone()), 1), [3, 4]);
         list.push(row(5, "e", 0, Active));
         assert_eq!(adopters(&succession(2, list), 1), [3, 4, 5]);
+    }
+
+    /// When a node is drained, all of its pods go, and what one adopted from another would be handed on at once.
+    #[test]
+    fn survivors_on_other_nodes_adopt_before_those_on_the_node_of_the_departed() {
+        use MemberPhase::{Active, Gone, Leaving};
+        let on = |node: &str, row: Member| Member { node: node.into(), ..row };
+        let mut list = vec![
+            on("n1", row(1, "a", 1, Leaving)),
+            on("n1", row(2, "b", 1, Active)),
+            on("n2", row(3, "c", 1, Active)),
+            on("n3", row(4, "d", 1, Active)),
+        ];
+        let succession_at = |at, list: &Vec<Member>| succession(at, list.clone());
+        assert_eq!(adopters(&succession_at(3, &list), 1), [3, 4]);
+        assert_eq!(succession_at(2, &list), succession_at(3, &list), "all choose alike, and the leaver too");
+        assert_eq!(succession_at(1, &list), succession_at(3, &list));
+        list[0].phase = Gone;
+        assert_eq!(adopters(&succession_at(3, &list), 1), [3, 4], "a node that is lost is no other case");
+        (list[2].phase, list[3].phase) = (Leaving, Gone);
+        assert_eq!(adopters(&succession_at(2, &list), 1), [2], "if nobody else is left, who is beside it adopts");
+        assert_eq!(adopters(&succession_at(2, &list), 3), [2]);
+    }
+
+    #[test]
+    fn the_newest_revision_comes_before_another_node_and_an_unknown_node_is_no_reason() {
+        use MemberPhase::{Active, Gone};
+        let on = |node: &str, row: Member| Member { node: node.into(), ..row };
+        let mut list =
+            vec![on("n1", row(1, "a", 1, Gone)), on("n2", row(2, "b", 1, Active)), on("n1", row(3, "c", 2, Active))];
+        assert_eq!(adopters(&succession(2, list.clone()), 1), [3]);
+        list.push(on("", row(4, "d", 2, Active)));
+        assert_eq!(
+            adopters(&succession(2, list.clone()), 1),
+            [4],
+            "where a node is known, one without a name is another"
+        );
+        list[0].node.clear();
+        assert_eq!(adopters(&succession(2, list), 1), [3, 4]);
     }
 
     #[test]

@@ -254,6 +254,29 @@ pub(crate) fn what_a_leaver_owns_is_adopted_and_confirmed_by_survivors() {
     assert_eq!(complete(&world), [true, true, true]);
 }
 
+/// A node is drained: what its first pod owned does not go to its second, which would hand it on.
+#[test]
+fn what_is_owned_on_a_node_that_is_drained_changes_hands_once() {
+    let (mut world, [a, b, c]) = World::group(roomy());
+    [(a, "n1"), (b, "n1"), (c, "n2")].into_iter().for_each(|(id, node)| world.operator.runs_on(id, node));
+    for number in 0..20 {
+        world.write(a, &key(&number.to_string()), Condition::Always, put("session")).expect("live");
+        world.write(a, &key(&number.to_string()), Condition::Always, Operation::Claim).expect("live");
+    }
+    world.settle_owners();
+    world.leave(a);
+    world.settle_owners();
+    assert_eq!([a, b, c].map(|id| world.shard(id).owned_count()), [0, 0, 20]);
+    world.leave(b);
+    world.settle_owners();
+    assert_eq!([a, b, c].map(|id| world.shard(id).owned_count()), [0, 0, 20]);
+    world.leave(c);
+    let d = world.spawn();
+    world.operator.runs_on(d, "n2");
+    world.settle_owners();
+    assert_eq!(world.shard(d).owned_count(), 20, "nobody waits for another node");
+}
+
 /// The list says that it leaves, its peer's adoption follows at once, and its shell begins to leave a moment later.
 #[test]
 fn a_leaver_waits_for_the_confirmation_of_what_was_adopted_before_it_began_to_leave() {

@@ -53,6 +53,12 @@ impl Operator {
         self.change(|list| list.members.iter_mut().filter(of).for_each(|member| member.keeper = true));
     }
 
+    /// An agent's pod runs on this node.
+    pub(crate) fn runs_on(&mut self, replica: ReplicaId, node: &str) {
+        let of = |member: &&mut Member| member.replica == replica;
+        self.change(|list| list.members.iter_mut().filter(of).for_each(|member| member.node = node.into()));
+    }
+
     /// A process has ended; the list says so once [`Self::bury`] is called.
     pub(crate) fn ended(&mut self, replica: ReplicaId) {
         self.unburied.push_back(replica);
@@ -92,7 +98,7 @@ fn row(replica: ReplicaId, phase: MemberPhase) -> Member {
         replica,
         pod_name: pod.clone(),
         pod_uid: pod,
-        node: "node".into(),
+        node: format!("node-{}", replica.bits() / 4 % 2),
         zone: "zone".into(),
         controller: "web".into(),
         revision: 1,
