@@ -44,8 +44,8 @@ pub use packed::{Malformed, Packed, Packer, unpack};
 pub use roster::{Peer, Roster, settle_round};
 pub use shard::{
     AckLevel, Adoption, Cleared, Completion, Coverage, Effects, Handover, Limits, LinkId, Listed, MAX_BATCH,
-    MAX_BATCH_BYTES, Need, ProtocolError, Read, Rejected, Shard, Sought, Survivor, TooFewMembers, Wake, WriteError,
-    Written,
+    MAX_BATCH_BYTES, Need, ProtocolError, Read, Rejected, Shard, Sought, Survivor, TooFewMembers, Urgency, Wake,
+    WriteError, Written,
 };
 pub use store::{Change, State, Sum, Usage};
 pub use succession::Succession;

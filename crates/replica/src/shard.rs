@@ -30,6 +30,7 @@ pub use adopt::{Adoption, Completion, Handover};
 pub use coverage::{AckLevel, Coverage, Need, Survivor};
 pub use list::{Cleared, Listed};
 pub use read::{Read, Sought};
+pub use transmit::Urgency;
 pub use write::{MAX_BATCH, MAX_BATCH_BYTES, Rejected, WriteError, Written};
 
 use crate::log::Log;

@@ -1,26 +1,43 @@
 //! What there is to send. All of it is derived from state, so nothing queues up behind a slow peer.
 
+use std::cmp::Reverse;
+
 use crate::mutant::{Mutant, active};
 use crate::shard::descent::Founders;
-use crate::shard::link::{Flight, Owed};
+use crate::shard::link::{Flight, Owed, PeerState};
 use crate::shard::{Effects, LinkId, Shard, Wake};
 use crate::{Applied, ReplicaId, ShardMessage};
+
+/// What goes first when there is more to send than time to send it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// A full-state transfer, which counts for nothing before its end; and comparisons.
+    Backfill,
+    /// Writes that a survivor has acknowledged, or for one who is no survivor.
+    Held,
+    /// Writes that no other survivor has acknowledged to this replica; and the short messages that somebody waits for.
+    Alone,
+}
 
 // === impl Shard ===
 
 impl Shard {
-    /// The next message for a link to a peer, if there is any; call again until there is none.
+    /// The next message for a link to a peer, if there is any, the most urgent first; call again until there is none.
     pub fn poll_transmit(&mut self, peer: ReplicaId, link: LinkId) -> Option<ShardMessage> {
+        self.poll_urgent(peer, link, Urgency::Backfill)
+    }
+
+    /// The same, of messages that are at least so urgent: whoever sends for several shards asks all of them for the more
+    /// urgent ones first.
+    pub fn poll_urgent(&mut self, peer: ReplicaId, link: LinkId, least: Urgency) -> Option<ShardMessage> {
         let contradiction = self.link_of(peer, link)?.contradicts.take();
         contradiction
             .map(ShardMessage::Digest)
             .or_else(|| self.poll_control(peer))
             .or_else(|| self.poll_applied(peer))
             .or_else(|| self.poll_settle(peer))
-            .or_else(|| self.poll_own_range(peer))
-            .or_else(|| self.poll_asked(peer))
-            .or_else(|| self.make_chunk(peer))
-            .or_else(|| self.poll_digest(peer))
+            .or_else(|| self.poll_range(peer, least))
+            .or_else(|| if least == Urgency::Backfill { self.poll_backfill(peer) } else { None })
     }
 
     /// Every linked peer hears what the state sums up to, as soon as nothing else is to be said.
@@ -85,36 +102,68 @@ impl Shard {
         }))
     }
 
-    /// This replica's own writes: at once when nothing is in flight, else all that came meanwhile in one range.
-    fn poll_own_range(&mut self, peer: ReplicaId) -> Option<ShardMessage> {
+    /// Writes from the log, the most urgent first; of equally urgent ones this replica's own, which are the latest that it
+    /// knows of and may be nowhere else.
+    fn poll_range(&mut self, peer: ReplicaId, least: Urgency) -> Option<ShardMessage> {
         let me = self.me();
-        let state = self.peers.get(&peer)?;
-        let link = state.link.as_ref()?;
-        let from = state.acked.get(me);
-        if !link.subscribed || link.in_flight.is_some() || from >= self.clock.get(me) {
-            return None;
+        let own = self.owes_own_range(peer).then_some(me);
+        let asked = self.peers.get(&peer)?.link.as_ref()?.asked.keys().copied();
+        let urgent = |origin| (Reverse(self.urgency(peer, origin)), origin);
+        // Of equal ones the first.
+        let (urgency, origin) = own.into_iter().chain(asked).map(urgent).min_by_key(|(urgency, _)| *urgency)?;
+        if urgency.0 < least {
+            None
+        } else if origin == me && own.is_some() {
+            self.own_range(peer)
+        } else {
+            self.asked_range(peer, origin)
         }
-        let range = self.make_range(me, from);
+    }
+
+    /// How urgent it is that a peer gets what it lacks of an origin's writes. They are sent in the order in which they were
+    /// made, so the last of them decides.
+    fn urgency(&self, peer: ReplicaId, origin: ReplicaId) -> Urgency {
+        let last = self.clock.get(origin);
+        // Who is not linked may have crashed.
+        let has_all = |peer: &PeerState| peer.link.is_some() && peer.acked.get(origin) >= last;
+        let (mut survives, mut is_held) = (false, false);
+        for id in self.roster.survivors() {
+            survives |= id == peer;
+            is_held |= id != peer && self.peers.get(&id).is_some_and(has_all);
+        }
+        if survives && !is_held { Urgency::Alone } else { Urgency::Held }
+    }
+
+    /// Whether there are own writes to send: at once when nothing is in flight, else all that came meanwhile in one range.
+    fn owes_own_range(&self, peer: ReplicaId) -> bool {
+        let me = self.me();
+        let owes = |peer: &PeerState| {
+            let is_free = peer.link.as_ref().is_some_and(|link| link.subscribed && link.in_flight.is_none());
+            is_free && peer.acked.get(me) < self.clock.get(me)
+        };
+        self.peers.get(&peer).is_some_and(owes)
+    }
+
+    /// This replica's own writes from what the peer has acknowledged on.
+    fn own_range(&mut self, peer: ReplicaId) -> Option<ShardMessage> {
+        let me = self.me();
+        let range = self.make_range(me, self.peers.get(&peer)?.acked.get(me));
         if let (Some(range), true) = (&range, active(Mutant::AckBySending)) {
             let sent = range.to;
             self.peers.get_mut(&peer)?.acked.raise(me, sent);
         }
-        let link = self.link(peer)?;
-        match range {
-            Some(range) => {
-                link.in_flight = Some(Flight::Range);
-                Some(ShardMessage::Range(range))
-            }
-            None => {
-                link.in_flight = Some(Flight::Behind);
-                Some(ShardMessage::Behind { origin: me })
-            }
-        }
+        let flight = if range.is_some() { Flight::Range } else { Flight::Behind };
+        self.link(peer)?.in_flight = Some(flight);
+        Some(range.map_or(ShardMessage::Behind { origin: me }, ShardMessage::Range))
     }
 
-    /// Other origins' writes that the peer asked for.
-    fn poll_asked(&mut self, peer: ReplicaId) -> Option<ShardMessage> {
-        let (origin, from) = self.link(peer)?.asked.pop_first()?;
+    /// Another origin's writes that the peer asked for.
+    fn asked_range(&mut self, peer: ReplicaId, origin: ReplicaId) -> Option<ShardMessage> {
+        let from = self.link(peer)?.asked.remove(&origin)?;
         Some(self.make_range(origin, from).map_or(ShardMessage::Behind { origin }, ShardMessage::Range))
+    }
+
+    fn poll_backfill(&mut self, peer: ReplicaId) -> Option<ShardMessage> {
+        self.make_chunk(peer).or_else(|| self.poll_digest(peer))
     }
 }

@@ -27,4 +27,5 @@ mod repair;
 mod restart;
 mod room;
 mod seeds;
+mod sending;
 mod subscription;
