@@ -49,6 +49,7 @@ fn state(stage: &Stage) -> String {
         cluster.status(),
         cluster.kubectl(&["get", "nodes", NODES]),
         cluster.kubectl(&["-n", SYSTEM, "get", "pods,leases", "--output=wide"]),
+        cluster.kubectl(&["-n", "default", "get", "endpointslices"]),
         command("df", &["-h", "/", "/var/lib"]),
         command("free", &["-m"]),
     ];
