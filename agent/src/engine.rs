@@ -28,7 +28,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use baton_replica::{
     Effects, Key, LinkId, Membership, Need, Phase, ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage,
-    VersionVector, Wake,
+    Urgency, VersionVector, Wake,
 };
 use baton_telemetry::Repeat;
 use parking_lot::{Mutex, RwLock};
@@ -345,9 +345,21 @@ impl Engine {
         self.shards.iter().map(|cell| cell.shard.lock().clock().clone()).collect()
     }
 
-    /// What a shard has to send on a link.
-    pub(crate) fn poll_transmit(&self, index: usize, peer: ReplicaId, link: LinkId) -> Option<ShardMessage> {
-        self.shards[index].shard.lock().poll_transmit(peer, link)
+    /// What a shard has to send on a link that is at least so urgent.
+    pub(crate) fn poll_urgent(
+        &self,
+        index: usize,
+        peer: ReplicaId,
+        link: LinkId,
+        least: Urgency,
+    ) -> Option<ShardMessage> {
+        self.shards[index].shard.lock().poll_urgent(peer, link, least)
+    }
+
+    /// Whether a survivor that comes before this peer may have something to be sent.
+    pub(crate) fn gives_way(&self, peer: ReplicaId) -> bool {
+        let preferred = self.roster.lock().preferred_survivors();
+        !preferred.contains(&peer) && self.links.any_marked(&preferred)
     }
 
     /// Gives a shard what a peer sent. On an error the link should be closed.

@@ -6,6 +6,7 @@
 mod accept;
 mod dial;
 mod hello;
+mod order;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -126,6 +126,12 @@ impl Links {
         }
     }
 
+    /// Whether a shard may have something for one of these peers.
+    pub(crate) fn any_marked(&self, peers: &[ReplicaId]) -> bool {
+        let by_peer = self.by_peer.read();
+        peers.iter().filter_map(|peer| by_peer.get(peer)).any(|handle| handle.is_marked())
+    }
+
     /// Something that is not a shard's changed.
     pub(crate) fn wake_all(&self) {
         for handle in self.by_peer.read().values() {
@@ -144,6 +150,10 @@ impl LinkHandle {
         if before & bit == 0 {
             self.notify.notify_one();
         }
+    }
+
+    fn is_marked(&self) -> bool {
+        self.dirty.iter().any(|word| word.load(Ordering::Acquire) != 0)
     }
 
     /// Takes the marks: the shards to poll now.

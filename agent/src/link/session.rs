@@ -1,10 +1,11 @@
 //! One link while it is up: a reader, a writer, and what each frame does.
 
+use std::future::ready;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use baton_replica::{ProtocolError, ReplicaId};
+use baton_replica::{MemberPhase, ProtocolError, ReplicaId, Urgency};
 use baton_wire::convert::{
     membership_from_wire, phase_from_wire, phase_to_wire, publication_from_wire, publication_to_wire,
     shard_message_from_wire, shard_message_to_wire,
@@ -13,13 +14,18 @@ use baton_wire::peer::frame::Body;
 use baton_wire::peer::{Frame, Heartbeat, PhaseNotice, Publications, ReceiptKept, ShardFrame};
 use futures_util::{Stream, StreamExt};
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tracing::{debug, info, warn};
 
 use crate::channel::Message;
 use crate::engine::{Engine, LinkHandle, Summary};
 use crate::link::hello::{Greeted, frame, member_phase, newer_membership};
-use crate::link::{HEARTBEAT, SILENCE, shortened};
+use crate::link::order::Order;
+use crate::link::{HEARTBEAT, OUTBOX_FRAMES, SILENCE, shortened};
+
+/// Messages of shards before all else on the link has its turn: as many as the outbox takes, twice.
+const TURN: usize = 2 * OUTBOX_FRAMES;
 
 /// A link that passed the handshake.
 pub(super) struct Session {
@@ -101,6 +107,7 @@ impl Session {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let dialled = self.handle.dialer == self.engine.replica();
         let mut told_phase = None;
+        let mut order = Order::new();
         loop {
             let phase = member_phase(*self.engine.phase().borrow());
             if told_phase.replace(phase) != Some(phase) {
@@ -114,10 +121,8 @@ impl Session {
             {
                 return;
             }
-            for shard in self.handle.take_marked() {
-                if self.write_shard(shard).await.is_err() {
-                    return;
-                }
+            if self.write_shards(&mut order, phase).await.is_err() {
+                return;
             }
             if self.write_messages().await.is_err() {
                 return;
@@ -127,7 +132,8 @@ impl Session {
                 return;
             }
             tokio::select! {
-                () = self.handle.woken() => {}
+                () = self.handle.woken(), if order.is_empty() => {}
+                () = ready(()), if !order.is_empty() => {}
                 _ = heartbeat.tick(), if dialled => {
                     if self.beat().await.is_err() {
                         return;
@@ -137,12 +143,31 @@ impl Session {
         }
     }
 
-    async fn write_shard(&self, index: usize) -> Result<(), mpsc::error::SendError<Frame>> {
-        while let Some(message) = self.engine.poll_transmit(index, self.handle.peer, self.handle.id) {
+    /// Sends some of what shards have for the peer, the most urgent first.
+    async fn write_shards(&self, order: &mut Order, phase: MemberPhase) -> Result<(), mpsc::error::SendError<Frame>> {
+        let most = if phase == MemberPhase::Leaving {
+            if self.engine.gives_way(self.handle.peer) {
+                // Once: nobody waits for a link that cannot go on.
+                yield_now().await;
+            }
+            Urgency::Alone
+        } else {
+            Urgency::Held
+        };
+        let mut left = TURN;
+        while left > 0 {
+            // Also what has come since the last message: it may be more urgent than the next.
+            self.handle.take_marked().into_iter().for_each(|shard| order.add(shard, most));
+            let Some((shard, least)) = order.next() else { break };
+            let Some(message) = self.engine.poll_urgent(shard, self.handle.peer, self.handle.id, least) else {
+                order.pass();
+                continue;
+            };
             // The shard may have made the message by a newer list than the peer has.
             self.pass_list_on().await?;
-            let frame = ShardFrame { shard: index as u32, body: Some(shard_message_to_wire(message)) };
+            let frame = ShardFrame { shard: shard as u32, body: Some(shard_message_to_wire(message)) };
             self.send(Body::Shard(frame)).await?;
+            left -= 1;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ mod expiry;
 mod fence;
 mod identity;
 mod membership;
+mod sending;
 mod stranger;
 mod summary;
 mod watch;
