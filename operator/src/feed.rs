@@ -11,6 +11,7 @@ use backon::ExponentialBuilder;
 use baton_crds::{HandoffGroup, Membership};
 use baton_telemetry::Repeat;
 use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use k8s_openapi::api::apps::v1::{ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kube::core::PartialObjectMeta;
@@ -35,6 +36,9 @@ pub(crate) const WATCH_SECONDS: u32 = 30;
 /// just come back.
 const FIRST_PAUSE: Duration = Duration::from_millis(800);
 const MAX_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long a watch may fail before it begins anew with a list: what it asks for may be what fails.
+const AFRESH: Duration = Duration::from_secs(60);
 
 /// The kinds that are watched.
 const KINDS: usize = 9;
@@ -109,8 +113,8 @@ impl Feed {
         K: Resource + Clone + DeserializeOwned + Debug + Send + 'static,
         F: Send + 'static,
     {
-        let events = watcher::watcher(api, config()).backoff(backoff());
-        follow(events.boxed(), kind, self.index.clone(), self.api.clone(), self.listed.clone())
+        let open = move || watcher::watcher(api.clone(), config()).backoff(backoff()).boxed();
+        follow(open, kind, self.index.clone(), self.api.clone(), self.listed.clone())
     }
 }
 
@@ -120,24 +124,40 @@ fn backoff() -> watcher::ExponentialBackoff {
 }
 
 async fn follow<K, F>(
-    mut events: futures_util::stream::BoxStream<'static, watcher::Result<Event<K>>>,
+    open: impl Fn() -> BoxStream<'static, watcher::Result<Event<K>>>,
     kind: Kind<K, F>,
     index: SharedIndex,
     api: ApiServer,
     listed: watch::Sender<BTreeSet<&'static str>>,
 ) {
-    let mut list = Vec::new();
     let mut failures = Repeat::new();
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(event) => {
-                api.answered();
-                failures.worked();
-                kind.take(event, &mut list, &index, &listed);
+    loop {
+        let (mut events, mut list, mut failing) = (open(), Vec::new(), None);
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => {
+                    failing = None;
+                    api.answered();
+                    failures.worked();
+                    kind.take(event, &mut list, &index, &listed);
+                }
+                Err(error) => {
+                    note(&api, kind.name, &error, &mut failures);
+                    let since = *failing.get_or_insert_with(Instant::now);
+                    if since.elapsed() >= AFRESH || is_forgotten(&error) {
+                        break;
+                    }
+                }
             }
-            Err(error) => note(&api, kind.name, &error, &mut failures),
         }
+        tracing::debug!(kind = kind.name, "A watch begins anew, with a list");
+        tokio::time::sleep(FIRST_PAUSE).await;
     }
+}
+
+/// Whether the API server no longer has what a watch would have begun with; the watcher itself would ask for it for ever.
+fn is_forgotten(error: &watcher::Error) -> bool {
+    matches!(error, watcher::Error::WatchStartFailed(kube::Error::Api(status)) if status.code == 410)
 }
 
 /// Tells an API server that refuses from one that does not answer.
@@ -295,5 +315,24 @@ fn namespaces() -> Kind<PartialObjectMeta<Namespace>, (String, OptIn)> {
         apply: |index, (name, opt_in)| index.apply_namespace(&name, opt_in),
         delete: |index, (name, _)| index.delete_namespace(&name),
         reset: Index::reset_namespaces,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fixture::Requests;
+
+    #[tokio::test]
+    async fn a_watch_whose_beginning_the_api_server_has_forgotten_begins_anew_with_a_list() {
+        let (api, requests) = Requests::look(|request| match request.query.contains("watch=true") {
+            true => (410, json!({"kind": "Status", "status": "Failure", "reason": "Expired", "code": 410})),
+            false => (200, json!({"kind": "PodList", "metadata": {"resourceVersion": "5"}, "items": []})),
+        });
+        let feed = Feed::new(SharedIndex::default(), api.clone());
+        tokio::spawn(feed.watch(Api::<Pod>::all(api.client()), pods()));
+        requests.wait_for(2, |one| !one.query.contains("watch=true")).await;
     }
 }

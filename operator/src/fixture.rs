@@ -211,6 +211,13 @@ impl Requests {
     pub(crate) fn keep(
         answer: impl Fn(&str, &str, &serde_json::Value) -> (u16, serde_json::Value) + Send + Sync + 'static,
     ) -> (ApiServer, Self) {
+        Self::look(move |request| answer(&request.method, &request.path, &request.body))
+    }
+
+    /// The same, by one that looks at all of a request.
+    pub(crate) fn look(
+        answer: impl Fn(&ApiRequest) -> (u16, serde_json::Value) + Send + Sync + 'static,
+    ) -> (ApiServer, Self) {
         let (requests, answer) = (Self::default(), Arc::new(answer));
         let got = requests.clone();
         let service = tower::service_fn(move |request: hyper::Request<kube::client::Body>| {
@@ -224,7 +231,7 @@ impl Requests {
                     query: parts.uri.query().unwrap_or_default().to_owned(),
                     body: serde_json::from_slice(&body).unwrap_or_default(),
                 };
-                let (status, body) = answer(&one.method, &one.path, &one.body);
+                let (status, body) = answer(&one);
                 got.0.lock().push(one);
                 let body = kube::client::Body::from(serde_json::to_vec(&body).expect("JSON"));
                 Ok::<_, std::io::Error>(hyper::Response::builder().status(status).body(body).expect("a response"))

@@ -298,10 +298,10 @@ impl Reporter {
                 memory.failures.worked();
                 None
             }
-            // The group was deleted.
-            Err(error) if error.is_not_found() => None,
             Err(error) => {
-                let news = error.is_news().then(|| memory.failures.failed(&error.to_string(), Instant::now()));
+                // A group that was deleted is no news. An API server that has just started may not know the kind yet.
+                let is_news = error.is_news() && !error.is_not_found();
+                let news = is_news.then(|| memory.failures.failed(&error.to_string(), Instant::now()));
                 if let Some(count) = news.flatten() {
                     tracing::warn!(group = %view.group.key, error = %error, count, "A status could not be written");
                 }
