@@ -144,6 +144,52 @@ mutants! {
     StrangersKnowAll,
     /// What has expired leaves no context.
     ExpiryWithoutContext,
+    /// A condition that the key has no value, or has one, holds of any key.
+    ConditionHolds,
+    /// A compare-and-set takes any value for the one that was read.
+    AnyTagMatches,
+    /// A claim of what nobody owns takes it from whoever owns it.
+    OwnedIsUnowned,
+    /// A batch is made whatever its conditions are.
+    BatchIgnoresConditions,
+    /// A majority is half of the others, rounded down.
+    MajorityIsHalf,
+    /// A write that asks for all is content with one less.
+    AllButOne,
+    /// Nobody hears from a peer how many acknowledgements its writes have asked for.
+    LevelStaysHere,
+    /// Nobody hears from a peer which tokens were given for keys that are no more.
+    TokensStayHere,
+    /// A write is accepted while there is no other member, whatever the group says.
+    AloneIsAccepted,
+    /// A leaver answers a write that asks for no acknowledgement without any.
+    TailForgetsAcks,
+    /// A handoff is content with one survivor, however many the group asks for.
+    HandoffForgetsAcks,
+    /// What a person has given up ends as acknowledged.
+    ReleaseIsSuccess,
+    /// Members of any revision adopt, and not the newest alone.
+    AdopterOfAnyRevision,
+    /// Members on the node of the departed owner adopt as others do.
+    AdopterBeside,
+    /// Members without an app adopt.
+    KeeperAdopts,
+    /// A new process in the pod of a departed owner comes no sooner than others.
+    HeirIsPassedOver,
+    /// An adopter gives the key to nobody.
+    AdopterTakesNothing,
+    /// A replica that is gone is settled by who has heard everybody, and not pulled what the furthest has.
+    SettleWithoutPull,
+    /// Whoever finds that a peer holds something else says nothing and does nothing about it.
+    DigestsAgree,
+    /// A range is taken although it does not carry what it claims.
+    TornRangeTaken,
+    /// A chunk is taken although it is out of order.
+    TornChunkTaken,
+    /// What claims or holds writes of the receiver that it has not made is taken.
+    FutureTaken,
+    /// What comes on a link that was replaced is taken.
+    OldLinkTaken,
 }
 
 /// Whether this mutant is at work in this thread.

@@ -150,13 +150,16 @@ impl Condition {
         let entry = entry.filter(|entry| !entry.versions().is_empty());
         match self {
             Self::Always => true,
+            Self::Absent | Self::Present if active(Mutant::ConditionHolds) => true,
             Self::Absent => entry.is_none(),
             Self::Present => entry.is_some(),
+            Self::Matches(_) if active(Mutant::AnyTagMatches) => entry.is_some(),
             Self::Matches(tag) => entry.and_then(Entry::tag).as_ref() == Some(tag),
             Self::Token(token) => match entry.and_then(Entry::owner).and_then(Token::of) {
                 Some(later) if active(Mutant::EarlierTokenHolds) => *token <= later,
                 shown => shown == Some(*token),
             },
+            Self::Unowned if active(Mutant::OwnedIsUnowned) => entry.is_some(),
             Self::Unowned => entry.is_some_and(|entry| entry.owner().is_none_or(|owner| owner.replica.is_none())),
         }
     }

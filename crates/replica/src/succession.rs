@@ -37,7 +37,10 @@ impl Succession {
             false => roster.survivors().chain(me).collect(),
         };
         survivors.sort_unstable();
-        let is_keeper = |id: &ReplicaId| roster.row(*id).is_some_and(|row| row.keeper);
+        let is_keeper = |id: &ReplicaId| {
+            let is_one = |row: &Member| row.keeper && !active(Mutant::KeeperAdopts);
+            roster.row(*id).is_some_and(is_one)
+        };
         let (mut keepers, adopters): (Vec<_>, Vec<_>) = newest(roster, survivors).into_iter().partition(is_keeper);
         if !adopters.is_empty() {
             keepers.clear();
@@ -50,8 +53,9 @@ impl Succession {
 
     /// Who takes over a key from a departed owner; `None` while there is nobody with an app.
     pub fn adopter(&self, key: &Key, owner: ReplicaId) -> Option<ReplicaId> {
-        let adopters = self.elsewhere.get(&owner).unwrap_or(&self.adopters);
-        self.heirs.get(&owner).copied().or_else(|| highest(key, adopters))
+        let elsewhere = self.elsewhere.get(&owner).filter(|_| !active(Mutant::AdopterBeside));
+        let heir = self.heirs.get(&owner).filter(|_| !active(Mutant::HeirIsPassedOver));
+        heir.copied().or_else(|| highest(key, elsewhere.unwrap_or(&self.adopters)))
     }
 
     /// Who ends the ownership of a key that nobody is to adopt.

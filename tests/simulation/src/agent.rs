@@ -11,6 +11,7 @@ use baton_replica::{
     ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage, Token, VersionVector, Wake,
 };
 
+use crate::invariant::condition::Shown;
 use crate::oracle::Seen;
 use crate::world::Event;
 
@@ -57,6 +58,8 @@ pub(crate) struct Agent {
     pub(crate) adopted: Vec<(usize, Key, Token)>,
     /// It will look for keys to adopt.
     pub(crate) adopts: bool,
+    /// When it began to leave, in events, if it has.
+    pub(crate) left: Option<u64>,
 }
 
 /// A link that is up, for this side.
@@ -123,6 +126,7 @@ impl Agent {
             estate: None,
             adopted: Vec::new(),
             adopts: false,
+            left: None,
         }
     }
 
@@ -173,11 +177,12 @@ impl Agent {
         self.shards[index].entries().find(|(one, _)| one == key).map(|(_, entry)| entry)
     }
 
-    /// A shard's entry of a key, without what has expired.
-    pub(crate) fn unexpired(&self, index: usize, key: &Key, now: u64) -> Entry {
-        let Some(entry) = self.entry(index, key) else { return Entry::default() };
-        let alive = entry.versions().iter().filter(|version| !version.has_expired(now)).cloned().collect();
-        Entry::new(alive, entry.context().clone())
+    /// What a shard shows of a key.
+    pub(crate) fn shown(&self, index: usize, key: &Key, now: u64) -> Shown {
+        let all = self.entry(index, key).unwrap_or_default();
+        let alive = all.versions().iter().filter(|version| !version.has_expired(now)).cloned().collect();
+        let entry = Entry::new(alive, all.context().clone());
+        Shown { has_expired: entry.versions().len() < all.versions().len(), entry }
     }
 
     /// What the operator was not told yet of replicas that are gone: who is settled, for which set of ids.

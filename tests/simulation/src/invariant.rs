@@ -1,17 +1,23 @@
 //! What must hold in every run: one file an invariant of the design, with its statement on top.
 
 pub(crate) mod acknowledgement;
+pub(crate) mod admission;
 pub(crate) mod adoption;
 pub(crate) mod bound;
+pub(crate) mod condition;
 pub(crate) mod convergence;
 pub(crate) mod counter;
+pub(crate) mod digest;
 pub(crate) mod handoff;
 pub(crate) mod handover;
 pub(crate) mod input;
 pub(crate) mod join;
 pub(crate) mod liveness;
 pub(crate) mod ownership;
+pub(crate) mod passing;
 pub(crate) mod resurrection;
+pub(crate) mod settlement;
+pub(crate) mod succession;
 pub(crate) mod token;
 pub(crate) mod transfer;
 
@@ -48,6 +54,16 @@ pub enum Invariant {
     Token,
     /// A hold waits for the owners that its group asks for.
     Handover,
+    /// A write is made only if what it asks of its keys holds.
+    Condition,
+    /// A write waits for as many acknowledgements as it asks for.
+    Admission,
+    /// Whoever gets the writes of others gets to know what was promised of them.
+    Passing,
+    /// What is settled is everywhere.
+    Settlement,
+    /// Differences are found.
+    Digest,
     /// Nothing that arrives does harm.
     Input,
     /// When all faults end, everything comes to rest: what makes the others worth something.

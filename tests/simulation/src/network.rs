@@ -45,6 +45,8 @@ pub(crate) struct End {
     pub(crate) noticed: bool,
     /// No message arrives before this: they are in order.
     pub(crate) last: u64,
+    /// The last message that it has heard, of which shard, if that is kept.
+    pub(crate) last_heard: Option<(usize, ShardMessage)>,
 }
 
 /// All connections that ever were.
@@ -81,7 +83,7 @@ impl Wire {
 impl Network {
     /// Makes a connection.
     pub(crate) fn connect(&mut self, dialer: ReplicaId, other: ReplicaId) -> usize {
-        let end = |replica| End { replica, queue: VecDeque::new(), noticed: false, last: 0 };
+        let end = |replica| End { replica, queue: VecDeque::new(), noticed: false, last: 0, last_heard: None };
         self.wires.push(Wire { dialer, open: true, flows: false, ends: [end(dialer), end(other)] });
         let id = self.wires.len() - 1;
         self.current.insert(pair(dialer, other), id);

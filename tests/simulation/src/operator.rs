@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use baton_replica::{Member, MemberPhase, Membership, MembershipVersion, ReplicaId, Settings, settle_round};
 
+/// Nodes, on which pods are spread.
+const NODES: u32 = 3;
+
 /// Lists kept to be pushed late.
 const HISTORY: usize = 8;
 
@@ -57,6 +60,8 @@ pub(crate) struct Operator {
     pub(crate) keeps_gone: bool,
     /// What it has missed while it was away.
     pub(crate) away: Option<Vec<News>>,
+    /// Pods without an app.
+    pub(crate) keepers: BTreeSet<u32>,
 }
 
 // === impl Operator ===
@@ -69,7 +74,21 @@ impl Operator {
         let (pods, removed, settled) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
         let (terminating, running) = (BTreeMap::new(), BTreeSet::new());
         let (retired, silent, state_exists, keeps_gone, away) = (Vec::new(), BTreeSet::new(), false, false, None);
-        Self { history, pods, terminating, running, removed, settled, retired, state_exists, silent, keeps_gone, away }
+        let keepers = BTreeSet::new();
+        Self {
+            history,
+            pods,
+            terminating,
+            running,
+            removed,
+            settled,
+            retired,
+            state_exists,
+            silent,
+            keeps_gone,
+            away,
+            keepers,
+        }
     }
 
     /// The newest list.
@@ -96,7 +115,7 @@ impl Operator {
                 earlier.for_each(|row| row.phase = MemberPhase::Gone);
                 self.forget_removed(pod);
                 self.pods.insert(replica, pod);
-                let mut row = row(replica, pod, revision);
+                let mut row = self.row(replica, pod, revision);
                 if let Some(grace) = self.terminating.get(&pod) {
                     (row.phase, row.grace) = (MemberPhase::Leaving, Some(*grace));
                 }
@@ -169,6 +188,24 @@ impl Operator {
         removed.retain(|replica| pods.get(replica) != Some(&pod));
     }
 
+    fn row(&self, replica: ReplicaId, pod: u32, revision: u64) -> Member {
+        let keeper = self.keepers.contains(&pod);
+        Member {
+            replica,
+            pod_name: format!("pod-{pod}"),
+            pod_uid: format!("uid-{pod}"),
+            node: format!("node-{}", pod % NODES),
+            zone: "zone".into(),
+            controller: if keeper { "keepers" } else { "web" }.into(),
+            revision,
+            address: "pod:7072".into(),
+            phase: MemberPhase::Joining,
+            held_state: false,
+            grace: None,
+            keeper,
+        }
+    }
+
     /// Lists those no more whom all members have settled, for the present set of ids.
     fn retire(&mut self, list: &mut Membership) {
         let members: Vec<ReplicaId> =
@@ -199,22 +236,5 @@ fn grant(list: &mut Membership, silent: &BTreeSet<ReplicaId>) {
     if !valid {
         let joining = list.members.iter().filter(present).find(|row| row.phase == MemberPhase::Joining);
         list.first = joining.map(|row| row.replica);
-    }
-}
-
-fn row(replica: ReplicaId, pod: u32, revision: u64) -> Member {
-    Member {
-        replica,
-        pod_name: format!("pod-{pod}"),
-        pod_uid: format!("uid-{pod}"),
-        node: "node".into(),
-        zone: "zone".into(),
-        controller: "web".into(),
-        revision,
-        address: "pod:7072".into(),
-        phase: MemberPhase::Joining,
-        held_state: false,
-        grace: None,
-        keeper: false,
     }
 }

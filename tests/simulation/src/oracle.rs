@@ -86,6 +86,8 @@ pub(crate) struct Ended {
     pub(crate) seen: Vec<Seen>,
     /// Whether it said that it had handed everything off.
     pub(crate) handed_off: bool,
+    /// When it had begun to leave, in events, if it had.
+    pub(crate) left: Option<u64>,
 }
 
 /// What a shard ought to show.

@@ -13,6 +13,8 @@ pub(crate) struct Pod {
     pub(crate) terminating: Option<u64>,
     pub(crate) stopped: bool,
     pub(crate) revision: u64,
+    /// Whether it has no app, and never had.
+    pub(crate) keeper: bool,
 }
 
 /// The app's container.
@@ -34,7 +36,12 @@ pub(crate) enum Hook {
 
 impl Pod {
     pub(crate) const fn new(revision: u64) -> Self {
-        Self { agent: None, app: App::Running, hook: Hook::NotCalled, terminating: None, stopped: false, revision }
+        let (app, hook) = (App::Running, Hook::NotCalled);
+        Self { agent: None, app, hook, terminating: None, stopped: false, revision, keeper: false }
+    }
+
+    pub(crate) const fn keeper() -> Self {
+        Self { app: App::Exited, keeper: true, ..Self::new(0) }
     }
 
     /// Whether the kubelet may stop the agent: the app is gone and the hook has returned.

@@ -14,11 +14,17 @@ use crate::scene::Scene;
 /// The map that everybody writes to.
 pub(crate) const MAP: &str = "map";
 
+/// What a group may ask of its writes.
+const WRITE_ACKS: [AckLevel; 6] =
+    [AckLevel::Count(0), AckLevel::Count(1), AckLevel::Count(1), AckLevel::Count(2), AckLevel::Majority, AckLevel::All];
+
 /// What a seed has drawn.
 #[derive(Clone, Debug)]
 pub(crate) struct Profile {
     pub(crate) pods: u64,
     pub(crate) shards: usize,
+    /// Pods without an app, besides.
+    pub(crate) keepers: usize,
     pub(crate) keys: u64,
     /// Given to processes in turn.
     pub(crate) limits: Vec<Limits>,
@@ -91,6 +97,8 @@ pub(crate) struct Weights {
     pub(crate) replay: u64,
     pub(crate) garbage: u64,
     pub(crate) corrupt: u64,
+    pub(crate) repeat: u64,
+    pub(crate) release: u64,
 }
 
 // === impl Profile ===
@@ -102,6 +110,7 @@ impl Profile {
         // Drawn last: of a group in which nobody owns anything, nothing else depends on it.
         profile.settings.completion = rng.pick(&[Completion::Replicated, Completion::Adopted, Completion::Confirmed]);
         profile.lag = rng.pick(&[0, 0, 2 * profile.gap]);
+        profile.keepers = if profile.scene.is_some() { 0 } else { rng.pick(&[0, 0, 0, 1, 2]) };
         profile
     }
 
@@ -120,14 +129,15 @@ impl Profile {
         let settings = Settings {
             handoff_acks: rng.pick(&[1, 1, 1, 2]),
             handoff_timeout: Duration::from_millis(rng.pick(&[1_000, 20_000, 20_000])),
-            write_acks: AckLevel::Count(rng.pick(&[0, 1, 1, 2])),
-            accept_when_alone: !rng.chance(100),
+            write_acks: rng.pick(&WRITE_ACKS),
+            accept_when_alone: !rng.chance(200),
             on_departure: on_departure(rng),
             ..Settings::default()
         };
         Self {
             pods: rng.pick(&[1, 2, 2, 3, 3, 3, 4, 5]),
             shards: rng.pick(&[1, 1, 1, 2, 3]),
+            keepers: 0,
             keys: rng.within(2, 4),
             limits,
             settings,
@@ -194,6 +204,8 @@ impl Weights {
         replay: 0,
         garbage: 0,
         corrupt: 0,
+        repeat: 0,
+        release: 0,
     };
 
     fn draw(rng: &mut Rng, held: bool) -> Self {
@@ -229,6 +241,8 @@ impl Weights {
             corrupt: 0,
             eclipse: 0,
             exile: some(&[0, 0, 0, 2]),
+            repeat: some(&[0, 0, 0, 3]),
+            release: some(&[0, 0, 0, 2]),
         }
     }
 }

@@ -74,8 +74,12 @@ pub(crate) enum Action {
     MakeAnew { remembers: bool },
     /// A list reaches an agent: the newest, or one that is out of date.
     Push { at: u64, age: u64 },
-    /// A range arrives broken, and the connection ends.
+    /// A message arrives broken, and the connection ends.
     Break { at: u64, way: u64 },
+    /// The last message on a connection arrives once more.
+    Repeat { at: u64 },
+    /// A person ends what is held of one that leaves.
+    Release { at: u64 },
     /// A range that is on its way loses an entry.
     Corrupt { at: u64 },
     /// A range is delivered again, perhaps to somebody else.
@@ -118,6 +122,10 @@ pub(crate) enum If {
     Present,
     /// It is what the client has just read.
     Unchanged,
+    /// It is what some client has read before.
+    ReadBefore,
+    /// Nobody owns it.
+    Unowned,
 }
 
 /// How many members must have it.
@@ -149,7 +157,7 @@ pub(crate) fn draw(rng: &mut Rng, profile: &Profile) -> Vec<Planned> {
 fn action(rng: &mut Rng, profile: &Profile) -> Action {
     let weights = profile.weights;
     // Nothing but these: writing is what all others are about.
-    let choices: [(u64, Draw); 29] = [
+    let choices: [(u64, Draw); 31] = [
         (weights.put, |rng, profile| write(rng, profile, WriteKind::Put)),
         (weights.delete, |rng, profile| write(rng, profile, WriteKind::Delete)),
         (weights.count, |rng, profile| {
@@ -191,6 +199,8 @@ fn action(rng: &mut Rng, profile: &Profile) -> Action {
         (weights.exile, exile),
         (weights.eclipse, eclipse),
         (weights.replay, |rng, _| Action::Replay { at: rng.next(), to: rng.next() }),
+        (weights.repeat, |rng, _| Action::Repeat { at: rng.next() }),
+        (weights.release, |rng, _| Action::Release { at: rng.next() }),
     ];
     let mut at = rng.below(choices.iter().map(|(weight, _)| weight).sum());
     for (weight, make) in choices {
@@ -204,7 +214,19 @@ fn action(rng: &mut Rng, profile: &Profile) -> Action {
 
 fn write(rng: &mut Rng, profile: &Profile, kind: WriteKind) -> Action {
     let acks = rng.pick(&[Acks::Default, Acks::Default, Acks::Count(0), Acks::Count(1), Acks::Majority, Acks::All]);
-    let condition = rng.pick(&[If::Always, If::Always, If::Always, If::Absent, If::Present, If::Unchanged]);
+    let condition = match kind {
+        WriteKind::Claim => rng.pick(&[If::Always, If::Always, If::Unowned, If::ReadBefore]),
+        _ => rng.pick(&[
+            If::Always,
+            If::Always,
+            If::Always,
+            If::Always,
+            If::Absent,
+            If::Present,
+            If::Unchanged,
+            If::ReadBefore,
+        ]),
+    };
     let write = Write { key: rng.below(profile.keys), kind, acks, condition, bytes: rng.below(profile.value) };
     Action::Write { at: rng.next(), write }
 }

@@ -18,7 +18,7 @@ mod source;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use baton_replica::{ChunkItem, Key, Limits, MapName, Membership, Packed, Range, ReplicaId, Shard};
+use baton_replica::{ChunkItem, Key, Limits, MapName, Membership, Packed, Range, ReplicaId, Shard, ShardMessage, Tag};
 
 use crate::agent::{Agent, Wish};
 use crate::invariant::{self, Invariant, Violation};
@@ -171,6 +171,10 @@ pub(crate) struct World {
     flowing: Vec<usize>,
     /// Ranges that were delivered, to be delivered again: from, to, shard.
     delivered: VecDeque<(ReplicaId, ReplicaId, usize, Range)>,
+    /// Messages of all kinds that were delivered, to be delivered again, broken.
+    heard: VecDeque<(ReplicaId, ReplicaId, usize, ShardMessage)>,
+    /// What each has read of some keys, now and then.
+    tags: BTreeMap<Key, Tag>,
     history: invariant::resurrection::History,
     past: invariant::transfer::Past,
     /// Whether entries were lost on their way, and not found again yet, or found.
@@ -218,6 +222,8 @@ impl World {
             refused: BTreeMap::new(),
             flowing: Vec::new(),
             delivered: VecDeque::new(),
+            heard: VecDeque::new(),
+            tags: BTreeMap::new(),
             history: invariant::resurrection::History::default(),
             past: invariant::transfer::Past::default(),
             corruption: Corruption::None,
@@ -345,9 +351,14 @@ impl World {
     /// Something happened at a process: its departure, its clients and its links follow.
     fn after(&mut self, id: ReplicaId) -> Result<(), Violation> {
         let id = self.rejoin(id)?;
+        let events = self.events;
+        if let Some(agent) = self.agents.get_mut(&id) {
+            agent.note_leaving(events);
+        }
         while let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.stirred) {
             agent.stirred = false;
             let wishes = agent.depart(self.now);
+            agent.note_leaving(self.events);
             if std::mem::take(&mut agent.founded) {
                 self.founded(id);
             }
@@ -362,7 +373,7 @@ impl World {
         }
         self.chores(id)?;
         self.listen(id)?;
-        self.report_settled(id);
+        self.report_settled(id)?;
         self.report_phase(id);
         self.plan_look(id);
         if let Some(agent) = self.agents.get_mut(&id) {
@@ -432,7 +443,7 @@ impl World {
         self.out_of_sight.remove(&id);
         self.trace.say(self.now, || format!("{id} ends, handed off: {handed_off}"));
         let seen = (0..agent.shards.len()).map(|index| agent.seen(index)).collect();
-        self.oracle.ended.push(crate::oracle::Ended { id, seen, handed_off });
+        self.oracle.ended.push(crate::oracle::Ended { id, seen, handed_off, left: agent.left });
         if let Some(pod) = self.pods.get_mut(&agent.pod) {
             pod.agent = None;
         }

@@ -1,6 +1,7 @@
 //! Whether a write may be made at all, and how many members must have applied it before it is answered.
 
 use crate::AckLevel;
+use crate::mutant::{Mutant, active};
 use crate::shard::Shard;
 
 /// A write that was not made: fewer members count than it asks for acknowledgements.
@@ -24,10 +25,11 @@ impl Shard {
     /// can give it.
     pub fn admit(&mut self, level: AckLevel, alone: bool) -> Result<u32, TooFewMembers> {
         let members = self.members_that_count();
-        if members == 0 && alone {
+        if members == 0 && (alone || active(Mutant::AloneIsAccepted)) {
             return Ok(0);
         }
-        let asked = level.count(members).max(u32::from(self.is_leaving()));
+        let is_leaving = self.is_leaving() && !active(Mutant::TailForgetsAcks);
+        let asked = level.count(members).max(u32::from(is_leaving));
         if members == 0 || asked > members {
             return Err(TooFewMembers { asked: asked.max(1), members });
         }

@@ -248,6 +248,7 @@ impl Shard {
             token = before.token;
         }
         self.make_write(&key, false, |entry, dot, _| match policy {
+            OnDeparture::Adopt if active(Mutant::AdopterTakesNothing) => own(entry, Owner::given(None, token, dot)),
             OnDeparture::Adopt => own(entry, Owner::given(Some(dot.replica), token, dot)),
             OnDeparture::Keep => own(entry, Owner::given(None, token, dot)),
             OnDeparture::Release => entry.delete(dot),

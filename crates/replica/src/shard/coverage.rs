@@ -48,11 +48,13 @@ pub struct Coverage {
 
 impl AckLevel {
     /// The number of acknowledgements, given how many other members count.
-    pub const fn count(self, members: u32) -> u32 {
+    pub fn count(self, members: u32) -> u32 {
         match self {
             Self::Count(count) => count,
+            Self::Majority if active(Mutant::MajorityIsHalf) => members / 2,
             // Of n others and this replica, more than half: (n + 1) / 2 + 1 with this one.
             Self::Majority => members.div_ceil(2),
+            Self::All if active(Mutant::AllButOne) => members.saturating_sub(1),
             Self::All => members,
         }
     }
@@ -64,7 +66,8 @@ impl Need {
     /// How many survivors must have a write beside one that is left of its first holders.
     fn beside(self, level: u32, survivors: usize) -> usize {
         let level = if active(Mutant::HandoffForgetsLevel) { 0 } else { self.level.max(level) as usize };
-        level.min(survivors).max(self.acks as usize).max(1)
+        let acks = if active(Mutant::HandoffForgetsAcks) { 1 } else { self.acks as usize };
+        level.min(survivors).max(acks).max(1)
     }
 
     /// How many survivors must cover everything. A write that was acknowledged so many times has one holder more, and

@@ -55,13 +55,21 @@ impl Shard {
             let later = |item: &&mut RangeItem| !item.entry.versions().iter().any(|version| here(version.dot));
             items.iter_mut().filter(later).for_each(|item| item.entry = Entry::default());
         }
-        Some(Range { origin, from, to, items, continued, token: self.tokens, level: self.level })
+        let (token, level) = self.passed_on();
+        Some(Range { origin, from, to, items, continued, token, level })
+    }
+
+    /// What goes along with entries: the highest token that was seen, and the most acknowledgements that were asked for.
+    pub(super) fn passed_on(&self) -> (u64, u32) {
+        let token = if active(Mutant::TokensStayHere) { 0 } else { self.tokens };
+        let level = if active(Mutant::LevelStaysHere) { 0 } else { self.level };
+        (token, level)
     }
 
     /// Joins what a range carries and claims it if nothing is missing below it. Says whether the clock moved.
     pub(super) fn apply_range(&mut self, range: Range, now: u64) -> Result<bool, ProtocolError> {
         let Range { origin, from, to, .. } = range;
-        if !range.is_whole() {
+        if !range.is_whole() && !active(Mutant::TornRangeTaken) {
             return Err(ProtocolError::TornRange { origin, from, to });
         }
         self.note_token(range.token);

@@ -22,7 +22,7 @@ impl Shard {
         message: ShardMessage,
         now: u64,
     ) -> Result<Effects, ProtocolError> {
-        if self.link_of(from, link).is_none() {
+        if self.link_of(from, link).is_none() && !active(Mutant::OldLinkTaken) {
             return Err(ProtocolError::NotLinked(from));
         }
         let member = self.roster.peer(from).is_some_and(|peer| peer.phase != MemberPhase::Gone);
@@ -199,7 +199,11 @@ impl Shard {
     /// No peer can have seen writes of this replica that it has not made; a reused id would look like this.
     pub(super) fn refuse_future(&self, claimed: u64) -> Result<(), ProtocolError> {
         let made = self.clock.get(self.me());
-        if claimed > made { Err(ProtocolError::FutureOfMine { claimed, made }) } else { Ok(()) }
+        if claimed > made && !active(Mutant::FutureTaken) {
+            Err(ProtocolError::FutureOfMine { claimed, made })
+        } else {
+            Ok(())
+        }
     }
 
     /// Nor can an entry hold them, or have superseded them: the real ones would be taken for these everywhere.

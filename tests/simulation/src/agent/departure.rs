@@ -43,6 +43,13 @@ impl Agent {
         }
     }
 
+    /// Notes when it began to leave, by its own knowledge.
+    pub(crate) fn note_leaving(&mut self, events: u64) {
+        if self.roster.leaving() {
+            self.left.get_or_insert(events);
+        }
+    }
+
     pub(crate) fn seal(&mut self) {
         self.sealed = true;
         self.stirred = true;

@@ -5,10 +5,9 @@
 //! supersedes. So no clock claims what the replica does not hold, and nothing lives that it has seen die. What was lost
 //! with its process is compared between them.
 
-use std::collections::BTreeSet;
-
 use baton_replica::Dot;
 
+use crate::invariant::digest::lasting;
 use crate::invariant::{has_exceptions, live_dots};
 use crate::world::{Corruption, World};
 
@@ -54,11 +53,6 @@ fn batches(world: &World) -> Result<(), String> {
 
 /// Whoever may compare must find the same.
 fn digests(world: &World) -> Result<(), String> {
-    let lasting = |shard: &baton_replica::Shard| -> BTreeSet<Dot> {
-        let entries = shard.entries();
-        let versions = entries.flat_map(|(_, entry)| entry.versions().to_vec());
-        versions.filter(|version| version.expires_at.is_none()).map(|version| version.dot).collect()
-    };
     for index in 0..world.profile.shards {
         let mut comparable = Vec::new();
         for (id, agent) in &world.agents {

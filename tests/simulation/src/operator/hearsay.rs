@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use baton_replica::{Member, MemberPhase, Membership};
 
-use super::{News, Operator, grant, row};
+use super::{News, Operator, grant};
 
 // === impl Operator ===
 
@@ -35,7 +35,7 @@ impl Operator {
         if let Some(known) = known.as_deref().filter(|known| known.version.uid != list.version.uid) {
             self.merge(list, known);
         }
-        self.enrol(list, row(*replica, *pod, *revision), *phase);
+        self.enrol(list, self.row(*replica, *pod, *revision), *phase);
     }
 
     /// Joins the rows of a list of another object: phases only go forward, and a state once held may still be there.

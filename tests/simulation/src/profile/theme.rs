@@ -51,7 +51,9 @@ fn exodus(profile: &mut Profile, rng: &mut Rng) {
     let (terminate, hook, stop) = (rng.pick(&[4, 10]), 3, rng.pick(&[2, 6]));
     let (cut, crash, lose, push) = (rng.pick(&[0, 3]), rng.pick(&[0, 2]), rng.pick(&[0, 2]), rng.pick(&[0, 4]));
     let delete = 3;
-    profile.weights = Weights { put, delete, exchange, deliver, terminate, hook, stop, cut, crash, lose, push, ..w };
+    let release = rng.pick(&[0, 0, 1]);
+    profile.weights =
+        Weights { put, delete, exchange, deliver, terminate, hook, stop, cut, crash, lose, push, release, ..w };
 }
 
 /// New members take the state from some while others have not heard of them.
@@ -66,7 +68,9 @@ fn newcomers(profile: &mut Profile, rng: &mut Rng) {
     }
     let w = Weights::NONE;
     let (put, delete, exchange, deliver) = (20, 15, rng.pick(&[20, 40]), rng.pick(&[30, 60]));
-    profile.weights = Weights { put, delete, exchange, deliver, start: 5, cut: 6, lose: 2, push: 6, replay: 3, ..w };
+    let (garbage, repeat) = (rng.pick(&[0, 0, 3]), rng.pick(&[0, 0, 3]));
+    profile.weights =
+        Weights { put, delete, exchange, deliver, start: 5, cut: 6, lose: 2, push: 6, replay: 3, garbage, repeat, ..w };
 }
 
 /// Members come and go, and others go on with what they had.
@@ -90,6 +94,8 @@ fn departures(profile: &mut Profile, rng: &mut Rng) {
         crash: rng.pick(&[1, 4]),
         lose: 1,
         cut: 2,
+        garbage: rng.pick(&[0, 0, 3]),
+        repeat: rng.pick(&[0, 0, 3]),
         ..w
     };
 }
@@ -253,6 +259,7 @@ fn sessions(profile: &mut Profile, rng: &mut Rng) {
     let (terminate, hook, stop) = (rng.pick(&[3, 6]), rng.pick(&[0, 2]), 2);
     let (crash, lose, exile) = (rng.pick(&[0, 0, 2]), rng.pick(&[0, 0, 1]), rng.pick(&[0, 0, 0, 1]));
     let (cut, push, freeze, batch) = (rng.pick(&[0, 2]), rng.pick(&[0, 3]), rng.pick(&[0, 0, 1]), rng.pick(&[0, 0, 4]));
+    let (roll, release) = (rng.pick(&[0, 0, 1]), rng.pick(&[0, 0, 1]));
     profile.weights = Weights {
         put,
         own,
@@ -271,6 +278,8 @@ fn sessions(profile: &mut Profile, rng: &mut Rng) {
         push,
         freeze,
         batch,
+        roll,
+        release,
         ..w
     };
 }

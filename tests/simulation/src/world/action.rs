@@ -71,7 +71,7 @@ impl World {
                 self.start_pod(revision);
             }
             Action::Terminate { at, app_millis, hook_millis } => {
-                if let Some(pod) = choose(&self.staying(), at) {
+                if let Some(pod) = choose(&self.deletable(), at) {
                     self.terminate(pod, app_millis, hook_millis);
                 }
             }
@@ -127,6 +127,18 @@ impl World {
             Action::Corrupt { at } => self.corrupt(at),
             Action::Replay { at, to } => self.replay(at, to)?,
             Action::Break { at, way } => self.broken(at, way)?,
+            Action::Repeat { at } => {
+                if let Some(wire) = self.some_wire(at >> 1) {
+                    let to = self.network.wires[wire].ends[(at & 1) as usize].replica;
+                    self.repeat(wire, to)?;
+                }
+            }
+            Action::Release { at } => {
+                let leaving = self.agents.values().filter(|agent| agent.life.leaving()).map(|agent| agent.id);
+                if let Some(id) = choose(&leaving.collect::<Vec<_>>(), at) {
+                    self.release_hold(id)?;
+                }
+            }
         }
         Ok(())
     }

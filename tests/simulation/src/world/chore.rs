@@ -101,6 +101,7 @@ impl World {
         Invariant::Ownership.of(invariant::ownership::check_token(self, index, seen, dot, after))?;
         self.oracle.note_owner(number, after);
         let (Some(was), Some(agent)) = (before.owner(), self.agents.get_mut(&dot.replica)) else { return Ok(()) };
+        Invariant::Adoption.of(invariant::succession::check(agent, &key, was, after))?;
         let token = after.owner().filter(|owner| owner.dot == dot).and_then(Token::of);
         agent.adopted.extend(token.map(|token| (index, key.clone(), token)));
         let takeover = Takeover { shard: index, key, from: was.since, by: dot.replica, members: agent.members_known() };

@@ -1,13 +1,16 @@
 //! Apps and their clients: they write through the agent beside them, wait for acknowledgements, and try again elsewhere.
 
+use std::collections::BTreeMap;
+
 use baton_replica::{
-    AckLevel, Condition, Dot, Effects, Entry, Key, Operation, ReplicaId, Request, Settings, Shard, Version, Wake,
+    AckLevel, Condition, Dot, Effects, Entry, Key, Operation, ReplicaId, Request, Settings, Shard, Tag, Version, Wake,
     WriteError,
 };
 
 use super::operation::{self, requests, shard_of};
 use super::{Event, World};
 use crate::agent::Waiting;
+use crate::invariant::condition::Shown;
 use crate::invariant::{self, Invariant, Violation};
 use crate::oracle::{Kind, Seen};
 use crate::pod::App;
@@ -41,17 +44,18 @@ impl World {
         let requests = requests(&self.keys, agent.shards.len(), &write, self.oracle.operations.len(), wall);
         let index = shard_of(&requests[0].key, agent.shards.len());
         let settings = agent.settings();
-        let admitted = agent.shards[index].admit(level(&settings, write.acks), settings.accept_when_alone);
+        let level = level(&settings, write.acks);
+        let admitted = agent.shards[index].admit(level, settings.accept_when_alone);
+        Invariant::Admission.of(invariant::admission::check(agent, level, admitted))?;
         let Ok(wanted) = admitted else { return Ok(()) };
         let mut requests = requests;
         for request in &mut requests {
-            request.condition = condition(&agent.shards[index], &request.key, write.condition, wall);
+            request.condition = condition(&agent.shards[index], &mut self.tags, &request.key, write.condition, wall);
         }
         let as_batch = matches!(write.kind, WriteKind::Batch(_));
-        match self.perform(id, index, requests, as_batch)? {
-            Ok(Some((dot, number))) => self.await_acknowledgements(id, index, dot, number, wanted),
-            Ok(None) => {}
-            Err(error) => Invariant::Input.of(refused(&error, write.condition))?,
+        // If it is refused, then for a reason, which was looked at.
+        if let Ok(Some((dot, number))) = self.perform(id, index, requests, as_batch)? {
+            self.await_acknowledgements(id, index, dot, number, wanted);
         }
         Ok(())
     }
@@ -68,7 +72,7 @@ impl World {
         let wall = self.wall(id);
         let Some(agent) = self.agents.get_mut(&id) else { return Ok(Ok(None)) };
         let seen = agent.seen(index);
-        let before: Vec<Entry> = requests.iter().map(|request| agent.unexpired(index, &request.key, wall)).collect();
+        let before: Vec<Shown> = requests.iter().map(|request| agent.shown(index, &request.key, wall)).collect();
         let shard = &mut agent.shards[index];
         let counter = shard.clock().get(id);
         let outcome = match &requests[..] {
@@ -77,6 +81,7 @@ impl World {
             }
             _ => shard.write(requests.clone(), wall).map_err(|rejected| rejected.error),
         };
+        Invariant::Condition.of(invariant::condition::check(&requests, &before, outcome.as_ref().map(drop)))?;
         let done = match outcome {
             Ok(done) => done,
             Err(error) => return Ok(Err(error)),
@@ -97,7 +102,7 @@ impl World {
             self.oracle.batches.push((index, id, first.counter, last.counter));
         }
         let mut last = None;
-        for ((request, before), done) in requests.into_iter().zip(before).zip(done) {
+        for ((request, Shown { entry: before, .. }), done) in requests.into_iter().zip(before).zip(done) {
             let after = self.agents.get(&id).and_then(|agent| agent.entry(index, &request.key)).unwrap_or_default();
             Invariant::Convergence.of(operation::check(&request.operation, &before, &done, &after))?;
             let Some(dot) = done.dot else { continue };
@@ -199,28 +204,21 @@ impl World {
     }
 }
 
-/// The condition as a client makes it, from what it has just read.
-fn condition(shard: &Shard, key: &Key, wish: If, now: u64) -> Condition {
+/// The condition as a client makes it, from what it has just read or from what one has read before.
+fn condition(shard: &Shard, tags: &mut BTreeMap<Key, Tag>, key: &Key, wish: If, now: u64) -> Condition {
     let tag = || shard.get(key, now).ok().flatten().map(|read| read.tag);
+    let mut read_before = || match tag() {
+        Some(tag) => Some(tags.insert(key.clone(), tag.clone()).unwrap_or(tag)),
+        None => tags.get(key).cloned(),
+    };
     match wish {
         If::Always => Condition::Always,
         If::Absent => Condition::Absent,
         If::Present => Condition::Present,
         If::Unchanged => tag().map_or(Condition::Absent, Condition::Matches),
+        If::ReadBefore => read_before().map_or(Condition::Absent, Condition::Matches),
+        If::Unowned => Condition::Unowned,
     }
-}
-
-/// Writes are refused for a reason only.
-fn refused(error: &WriteError, wish: If) -> Result<(), String> {
-    let reason = match error {
-        WriteError::Condition { current } => match wish {
-            If::Absent => current.is_some(),
-            If::Present => current.is_none(),
-            If::Always | If::Unchanged => false,
-        },
-        WriteError::Joining | WriteError::Sealed | WriteError::Refused(_) => true,
-    };
-    if reason { Ok(()) } else { Err(format!("a write with {wish:?} is refused: {error}")) }
 }
 
 /// How many members must have it, as the client or its group says.

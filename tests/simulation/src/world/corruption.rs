@@ -3,7 +3,7 @@
 use baton_replica::{Entry, Shard, ShardMessage};
 
 use super::{Corruption, World};
-use crate::invariant::Violation;
+use crate::invariant::{self, Invariant, Violation};
 use crate::network::Body;
 
 /// Who lacks something may get it from one who lacked it too: so often everybody compares what it holds.
@@ -40,6 +40,7 @@ impl World {
             return Ok(());
         }
         for _ in 0..COMPARISONS {
+            let before = invariant::digest::look(self);
             for id in self.agents.keys().copied().collect::<Vec<_>>() {
                 let Some(agent) = self.agents.get_mut(&id) else { continue };
                 for index in 0..agent.shards.len() {
@@ -48,6 +49,7 @@ impl World {
                 self.after(id)?;
             }
             self.rest()?;
+            Invariant::Digest.of(invariant::digest::check(self, before))?;
         }
         self.corruption = Corruption::Repaired;
         Ok(())

@@ -3,7 +3,7 @@
 use baton_replica::{MemberPhase, ReplicaId, ShardMessage};
 
 use super::{Event, World};
-use crate::agent::link_id;
+use crate::agent::{Agent, link_id};
 use crate::invariant::{self, Invariant, Violation};
 use crate::network::{Body, Envelope};
 
@@ -152,12 +152,20 @@ impl World {
         self.trace.say(self.now, || {
             format!("{to} gets {message:?} of shard {index} from {from}{}", if current { "" } else { ", too late" })
         });
-        if self.profile.weights.replay + self.profile.weights.garbage > 0
+        if self.profile.weights.replay > 0
             && let ShardMessage::Range(range) = &message
         {
             self.delivered.truncate(KEPT - 1);
             self.delivered.push_front((from, to, index, range.clone()));
         }
+        if self.profile.weights.garbage > 0 {
+            self.heard.truncate(KEPT - 1);
+            self.heard.push_front((from, to, index, message.clone()));
+        }
+        if current && self.profile.weights.repeat > 0 {
+            self.network.wires[wire].end(to).last_heard = Some((index, message.clone()));
+        }
+        Invariant::Passing.of(invariant::passing::check(&self.oracle, index, &message))?;
         let Some(agent) = self.agents.get_mut(&to) else { return Ok(()) };
         let before = agent.shards[index].clock().clone();
         let outcome = agent.handle(index, from, link_id(wire), message, wall);
@@ -200,16 +208,37 @@ impl World {
         self.after(to)
     }
 
-    /// A range that was delivered before arrives again, and broken; the receiver ends the connection.
+    /// The last message that an end of a connection has heard arrives there once more. If it is refused, the connection
+    /// ends.
+    pub(super) fn repeat(&mut self, wire: usize, to: ReplicaId) -> Result<(), Violation> {
+        let Some((index, message)) = self.network.wires[wire].end(to).last_heard.clone() else { return Ok(()) };
+        let from = self.network.wires[wire].other(to);
+        let wall = self.wall(to);
+        let current =
+            |agent: &&mut Agent| agent.frozen.is_none() && agent.links.get(&from).map(|link| link.wire) == Some(wire);
+        let Some(agent) = self.agents.get_mut(&to).filter(current) else { return Ok(()) };
+        self.trace.say(self.now, || format!("{to} gets {message:?} of shard {index} from {from} once more"));
+        let before = invariant::input::state(&agent.shards[index]);
+        if let Err(error) = agent.handle(index, from, link_id(wire), message, wall) {
+            let untouched = invariant::input::state(&agent.shards[index]) == before;
+            let text = || format!("{to} refuses what {from} says twice, and has changed: {error}");
+            Invariant::Input.of(if untouched { Ok(()) } else { Err(text()) })?;
+            self.cut(wire);
+        }
+        self.after(to)
+    }
+
+    /// A message that was delivered before arrives again, and broken; the receiver ends the connection.
     pub(super) fn broken(&mut self, at: u64, way: u64) -> Result<(), Violation> {
-        if self.delivered.is_empty() {
+        if self.heard.is_empty() {
             return Ok(());
         }
-        let (from, to, index, range) = self.delivered[(at % self.delivered.len() as u64) as usize].clone();
+        let (from, to, index, message) = self.heard[(at % self.heard.len() as u64) as usize].clone();
         let Some(agent) = self.agents.get_mut(&to).filter(|agent| agent.frozen.is_none()) else { return Ok(()) };
         let Some(wire) = agent.links.get(&from).map(|link| link.wire) else { return Ok(()) };
-        let shard = &mut agent.shards[index];
-        Invariant::Input.of(invariant::input::check_broken(shard, from, link_id(wire), range, way))?;
+        let (sealed, shard) = (agent.sealed, &mut agent.shards[index]);
+        let takes = !sealed && !shard.is_joining();
+        Invariant::Input.of(invariant::input::check_broken(shard, from, link_id(wire), message, (way, takes)))?;
         self.cut(wire);
         self.after(to)
     }

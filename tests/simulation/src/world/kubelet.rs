@@ -33,6 +33,19 @@ impl World {
             let revision = self.revision;
             self.start_pod(revision);
         }
+        let keepers = self.pods.values().filter(|pod| pod.keeper && pod.terminating.is_none()).count();
+        for _ in keepers..self.profile.keepers {
+            self.start_keeper();
+        }
+    }
+
+    /// A pod without an app.
+    fn start_keeper(&mut self) {
+        self.started += 1;
+        self.pods.insert(self.started, Pod::keeper());
+        self.operator.keepers.insert(self.started);
+        let (pod, after) = (self.started, self.rng.below(5));
+        self.add(after, Event::StartProcess(pod));
     }
 
     pub(super) fn start_pod(&mut self, revision: u64) {
@@ -45,8 +58,14 @@ impl World {
         self.add(after, Event::StartProcess(pod));
     }
 
-    /// Pods that are not being deleted.
+    /// Pods with an app that are not being deleted.
     pub(super) fn staying(&self) -> Vec<u32> {
+        let stays = |pod: &Pod| pod.terminating.is_none() && !pod.keeper;
+        self.pods.iter().filter(|(_, pod)| stays(pod)).map(|(number, _)| *number).collect()
+    }
+
+    /// Pods that are not being deleted, keepers among them.
+    pub(super) fn deletable(&self) -> Vec<u32> {
         self.pods.iter().filter(|(_, pod)| pod.terminating.is_none()).map(|(number, _)| *number).collect()
     }
 
@@ -124,6 +143,14 @@ impl World {
         self.trace.say(now, || format!("somebody calls the hook of {id}"));
         agent.life.hook(now - agent.born);
         agent.stirred = true;
+        self.after(id)
+    }
+
+    /// A person ends what is held of a pod that leaves.
+    pub(super) fn release_hold(&mut self, id: ReplicaId) -> Result<(), Violation> {
+        let now = self.now;
+        let Some(agent) = self.agents.get_mut(&id) else { return Ok(()) };
+        agent.stirred |= agent.life.release(now - agent.born);
         self.after(id)
     }
 

@@ -143,14 +143,16 @@ impl World {
     }
 
     /// The operator hears what an agent has settled.
-    pub(super) fn report_settled(&mut self, id: ReplicaId) {
+    pub(super) fn report_settled(&mut self, id: ReplicaId) -> Result<(), Violation> {
         if self.out_of_sight.contains(&id) {
-            return;
+            return Ok(());
         }
         let settlements = self.agents.get_mut(&id).map(Agent::settlements).unwrap_or_default();
         for (gone, round) in settlements {
+            Invariant::Settlement.of(invariant::settlement::check(self, id, gone, round))?;
             self.tell_operator(News::Settled { by: id, gone, round });
         }
+        Ok(())
     }
 
     pub(super) fn operator_back(&mut self) {
