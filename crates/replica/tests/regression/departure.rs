@@ -35,7 +35,7 @@ fn two_that_leave_at_once_do_not_count_each_other() {
 
 /// Pekko's delta propagation counted what was sent; a stale acknowledgement says nothing of who is there now.
 #[test]
-pub(crate) fn an_acknowledgement_from_before_the_departure_was_heard_does_not_count() {
+fn an_acknowledgement_from_before_the_departure_was_heard_does_not_count() {
     let (mut world, leaver, survivor) = pair();
     world.leave(leaver);
     assert_eq!(world.shard(survivor).clock(), world.shard(leaver).clock());
