@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use baton_replica::{Dot, ReplicaId};
 use proptest::prelude::*;
 
-use crate::harness::{Chances, World, run, schedules};
+use crate::harness::{Chances, World, key, roomy, run, schedules};
 
 /// Remembers per process what was alive and what is not any more.
 pub(crate) fn check() -> impl FnMut(&World, ReplicaId) {
@@ -41,4 +41,25 @@ proptest! {
         }
         world.assert_settled();
     }
+}
+
+/// The write was made, its acknowledgements did not come, and somebody who had not seen it deletes the key: the delete
+/// cannot have meant it.
+#[test]
+fn a_put_that_nobody_has_acknowledged_yet_outlives_a_delete_that_has_not_seen_it() {
+    let (mut world, [writer, other, deleter]) = World::group(roomy());
+    world.put(other, &key("k"));
+    world.settle();
+    world.cut_off(writer);
+    let late = world.put(writer, &key("k")).expect("it is live");
+    assert_eq!(world.shard(writer).acknowledgements(late), 0);
+    world.delete(deleter, &key("k"));
+    world.settle();
+    assert_eq!(world.names(other), Vec::<String>::new());
+    world.come_into_sight(writer);
+    world.settle();
+    assert!([writer, other, deleter].iter().all(|id| world.names(*id) == ["k"]));
+    world.delete(deleter, &key("k"));
+    world.settle();
+    assert!([writer, other, deleter].iter().all(|id| world.names(*id).is_empty()), "who has seen it deletes it");
 }
