@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use baton_replica::{
     Budget, Dot, Effects, Entry, Key, Lifecycle, Limits, LinkId, MemberPhase, Membership, Outcome, Owner, Phase,
-    ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage, Token, VersionVector, Wake,
+    ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage, Token, Urgency, VersionVector, Wake,
 };
 
 use crate::invariant::condition::Shown;
@@ -278,6 +278,21 @@ impl Agent {
         for index in 0..self.shards.len() {
             self.with_shard(index, None, |shard| shard.link_up(peer, link_id(wire)));
         }
+    }
+
+    /// What is to be sent on a link next: the most urgent of all shards, as in the agent.
+    pub(crate) fn poll(&mut self, peer: ReplicaId) -> Option<(usize, ShardMessage)> {
+        let link = self.links.get_mut(&peer)?;
+        for least in [Urgency::Alone, Urgency::Held, Urgency::Backfill] {
+            for (index, shard) in self.shards.iter_mut().enumerate().filter(|(index, _)| link.marked & 1 << index != 0)
+            {
+                if let Some(message) = shard.poll_urgent(peer, link_id(link.wire), least) {
+                    return Some((index, message));
+                }
+            }
+        }
+        link.marked = 0;
+        None
     }
 
     /// Also called for a link that a newer one has replaced, as the real one does.

@@ -121,11 +121,11 @@ fn corruption(profile: &mut Profile, rng: &mut Rng) {
     dense(profile, rng);
     profile.pods = rng.within(2, 3);
     for limits in &mut profile.limits {
-        limits.max_slots = 10_000;
+        (limits.max_slots, limits.batch_bytes) = (10_000, rng.pick(&[1, 65_536]));
     }
     let w = Weights::NONE;
-    let (put, delete, exchange, deliver, corrupt) = (20, 5, 30, 30, 5);
-    profile.weights = Weights { put, delete, exchange, deliver, corrupt, ..w };
+    let (put, delete, exchange, deliver, corrupt, start) = (20, 5, 30, 30, 5, rng.pick(&[0, 3]));
+    profile.weights = Weights { put, delete, exchange, deliver, corrupt, start, ..w };
 }
 
 /// Versions expire while those who still hold them cannot be reached.

@@ -45,11 +45,7 @@ impl World {
                 if link.marked == 0 {
                     return;
                 }
-                let index = link.marked.trailing_zeros() as usize;
-                let Some(message) = agent.shards[index].poll_transmit(peer, link_id(wire)) else {
-                    link.marked &= !(1 << index);
-                    continue;
-                };
+                let Some((index, message)) = agent.poll(peer) else { continue };
                 Body::Shard(index, message)
             } else {
                 link.told = Some(phase);
