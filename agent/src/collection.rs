@@ -8,6 +8,9 @@ pub(crate) const MEMBER: &str = "baton/member";
 /// A member of a sorted set, whose value is its score in decimal.
 pub(crate) const SCORE: &str = "baton/score";
 
+/// Somebody who is present: JSON, with what is told of them and what ends it.
+pub(crate) const PRESENCE: &str = "application/vnd.baton.presence+json";
+
 /// Whether a field is a member of a set.
 pub(crate) fn is_member(value: &Value) -> bool {
     &*value.content_type == MEMBER

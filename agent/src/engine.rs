@@ -36,6 +36,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::channel::Channels;
 use crate::membership::are_ordered;
+use crate::presence::Sessions;
 
 use whole::Whole;
 
@@ -82,6 +83,7 @@ pub(crate) struct Engine {
     counts: count::Counts,
     feed: feed::Feed,
     channels: Channels,
+    sessions: Arc<Sessions>,
     reports: report::ReportQueue,
     /// Signalled when a departure may have come further.
     departure: Notify,
@@ -136,6 +138,7 @@ impl Engine {
             counts: count::Counts::new(),
             feed: feed::Feed::new(),
             channels: Channels::default(),
+            sessions: Arc::default(),
             reports: report::ReportQueue::default(),
             departure: Notify::new(),
             heard: AtomicBool::new(false),
@@ -181,6 +184,11 @@ impl Engine {
     /// Who listens to which channels.
     pub(crate) const fn channels(&self) -> &Channels {
         &self.channels
+    }
+
+    /// Open watches that presences end with.
+    pub(crate) const fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
     }
 
     /// Receipts on their way to the operator.

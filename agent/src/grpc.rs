@@ -5,6 +5,7 @@ mod connection;
 mod convert;
 mod list;
 mod meter;
+mod presence;
 mod problem;
 mod request;
 mod service;

@@ -8,9 +8,10 @@
 //! GET POST             /v1/maps/{map}/counters/{key}  ?by=
 //! GET DELETE           /v1/maps/{map}/hashes/{key}    all fields; each of them at /{field}, like an entry
 //! GET DELETE           /v1/maps/{map}/sets/{key}      all members; each of them at /{member}: GET PUT DELETE
+//! GET                  /v1/maps/{map}/presences/{topic}   who is there; each of them at /{key}: GET PUT DELETE
 //! POST                 /v1/batch
 //! GET                  /v1/owned                      ?limit= ?cursor= ?values=
-//! GET                  /v1/watch                      ?map= ?prefix= ?events=; server-sent events
+//! GET                  /v1/watch                      ?map= ?prefix= ?events= ?session=; server-sent events
 //! GET                  /v1/members, /v1/status, /openapi.json
 //! ```
 //!
@@ -31,6 +32,7 @@ mod list;
 mod openapi;
 mod owned;
 mod path;
+mod presence;
 mod query;
 mod read;
 mod set;
@@ -93,6 +95,8 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<Api>>)> {
         ("/v1/maps/{map}/sets/{key}", get(list::members).delete(hash::clear)),
         ("/v1/maps/{map}/sets/{key}/", member()),
         ("/v1/maps/{map}/sets/{key}/{*member}", member()),
+        ("/v1/maps/{map}/presences/{topic}", get(presence::list)),
+        ("/v1/maps/{map}/presences/{topic}/{*key}", get(presence::get).put(presence::put).delete(presence::delete)),
         ("/v1/batch", post(batch::post)),
         ("/v1/owned", get(owned::get)),
         ("/v1/watch", get(watch::get)),

@@ -16,6 +16,7 @@ mod media_type;
 mod membership;
 mod metric;
 mod open_file;
+mod presence;
 mod problem;
 mod redis;
 mod refusal;

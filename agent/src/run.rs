@@ -25,7 +25,7 @@ use crate::open_file;
 use crate::redis::Front;
 use crate::refusal::Refusals;
 use crate::transport::Transport;
-use crate::{admin, grpc, http, link, membership, redis, socket, witness};
+use crate::{admin, grpc, http, link, membership, presence, redis, socket, witness};
 
 /// Wrong usage or configuration.
 const USAGE: u8 = 2;
@@ -181,6 +181,7 @@ async fn serve(config: Config) -> anyhow::Result<DepartureReport> {
     tokio::spawn(engine::expire(engine.clone()));
     tokio::spawn(engine::adopt(engine.clone()));
     tokio::spawn(engine::tell_watchers(engine.clone()));
+    tokio::spawn(presence::tend(engine.clone()));
     tokio::spawn(engine::reissue(engine.clone()));
     tokio::spawn(witness::witness(engine.clone(), tracer));
     tokio::spawn(settle(engine));

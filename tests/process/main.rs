@@ -20,6 +20,7 @@ mod members_file;
 mod no_survivor;
 mod ownership;
 mod partition;
+mod presence;
 mod redis;
 mod redis_equal;
 mod redis_group;

@@ -20,6 +20,7 @@ struct List {
     first: String,
     handoff: Handoff,
     replication: Replication,
+    maps: Vec<Map>,
     members: Vec<Row>,
 }
 
@@ -36,6 +37,13 @@ struct Replication {
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Map {
+    name: &'static str,
+    on_departure: &'static str,
+}
+
+#[derive(Serialize)]
 struct Row {
     name: String,
     address: String,
@@ -49,7 +57,8 @@ impl Members {
     pub fn new(folder: &Path, first: &str) -> Self {
         let handoff = Handoff { completion: "Replicated", timeout: HOLD };
         let replication = Replication { acks: None };
-        let list = List { number: 0, first: first.to_owned(), handoff, replication, members: Vec::new() };
+        let (maps, members) = (Vec::new(), Vec::new());
+        let list = List { number: 0, first: first.to_owned(), handoff, replication, maps, members };
         Self { file: folder.join("members.json"), list }
     }
 
@@ -66,6 +75,11 @@ impl Members {
     /// What a hold waits for besides: `Replicated`, `Adopted` or `Confirmed`.
     pub fn set_completion(&mut self, completion: &'static str) {
         self.list.handoff.completion = completion;
+    }
+
+    /// What becomes of the keys of a map whose owner departs: `Adopt`, `Keep` or `Release`.
+    pub fn set_on_departure(&mut self, name: &'static str, on_departure: &'static str) {
+        self.list.maps.push(Map { name, on_departure });
     }
 
     /// How many others acknowledge a write before it is answered.

@@ -52,6 +52,9 @@ impl Engine {
             let wake = if adoption.writes > 0 { Wake::All } else { Wake::Nobody };
             Effects { wake, ..Effects::default() }
         });
+        if adoption.writes > 0 {
+            self.sessions.note_adoption();
+        }
         adoption.more
     }
 }

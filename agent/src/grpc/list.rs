@@ -50,7 +50,7 @@ pub(super) fn owned(engine: &Engine, request: &api::OwnedRequest) -> Result<api:
     Ok(page(engine, listed, limit, |last| last.as_bytes().clone()))
 }
 
-fn limit(asked: u32) -> Result<usize, Problem> {
+pub(super) fn limit(asked: u32) -> Result<usize, Problem> {
     match asked {
         0 => Ok(DEFAULT_LIMIT as usize),
         1..=MAX_LIMIT => Ok(asked as usize),

@@ -80,7 +80,7 @@ fn value(value: Option<api::Value>) -> Result<Value, Problem> {
     Ok(Value { content_type: media_type::check(&content_type)?, body: bytes::Bytes::copy_from_slice(&body) })
 }
 
-fn expires_at(ttl_millis: Option<u64>) -> Result<Option<u64>, Problem> {
+pub(super) fn expires_at(ttl_millis: Option<u64>) -> Result<Option<u64>, Problem> {
     let Some(millis) = ttl_millis else { return Ok(None) };
     let wrong = || Problem::invalid("bad_ttl", "ttl_millis is no time to live", "give 1 to a century of milliseconds");
     ttl::of_millis(millis).map(|ttl| Some(ttl::deadline(ttl))).ok_or_else(wrong)

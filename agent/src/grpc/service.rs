@@ -9,7 +9,7 @@ use futures_util::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::engine::Engine;
-use crate::grpc::{change, convert, list, request, watch};
+use crate::grpc::{change, convert, list, presence, request, watch};
 use crate::problem::Problem;
 
 /// Writes of one stream that wait for acknowledgements at once: what a peer a millisecond away acknowledges of 250,000
@@ -76,6 +76,21 @@ impl State for StateService {
 
     async fn watch(&self, request: Request<api::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
         Ok(Response::new(Box::pin(watch::events(&self.engine, request.into_inner())?)))
+    }
+
+    async fn track(&self, request: Request<api::TrackRequest>) -> Result<Response<api::TrackResult>, Status> {
+        Ok(Response::new(presence::track(&self.engine, request.into_inner()).await?))
+    }
+
+    async fn untrack(&self, request: Request<api::UntrackRequest>) -> Result<Response<api::UntrackResult>, Status> {
+        Ok(Response::new(presence::untrack(&self.engine, request.into_inner()).await?))
+    }
+
+    async fn presences(
+        &self,
+        request: Request<api::PresencesRequest>,
+    ) -> Result<Response<api::PresencesResponse>, Status> {
+        Ok(Response::new(presence::presences(&self.engine, request.get_ref())?))
     }
 
     async fn members(&self, _: Request<api::MembersRequest>) -> Result<Response<api::MembersResponse>, Status> {

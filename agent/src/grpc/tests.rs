@@ -210,3 +210,39 @@ async fn health_and_the_contract_are_served_too() {
         matches!(answer, Some(answer) if std::mem::discriminant(&answer) == std::mem::discriminant(&found(Default::default())))
     );
 }
+
+#[tokio::test]
+async fn who_comes_and_goes_is_told_and_listed() {
+    let (mut client, _) = active().await;
+    let watch = api::WatchRequest { presence: true, session: "app".into(), ..api::WatchRequest::default() };
+    let mut watch = client.watch(watch).await.expect("open").into_inner();
+    let mut next =
+        async || timeout(PATIENCE, watch.next()).await.expect("in time").expect("open").expect("an event").what;
+    assert!(matches!(next().await, Some(What::Start(_))));
+    let seat = api::Seat { map: "rooms".into(), topic: "lobby".into(), key: "ann".into(), r#ref: String::new() };
+    let track = |session: &str, meta: &str| api::TrackRequest {
+        seat: Some(seat.clone()),
+        session: session.into(),
+        meta: meta.into(),
+        ..api::TrackRequest::default()
+    };
+    is(client.track(track("other", "")).await, Code::FailedPrecondition, "no_session");
+    is(client.track(track("app", "[]")).await, Code::InvalidArgument, "bad_body");
+    let tracked = client.track(track("app", r#"{"n":1}"#)).await.expect("done").into_inner();
+    let present = tracked.present.expect("there");
+    assert_eq!((&*present.r#ref, &*present.meta), ("app", r#"{"n":1}"#));
+    let Some(What::Presence(diff)) = next().await else { panic!("it is not told") };
+    assert_eq!((diff.joined.as_ref(), diff.left), (Some(&present), None));
+    let asked = api::PresencesRequest { map: "rooms".into(), topic: "lobby".into(), ..Default::default() };
+    let listed = client.presences(asked).await.expect("listed").into_inner();
+    assert_eq!(listed.presences.as_slice(), std::slice::from_ref(&present));
+    let untrack = |session: &str| api::UntrackRequest {
+        seat: Some(api::Seat { r#ref: "app".into(), ..seat.clone() }),
+        session: session.into(),
+        ..api::UntrackRequest::default()
+    };
+    is(client.untrack(untrack("other")).await, Code::NotFound, "not_found");
+    assert!(client.untrack(untrack("app")).await.is_ok());
+    let Some(What::Presence(diff)) = next().await else { panic!("it is not told") };
+    assert_eq!((diff.joined, diff.left), (None, Some(present)));
+}

@@ -9,13 +9,18 @@ use futures_util::{Stream, StreamExt, stream};
 use tonic::Status;
 
 use crate::engine::{Engine, Event, News, Watcher, What};
-use crate::grpc::{convert, request};
+use crate::grpc::{convert, presence, request};
+use crate::presence::{Visit, is_presence};
 use crate::problem::Problem;
 
 /// Keys of one map or all.
 struct Filter {
     map: Option<MapName>,
     prefix: bytes::Bytes,
+    /// Whether changes of who is there come as such.
+    presence: bool,
+    /// Holds a session open.
+    _visit: Option<Visit>,
 }
 
 pub(super) fn events(
@@ -26,6 +31,7 @@ pub(super) fn events(
     if map.is_none() && !request.prefix.is_empty() {
         return Err(Problem::invalid("bad_query", "prefix goes with map", "name the map whose keys are meant"));
     }
+    let session = presence::session(&request.session)?;
     if !engine.holds_state() {
         return Err(WriteError::Joining.into());
     }
@@ -36,7 +42,8 @@ pub(super) fn events(
         (false, false) => Some(resync("unknown_id")),
     };
     let greeting = greeting.map(|what| Ok(api::Event { id: watcher.seen().to_string(), what: Some(what) }));
-    let filter = Filter { map, prefix: request.prefix };
+    let visit = session.map(|name| engine.sessions().enter(&name));
+    let filter = Filter { map, prefix: request.prefix, presence: request.presence, _visit: visit };
     let rest = stream::unfold((watcher, filter), |(mut watcher, filter)| async move {
         let events = next(&mut watcher, &filter).await;
         Some((stream::iter(events.into_iter().map(Ok)), (watcher, filter)))
@@ -49,7 +56,7 @@ async fn next(watcher: &mut Watcher, filter: &Filter) -> Vec<api::Event> {
         match watcher.next().await {
             News::Lost => return vec![api::Event { id: watcher.seen().to_string(), what: Some(resync("too_slow")) }],
             News::Events(events) => {
-                let told: Vec<_> = events.iter().filter(|event| filter.lets_through(&event.what)).map(told).collect();
+                let told: Vec<_> = events.iter().filter_map(|event| filter.told(event)).collect();
                 if !told.is_empty() {
                     return told;
                 }
@@ -90,6 +97,20 @@ fn resync(reason: &str) -> Told {
 // === impl Filter ===
 
 impl Filter {
+    /// An event, if the client asks for it and it means anything for them.
+    fn told(&self, event: &Arc<Event>) -> Option<api::Event> {
+        if !self.lets_through(&event.what) {
+            return None;
+        }
+        match &event.what {
+            What::Change(change) if self.presence && is_presence(change) => {
+                let what = Told::Presence(presence::diff(change)?);
+                Some(api::Event { id: event.position.to_string(), what: Some(what) })
+            }
+            _ => Some(told(event)),
+        }
+    }
+
     fn lets_through(&self, what: &What) -> bool {
         let (Some(map), Some(key)) = (&self.map, what.key()) else { return true };
         key.map() == map.as_str() && key.name().starts_with(&self.prefix)

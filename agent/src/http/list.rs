@@ -122,7 +122,7 @@ pub(super) async fn members(State(api): Shared, uri: Uri) -> Result<Json<impl Se
 // === impl PageQuery ===
 
 impl PageQuery {
-    fn of(query: &Query) -> Result<Self, Problem> {
+    pub(super) fn of(query: &Query) -> Result<Self, Problem> {
         let after = query.bytes("cursor").map(key_of_cursor).transpose()?;
         Ok(Self { after, ..Self::without_cursor(query)? })
     }
@@ -138,7 +138,7 @@ impl PageQuery {
     }
 
     /// One more than asked for tells whether there is a next page.
-    fn range(&self) -> Range<'_> {
+    pub(super) fn range(&self) -> Range<'_> {
         Range { prefix: &self.prefix, after: self.after.as_deref(), limit: self.limit + 1 }
     }
 
@@ -205,7 +205,7 @@ pub(super) fn cursor(last: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(last)
 }
 
-fn field_cursor(last: Listed) -> String {
+pub(super) fn field_cursor(last: Listed) -> String {
     cursor(Key::field(&last.key).unwrap_or_default())
 }
 

@@ -87,7 +87,7 @@ fn split(uri: &Uri) -> Split<'_> {
     let rest = uri.path().strip_prefix(MAPS).unwrap_or_default();
     let (map, rest) = rest.split_once('/').unwrap_or((rest, ""));
     let (collection, rest) = rest.split_once('/').unwrap_or((rest, ""));
-    Split { map, has_fields: matches!(collection, "hashes" | "sets"), rest }
+    Split { map, has_fields: matches!(collection, "hashes" | "sets" | "presences"), rest }
 }
 
 #[cfg(test)]

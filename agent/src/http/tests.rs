@@ -6,6 +6,7 @@ mod entry;
 mod group;
 mod openapi;
 mod owner;
+mod presence;
 mod watch;
 
 use std::sync::Arc;

@@ -17,9 +17,10 @@ use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use tokio::time::{Instant, timeout_at};
 
-use crate::engine::{Event, News, Watcher};
-use crate::http::Shared;
+use crate::engine::{Event, Kind, News, Watcher};
 use crate::http::query::Query;
+use crate::http::{Shared, presence};
+use crate::presence::Visit;
 use crate::problem::Problem;
 use filter::Filter;
 
@@ -35,11 +36,14 @@ struct Events {
     filter: Filter,
     pending: VecDeque<Arc<Event>>,
     sent_at: Instant,
+    /// Holds a session open.
+    _visit: Option<Visit>,
 }
 
 /// Streams events until the client goes.
 pub(super) async fn get(State(api): Shared, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
-    let filter = Filter::of(&Query::of(&uri, &["map", "prefix", "events"])?)?;
+    let query = Query::of(&uri, &["map", "prefix", "events", "session"])?;
+    let (filter, session) = (Filter::of(&query)?, presence::session(&query)?);
     if !api.engine.holds_state() {
         return Err(WriteError::Joining.into());
     }
@@ -51,7 +55,8 @@ pub(super) async fn get(State(api): Shared, uri: Uri, headers: HeaderMap) -> Res
         (None | Some(""), false) => text::start(watcher.seen(), api.engine.replica()),
         (Some(_), false) => text::resync(watcher.seen(), "unknown_id"),
     };
-    let events = Events { watcher, filter, pending: VecDeque::new(), sent_at: Instant::now() };
+    let visit = session.map(|name| api.engine.sessions().enter(&name));
+    let events = Events { watcher, filter, pending: VecDeque::new(), sent_at: Instant::now(), _visit: visit };
     let rest = stream::unfold((greeting, events), |(greeting, mut events)| async move {
         let chunk = if greeting.is_empty() { events.next().await } else { greeting };
         Some((Ok::<_, std::convert::Infallible>(chunk), (Bytes::new(), events)))
@@ -87,10 +92,11 @@ impl Events {
         let mut chunk = BytesMut::new();
         while first.len().max(chunk.len()) < CHUNK_BYTES {
             let Some(event) = self.pending.pop_front() else { break };
-            if !self.filter.lets_through(&event.what) {
-                continue;
-            }
-            let text = text::of(&event);
+            let text = match self.filter.kind(&event.what) {
+                None => continue,
+                Some(Kind::Presence) => text::diff(&event),
+                Some(_) => text::of(&event),
+            };
             if first.is_empty() {
                 first = text;
                 continue;

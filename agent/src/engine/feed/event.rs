@@ -8,8 +8,9 @@ use baton_replica::{Change, Key, ReplicaId, State, Token};
 use bytes::Bytes;
 
 use crate::engine::MemberStatus;
+use crate::presence::is_presence;
 
-/// What an event takes besides keys and values: itself, its encoded form's names, tags and punctuation.
+/// What an event takes besides keys and values: itself, its encoded forms' names, tags and punctuation.
 const OVERHEAD: usize = 768;
 
 /// The place of an event among all of one process: its epoch, and its number there.
@@ -35,6 +36,8 @@ pub(crate) struct Event {
     pub(crate) me: ReplicaId,
     /// As server-sent events have it, once somebody has asked.
     pub(crate) text: OnceLock<Bytes>,
+    /// The same for those who are told who has come and gone; empty if nobody has.
+    pub(crate) diff: OnceLock<Bytes>,
 }
 
 /// What happened.
@@ -56,6 +59,8 @@ pub(crate) enum Kind {
     Adopted,
     Released,
     Members,
+    /// A change of who is there; else it is a plain one.
+    Presence,
 }
 
 // === impl Position ===
@@ -91,7 +96,7 @@ impl FromStr for Position {
 // === impl Event ===
 
 impl Event {
-    /// What it takes in memory, its encoded form included.
+    /// What it takes in memory, its encoded forms included.
     pub(super) fn size(&self) -> usize {
         let value = |state: &Option<State>| state.as_ref().map_or(0, |state| state.value.size());
         let bytes = match &self.what {
@@ -100,7 +105,8 @@ impl Event {
             What::Released { key, state, .. } => key.as_bytes().len() + value(state),
             What::Members { members, .. } => members.len() * OVERHEAD,
         };
-        OVERHEAD + 2 * bytes
+        let forms = if matches!(&self.what, What::Change(change) if is_presence(change)) { 3 } else { 2 };
+        OVERHEAD + forms * bytes
     }
 }
 

@@ -37,7 +37,7 @@ impl Ring {
     }
 
     pub(super) fn push(&mut self, what: What, me: ReplicaId) {
-        let event = Event { position: self.end(), what, me, text: OnceLock::new() };
+        let event = Event { position: self.end(), what, me, text: OnceLock::new(), diff: OnceLock::new() };
         self.next += 1;
         self.bytes += event.size();
         self.events.push_back(Arc::new(event));

@@ -39,6 +39,7 @@ pub(super) fn operations() -> Vec<Operation> {
     all.extend(entries("Field", FIELD));
     all.extend(lists());
     all.extend(collections());
+    all.extend(presences());
     all.extend(agent());
     all
 }
@@ -180,6 +181,34 @@ fn collections() -> Vec<Operation> {
     ]
 }
 
+/// Who is where.
+fn presences() -> Vec<Operation> {
+    let topic = "/v1/maps/{map}/presences/{topic}";
+    let key = "/v1/maps/{map}/presences/{topic}/{key}";
+    vec![
+        Operation {
+            returns: Payload::Json("Presences"),
+            answers: vec![(200, "One page.")],
+            ..operation("get", topic, "listPresences", "Lists who is there.", &["limit", "cursor"])
+        },
+        Operation {
+            returns: Payload::Json("Metas"),
+            answers: vec![(200, "Where they are.")],
+            ..operation("get", key, "getPresence", "Looks whether they are there.", &[])
+        },
+        Operation {
+            takes: Payload::AnyJson,
+            returns: Payload::Json("Tracked"),
+            answers: vec![(200, "They were there already."), (201, "They are there now.")],
+            ..operation("put", key, "track", "Says that they are there.", &["acks", "ttl", "session", "ref", "linger"])
+        },
+        Operation {
+            empty: vec![204],
+            ..operation("delete", key, "untrack", "Says that they are not there any more.", &["acks", "session", "ref"])
+        },
+    ]
+}
+
 /// What is asked of the agent itself.
 fn agent() -> Vec<Operation> {
     let look = |path: &str, id: &str, summary, returns| Operation {
@@ -192,7 +221,7 @@ fn agent() -> Vec<Operation> {
             headers: &["Last-Event-ID"],
             returns: Payload::Events,
             answers: vec![(200, "Events, until the client goes.")],
-            ..operation("get", "/v1/watch", "watch", "Streams what changes.", &["map", "prefix", "events"])
+            ..operation("get", "/v1/watch", "watch", "Streams what changes.", &["map", "prefix", "events", "session"])
         },
         look("/v1/members", "getMembers", "Shows who belongs to the group.", Payload::Json("GroupMembers")),
         look("/v1/status", "getStatus", "Shows the agent's state.", Payload::Json("Status")),

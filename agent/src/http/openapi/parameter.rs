@@ -36,8 +36,14 @@ pub(super) fn of_query(name: &str) -> Value {
         "order" => (json!({"type": "string", "enum": ["asc", "desc"]}), "That of the keys' bytes, or the opposite."),
         "map" => (path_schema("map"), "Keys of this map only."),
         "events" => (
-            json!({"type": "string", "pattern": "^(change|adopted|released|members)$"}),
+            json!({"type": "string", "pattern": "^(change|adopted|released|members|presence)$"}),
             "Kinds of events, with commas between.",
+        ),
+        "session" => (name_schema(), "The session, which is a watch that an app holds open."),
+        "ref" => (name_schema(), "Which of several presences of one key."),
+        "linger" => (
+            json!({"type": "string", "pattern": "^[1-9][0-9]{0,2}s?$"}),
+            "How long it stays after its session, or its pod: 10s, 1h at most.",
         ),
         _ => (json!({"type": "string"}), ""),
     };
@@ -54,6 +60,10 @@ pub(super) fn header(name: &str) -> Value {
         _ => ("^[0-9a-f]{16}-[0-9]{1,9}$".to_owned(), "The id of the last event that was seen."),
     };
     json!({"name": name, "in": "header", "schema": {"type": "string", "pattern": pattern}, "description": description})
+}
+
+fn name_schema() -> Value {
+    json!({"type": "string", "pattern": "^[a-zA-Z0-9._-]{1,64}$"})
 }
 
 fn path_schema(name: &str) -> Value {

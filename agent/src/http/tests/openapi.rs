@@ -21,7 +21,7 @@ fn documented() -> BTreeMap<String, BTreeSet<String>> {
 
 /// A path with names for its parameters.
 fn filled(path: &str) -> String {
-    let names = [("{map}", "m"), ("{key}", "k"), ("{field}", "f"), ("{member}", "x")];
+    let names = [("{map}", "m"), ("{key}", "k"), ("{field}", "f"), ("{member}", "x"), ("{topic}", "t")];
     names.iter().fold(path.to_owned(), |path, (parameter, name)| path.replace(parameter, name))
 }
 

@@ -4,14 +4,19 @@ use baton_replica::MapName;
 
 use crate::engine::{Kind, What};
 use crate::http::query::Query;
+use crate::presence::is_presence;
 use crate::problem::Problem;
 
-const KINDS: [(&[u8], Kind); 4] = [
+const KINDS: [(&[u8], Kind); 5] = [
     (b"change", Kind::Change),
     (b"adopted", Kind::Adopted),
     (b"released", Kind::Released),
     (b"members", Kind::Members),
+    (b"presence", Kind::Presence),
 ];
+
+/// What a client gets who does not say.
+const DEFAULT: [Kind; 4] = [Kind::Change, Kind::Adopted, Kind::Released, Kind::Members];
 
 /// Keys of one map or all, and kinds of events.
 pub(super) struct Filter {
@@ -32,21 +37,29 @@ impl Filter {
         }
         let kinds = match query.bytes("events") {
             Some(list) => list.split(|byte| *byte == b',').map(kind).collect::<Result<_, _>>()?,
-            None => KINDS.map(|(_, kind)| kind).to_vec(),
+            None => DEFAULT.to_vec(),
         };
         Ok(Self { map, prefix, kinds })
     }
 
-    pub(super) fn lets_through(&self, what: &What) -> bool {
+    /// As what a client gets something that has happened, if it does.
+    pub(super) fn kind(&self, what: &What) -> Option<Kind> {
         let is_there = |map: &MapName| {
             what.key().is_none_or(|key| key.map() == map.as_str() && key.name().starts_with(&self.prefix))
         };
-        self.kinds.contains(&what.kind()) && self.map.as_ref().is_none_or(is_there)
+        if !self.map.as_ref().is_none_or(is_there) {
+            return None;
+        }
+        let asks = |kind: Kind| self.kinds.contains(&kind).then_some(kind);
+        match what {
+            What::Change(change) if is_presence(change) => asks(Kind::Presence).or_else(|| asks(Kind::Change)),
+            _ => asks(what.kind()),
+        }
     }
 }
 
 fn kind(name: &[u8]) -> Result<Kind, Problem> {
     let found = KINDS.iter().find(|(known, _)| *known == name).map(|(_, kind)| *kind);
-    let hint = "name some of change, adopted, released and members, with commas between";
+    let hint = "name some of change, adopted, released, members and presence, with commas between";
     found.ok_or_else(|| Problem::invalid("bad_query", "events names a kind of event that there is not", hint))
 }

@@ -7,7 +7,9 @@ use serde::Serialize;
 use crate::engine::{Event, MemberStatus, Position, What};
 use crate::http::document::{Show, ValueDocument};
 use crate::http::path;
+use crate::http::presence::{self, Crowd};
 use crate::http::status::MemberReport;
+use crate::presence::{Diff, Shown};
 
 /// Something that happened to a key or a field.
 #[derive(Serialize)]
@@ -33,6 +35,16 @@ struct MembersDocument {
     members: Vec<MemberReport>,
 }
 
+/// Who has come to a topic, and who has gone.
+#[derive(Serialize)]
+struct DiffDocument<'a> {
+    map: &'a str,
+    /// Percent-encoded, as it goes into a path.
+    topic: String,
+    joins: Crowd,
+    leaves: Crowd,
+}
+
 #[derive(Serialize)]
 struct StartDocument {
     replica: String,
@@ -46,6 +58,15 @@ struct ResyncDocument {
 /// An event.
 pub(super) fn of(event: &Event) -> Bytes {
     event.text.get_or_init(|| encode(event)).clone()
+}
+
+/// What an event means for who is there: empty if nobody has come or gone.
+pub(super) fn diff(event: &Event) -> Bytes {
+    let encode = || match &event.what {
+        What::Change(change) => Diff::of(change).map_or_else(Bytes::new, |diff| encode_diff(event.position, &diff)),
+        What::Adopted { .. } | What::Released { .. } | What::Members { .. } => Bytes::new(),
+    };
+    event.diff.get_or_init(encode).clone()
 }
 
 /// The beginning of a watch.
@@ -84,6 +105,17 @@ fn encode(event: &Event) -> Bytes {
     }
 }
 
+fn encode_diff(at: Position, diff: &Diff<'_>) -> Bytes {
+    let crowd = |shown: &Option<Shown>| {
+        let mut crowd = Crowd::new();
+        shown.iter().for_each(|shown| presence::add(&mut crowd, shown));
+        crowd
+    };
+    let (map, topic) = (diff.at.map(), path::encode(diff.at.name()));
+    let document = DiffDocument { map, topic, joins: crowd(&diff.joined), leaves: crowd(&diff.left) };
+    block(at, "presence", &document)
+}
+
 fn name(key: &Key) -> KeyDocument<'_> {
     KeyDocument {
         map: key.map(),
@@ -104,7 +136,7 @@ fn shown(token: Token) -> Option<String> {
 }
 
 fn block(at: Position, kind: &str, data: &impl Serialize) -> Bytes {
-    // There is no line break in it: those of values are escaped.
-    let data = serde_json::to_string(data).unwrap_or_default();
+    // Those of values are escaped; between the tokens of JSON that somebody has put they are spaces.
+    let data = serde_json::to_string(data).unwrap_or_default().replace(['\n', '\r'], " ");
     format!("id: {at}\nevent: {kind}\ndata: {data}\n\n").into()
 }
