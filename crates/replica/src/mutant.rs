@@ -144,6 +144,10 @@ mutants! {
     StrangersKnowAll,
     /// What has expired leaves no context.
     ExpiryWithoutContext,
+    /// Of concurrent values the one with the greatest dot wins, whenever it was written.
+    WinnerByDot,
+    /// What has expired is shown until it is dropped.
+    ExpiredIsShown,
     /// A condition that the key has no value, or has one, holds of any key.
     ConditionHolds,
     /// A compare-and-set takes any value for the one that was read.

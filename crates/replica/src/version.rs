@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::mutant::{Mutant, active};
 use crate::{Dot, Hlc, ReplicaId};
 
 /// What a client stored: bytes and what they are.
@@ -123,6 +124,9 @@ impl Version {
 
     /// The order in which concurrent versions win reads: values before contributions, then the latest.
     pub(crate) fn rank(&self) -> (bool, Hlc, ReplicaId, Dot) {
+        if active(Mutant::WinnerByDot) {
+            return (self.value.is_some(), Hlc::default(), self.dot.replica, self.dot);
+        }
         (self.value.is_some(), self.hlc, self.writer, self.dot)
     }
 

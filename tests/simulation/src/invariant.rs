@@ -15,6 +15,7 @@ pub(crate) mod join;
 pub(crate) mod liveness;
 pub(crate) mod ownership;
 pub(crate) mod passing;
+pub(crate) mod reading;
 pub(crate) mod resurrection;
 pub(crate) mod settlement;
 pub(crate) mod succession;
@@ -54,6 +55,8 @@ pub enum Invariant {
     Token,
     /// A hold waits for the owners that its group asks for.
     Handover,
+    /// A read shows what wins.
+    Reading,
     /// A write is made only if what it asks of its keys holds.
     Condition,
     /// A write waits for as many acknowledgements as it asks for.

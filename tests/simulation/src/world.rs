@@ -268,6 +268,7 @@ impl World {
     fn check(&mut self) -> Result<(), Violation> {
         self.mix_state();
         Invariant::Convergence.of(invariant::convergence::check(self))?;
+        Invariant::Reading.of(invariant::reading::check(self))?;
         Invariant::Bound.of(invariant::bound::check(self))?;
         if !self.counts_twice {
             Invariant::Counter.of(invariant::counter::check(self))?;
