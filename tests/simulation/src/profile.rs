@@ -110,7 +110,8 @@ impl Profile {
         // Drawn last: of a group in which nobody owns anything, nothing else depends on it.
         profile.settings.completion = rng.pick(&[Completion::Replicated, Completion::Adopted, Completion::Confirmed]);
         profile.lag = rng.pick(&[0, 0, 2 * profile.gap]);
-        profile.keepers = if profile.scene.is_some() { 0 } else { rng.pick(&[0, 0, 0, 1, 2]) };
+        let without = profile.scene.is_some() || profile.weights.corrupt > 0;
+        profile.keepers = if without { 0 } else { rng.pick(&[0, 0, 0, 1, 2]) };
         profile
     }
 

@@ -116,16 +116,16 @@ fn losses(profile: &mut Profile, rng: &mut Rng) {
     profile.weights = Weights { put, delete, exchange, deliver, cut, partition, push, replay, lose, crash, ..w };
 }
 
-/// Entries are lost on their way. Nobody ends, who might be the only one that has them.
+/// Entries are lost on their way. Nobody ends, who might be the only one that has them, and nobody comes on.
 fn corruption(profile: &mut Profile, rng: &mut Rng) {
     dense(profile, rng);
     profile.pods = rng.within(2, 3);
     for limits in &mut profile.limits {
-        (limits.max_slots, limits.batch_bytes) = (10_000, rng.pick(&[1, 65_536]));
+        limits.max_slots = 10_000;
     }
     let w = Weights::NONE;
-    let (put, delete, exchange, deliver, corrupt, start) = (20, 5, 30, 30, 5, rng.pick(&[0, 3]));
-    profile.weights = Weights { put, delete, exchange, deliver, corrupt, start, ..w };
+    let (put, delete, exchange, deliver, corrupt) = (20, 5, 30, 30, 5);
+    profile.weights = Weights { put, delete, exchange, deliver, corrupt, ..w };
 }
 
 /// Versions expire while those who still hold them cannot be reached.

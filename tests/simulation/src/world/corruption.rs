@@ -1,11 +1,10 @@
 //! Entries that are lost on their way, as by a corruption that no layer below has noticed, and how they are found again.
 
-use baton_replica::{Chunk, ChunkItem, Entry, Packed, Shard, ShardMessage};
+use baton_replica::{Entry, Shard, ShardMessage};
 
 use super::{Corruption, World};
-use crate::agent::Agent;
 use crate::invariant::{self, Invariant, Violation};
-use crate::network::{Body, End};
+use crate::network::Body;
 
 /// Who lacks something may get it from one who lacked it too: so often everybody compares what it holds.
 const COMPARISONS: usize = 4;
@@ -13,18 +12,25 @@ const COMPARISONS: usize = 4;
 // === impl World ===
 
 impl World {
-    /// Some message that is on its way loses an entry.
+    /// Some range that is on its way loses an entry. Only one that supersedes nothing: what is left is then short of a
+    /// write, and not of the end of another. Nobody comes on meanwhile: who takes the whole state from one who lacks an
+    /// entry takes that for its end, and what one link has lost could be lost by all.
     pub(super) fn corrupt(&mut self, at: u64) {
         let open: Vec<usize> = self.network.open().collect();
         let first = (at % open.len().max(1) as u64) as usize;
-        let Self { network, agents, .. } = self;
         for wire in open.iter().cycle().skip(first).take(open.len()) {
-            for End { replica, queue, .. } in &mut network.wires[*wire].ends {
-                let to = agents.get(replica);
-                if queue.iter_mut().any(|envelope| lose_entry(&mut envelope.body, to)) {
-                    self.corruption = Corruption::Present;
-                    return;
-                }
+            let waiting = self.network.wires[*wire].ends.iter_mut().flat_map(|end| end.queue.iter_mut());
+            let items = waiting.flat_map(|envelope| match &mut envelope.body {
+                Body::Shard(_, ShardMessage::Range(range)) => range.items.as_mut_slice(),
+                _ => &mut [],
+            });
+            let new = |entry: &Entry| {
+                entry.context().is_empty() && matches!(entry.versions(), [only] if only.expires_at.is_none())
+            };
+            if let Some(item) = items.into_iter().find(|item| new(&item.entry)) {
+                item.entry = Entry::default();
+                self.corruption = Corruption::Present;
+                return;
             }
         }
     }
@@ -49,34 +55,4 @@ impl World {
         self.corruption = Corruption::Repaired;
         Ok(())
     }
-}
-
-/// Takes an entry out of a range, or out of a chunk for one that joins, if there is one that can be missed: one that
-/// supersedes nothing, so that what is left is short of a write, and not of the end of another.
-fn lose_entry(body: &mut Body, to: Option<&Agent>) -> bool {
-    let is_new =
-        |entry: &Entry| entry.context().is_empty() && matches!(entry.versions(), [only] if only.expires_at.is_none());
-    match body {
-        Body::Shard(_, ShardMessage::Range(range)) => match range.items.iter_mut().find(|item| is_new(&item.entry)) {
-            Some(item) => {
-                item.entry = Entry::default();
-                true
-            }
-            None => false,
-        },
-        // Who has the entry already would take it for deleted.
-        Body::Shard(index, ShardMessage::Chunk(chunk)) => {
-            let lacks = |item: &ChunkItem| to.is_some_and(|agent| agent.entry(*index, &item.key).is_none());
-            lose_item(chunk, |item| is_new(&item.entry) && lacks(item))
-        }
-        _ => false,
-    }
-}
-
-fn lose_item(chunk: &mut Chunk, may_lose: impl Fn(&ChunkItem) -> bool) -> bool {
-    let mut items = chunk.items.items().unwrap_or_default();
-    let Some(at) = items.iter().position(may_lose) else { return false };
-    items.remove(at);
-    chunk.items = items.into_iter().collect::<Packed>();
-    true
 }
