@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use baton_identity::Identity as Proven;
-use baton_replica::ReplicaId;
+use baton_replica::{Membership, ReplicaId};
 use baton_wire::convert::{membership_from_wire, phase_to_wire};
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::peer_server::{Peer, PeerServer};
@@ -29,6 +29,10 @@ const MAX_HANDSHAKES: usize = 256;
 
 /// How long an unlisted peer that has a newer member list may take to pass it on.
 const LIST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long a list that names an unlisted peer may be on its way: the operator's comes within milliseconds of the peer's
+/// own, and a members file is read a few times a second. Who is refused dials again only after a pause.
+const LAG: Duration = Duration::from_secs(1);
 
 struct PeerService {
     engine: Arc<Engine>,
@@ -101,6 +105,7 @@ async fn accept(
     let me = engine.replica();
     let _ = outbox.send(hello::hello(&engine, me)).await;
     exchange_lists(&engine, me, &mut greeted, &mut incoming, &outbox).await;
+    await_listed(&engine, greeted.replica).await;
     hello::listed(&engine, me, &greeted)?;
     let _ = outbox.send(hello::phase(&engine)).await;
     let first = match hello::taken(&engine, &mut incoming).await {
@@ -145,4 +150,11 @@ async fn exchange_lists(
     {
         engine.take_membership_from_peer(list);
     }
+}
+
+/// Waits a moment for a list that names a peer.
+async fn await_listed(engine: &Engine, peer: ReplicaId) {
+    let mut lists = engine.membership();
+    let names = |list: &Option<Arc<Membership>>| list.as_ref().is_some_and(|list| list.member(peer).is_some());
+    let _ = timeout(LAG, lists.wait_for(names)).await;
 }

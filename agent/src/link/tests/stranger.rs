@@ -25,8 +25,13 @@ impl Stranger {
     pub(super) async fn of(town: &mut Town, protocol: u32) -> Self {
         let mut list = town.list(&[]);
         list.members.push(Self::row());
+        town[0].engine.take_membership_from_source(list.clone());
+        Self::with(town, protocol, &list).await
+    }
+
+    /// The same, of a peer that goes by a list which the agent does not have, perhaps.
+    async fn with(town: &Town, protocol: u32, list: &Membership) -> Self {
         let version = Version { uid: list.version.uid.clone(), number: list.version.number };
-        town[0].engine.take_membership_from_source(list);
         let mut client = PeerClient::connect(format!("http://{}", town[0].address)).await.expect("it listens");
         let (outbox, frames) = mpsc::channel(8);
         let hello = Hello {
@@ -81,6 +86,23 @@ async fn a_peer_of_a_newer_release_is_linked_and_what_it_alone_knows_is_passed_o
     newer.say(Some(Body::Heartbeat(Heartbeat::default()))).await;
     assert!(newer.hear(|body| matches!(body, Body::Heartbeat(_))).await.is_some(), "the link is up");
     assert!(town[0].engine.links().get(id(9)).is_some());
+}
+
+/// It was refused, and dialled again after a pause: a pod that left soon after its start waited for that link.
+#[tokio::test]
+async fn a_peer_whose_list_is_faster_than_the_agents_is_waited_for() {
+    let mut town = Town::of(1).await;
+    let mut list = town.list(&[]);
+    let known = list.clone();
+    list.members.push(Stranger::row());
+    // It says that it has none newer, so that it need not pass its own on.
+    town[0].engine.take_membership_from_source(known.clone());
+    let mut early = Stranger::with(&town, link::PROTOCOL, &known).await;
+    assert!(early.hear(|body| matches!(body, Body::Hello(_))).await.is_some());
+    list.version.number += 1;
+    town[0].engine.take_membership_from_source(list);
+    let answer = early.hear(|body| matches!(body, Body::Phase(_) | Body::Refused(_))).await;
+    assert!(matches!(answer, Some(Body::Phase(_))), "{answer:?}");
 }
 
 #[tokio::test]
