@@ -95,6 +95,22 @@ impl Fleet {
         Ok(joined)
     }
 
+    /// Waits until the youngest agent is linked with all others: what it holds can be acknowledged then.
+    pub(crate) fn wait_linked(&self) -> Result<()> {
+        let youngest = self.agents.last().context("no agent")?;
+        let begun = Instant::now();
+        loop {
+            let status = Pipe::connect(youngest.ports().http)?.status()?;
+            let members = status["members"].as_array().context("a status without members")?;
+            let linked = members.iter().filter(|member| member["link"] == true).count();
+            if linked + 1 >= self.agents.len() {
+                return Ok(());
+            }
+            ensure!(begun.elapsed() < PATIENCE, "{} is not linked with all others", youngest.name());
+            std::thread::sleep(LOOK);
+        }
+    }
+
     /// An agent ends as the kubelet ends it: the hook, then SIGTERM. Fails unless all was acknowledged.
     pub(crate) fn leave(&mut self, mut agent: Agent) -> Result<Left> {
         self.members.mark_leaving(&[agent.name()])?;

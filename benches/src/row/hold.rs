@@ -37,6 +37,7 @@ fn holds(stage: &Stage, keys: u64) -> Result<Vec<Duration>> {
     (0..stage.rounds(PODS))
         .map(|_| {
             fleet.add()?;
+            fleet.wait_linked()?;
             std::thread::sleep(REST);
             Ok(fleet.leave_youngest()?.hook.took)
         })
