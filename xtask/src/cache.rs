@@ -13,13 +13,13 @@ const BUILDING: &str = "building-";
 /// No build takes this long: one that is older was killed.
 const ABANDONED: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// Returns the cached file `name` made from `inputs`, and makes it if missing.
+/// Returns the cached file or folder `name` made from `inputs`, and makes it if missing.
 ///
 /// `make` writes to a temporary path that is renamed at the end: a build that is
 /// killed leaves nothing that a later one would take for whole.
 pub(crate) fn file(name: &str, inputs: &[&[u8]], make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let file = path(name, inputs)?;
-    if file.is_file() {
+    if file.exists() {
         return Ok(file);
     }
     let folder = folder()?;

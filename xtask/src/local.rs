@@ -11,4 +11,8 @@ mod probe;
 mod process;
 
 pub(crate) use fleet::{Fleet, Programs};
+pub(crate) use members::Members;
 pub(crate) use pod::Handoff;
+pub(crate) use port::free as free_port;
+pub(crate) use probe::wait as wait_for_probe;
+pub(crate) use process::Process;

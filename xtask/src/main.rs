@@ -4,6 +4,7 @@ mod apt;
 mod archive;
 mod bench;
 mod cache;
+mod clients;
 mod cluster;
 mod command;
 mod demo;
@@ -33,6 +34,8 @@ struct Cli {
 enum Commands {
     /// Measure Baton against its targets
     Bench(bench::Args),
+    /// Run client libraries, as people install them, against two agents
+    Clients(clients::Args),
     /// A real Kubernetes on this machine: nodes are network namespaces
     Cluster(cluster::Args),
     /// Show a rollout with Baton and without: nothing lost, and everything
@@ -52,6 +55,7 @@ enum Commands {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Commands::Bench(args) => bench::run(&args),
+        Commands::Clients(args) => clients::run(&args),
         Commands::Cluster(args) => cluster::run(args),
         Commands::Demo(args) => demo::run(&args),
         Commands::Fuzz(args) => fuzz::run(&args),
