@@ -155,7 +155,12 @@ impl World {
             self.store.put("pods", pod::object(pod, true));
         }
         let rows: Vec<MemberRow> = pods.iter().map(|(pod, replica)| row(pod, *replica)).collect();
-        let spec = MembershipSpec { number: 1, first: rows.first().map(|row| row.replica), members: rows };
+        let spec = MembershipSpec {
+            number: 1,
+            first: rows.first().map(|row| row.replica),
+            members: rows,
+            follows: Vec::new(),
+        };
         let mut list = Membership::new(&name, spec);
         list.metadata.namespace = Some(namespace.clone());
         let mut list = serde_json::to_value(list)?;

@@ -35,6 +35,22 @@ pub struct MembershipSpec {
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["replica"]))]
     pub members: Vec<MemberRow>,
+    /// Versions of earlier objects of this group that this one comes after: whom one of them named is a member here, or was
+    /// retired.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["uid"]))]
+    pub follows: Vec<Followed>,
+}
+
+/// A version of another Membership object.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Followed {
+    /// The object's UID.
+    pub uid: String,
+    /// The version's number.
+    #[schemars(with = "i64")]
+    pub number: u64,
 }
 
 /// One member: one run of one agent.

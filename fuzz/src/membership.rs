@@ -72,6 +72,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         members: vec![edge],
         first: u64::MAX,
         settings: Some(settings),
+        follows: Vec::new(),
     };
     let rows = wire::Membership { members: vec![wire::Member::default(); 64], ..empty.clone() };
     let encoded = [("usual", usual()), ("empty", empty), ("extreme", extreme), ("empty-rows", rows)];
@@ -100,6 +101,7 @@ pub(crate) fn usual() -> wire::Membership {
             default_write_rule: wire::AckRule::Majority.into(),
             completion: wire::Completion::Adopted.into(),
         }),
+        follows: Vec::new(),
     }
 }
 

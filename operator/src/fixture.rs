@@ -106,7 +106,7 @@ pub(crate) fn listing(number: u64, first: Option<u64>, members: Vec<MemberRow>) 
         uid: "list".into(),
         resource_version: number.to_string(),
         owner: Some("group-web".into()),
-        spec: MembershipSpec { number, first: first.map(ReplicaId), members },
+        spec: MembershipSpec { number, first: first.map(ReplicaId), members, follows: Vec::new() },
     }
 }
 
@@ -156,7 +156,7 @@ pub(crate) fn attendee(arrival: u64, pod: &str, phase: MemberPhase, now: Instant
 
 /// A list that an agent knows.
 pub(crate) fn known(uid: &str, number: u64, rows: Vec<MemberRow>) -> Option<Known> {
-    Some(Known { uid: uid.into(), number, rows: rows.into() })
+    Some(Known { uid: uid.into(), number, rows: rows.into(), follows: Vec::new() })
 }
 
 /// What is said of the departure of an agent in pod `a`.

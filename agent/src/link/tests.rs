@@ -80,6 +80,7 @@ impl Town {
             members: kept.map(|(_, agent)| agent.row()).collect(),
             first: None,
             settings: Settings::default(),
+            follows: Vec::new(),
         }
     }
 

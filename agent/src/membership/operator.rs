@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use baton_telemetry::Repeat;
 use baton_wire::convert::{membership_to_wire, phase_to_wire};
-use baton_wire::directory::{Hello, Version};
+use baton_wire::directory::Hello;
 use tokio::time::sleep;
 use tracing::{info, warn};
 
@@ -117,7 +117,7 @@ impl Attendance {
 
     fn hello(&self, engine: &Engine) -> Hello {
         let list = engine.membership().borrow().clone();
-        let rows = list.as_ref().map(|list| membership_to_wire(list).members);
+        let told = list.as_ref().map(|list| membership_to_wire(list)).unwrap_or_default();
         Hello {
             namespace: self.namespace.clone(),
             group: self.group.clone(),
@@ -127,12 +127,13 @@ impl Attendance {
             replica: engine.replica().bits(),
             address: self.address.to_string(),
             phase: phase_to_wire(member_phase(*engine.phase().borrow())).into(),
-            known: list.map(|list| Version { uid: list.version.uid.clone(), number: list.version.number }),
+            known: told.version,
             release: env!("CARGO_PKG_VERSION").to_owned(),
-            members: rows.unwrap_or_default(),
+            members: told.members,
             held_state: engine.holds_state(),
             age_millis: 0,
             keeper: self.keeper,
+            follows: told.follows,
         }
     }
 }

@@ -43,6 +43,7 @@ impl Speech {
             held_state: self.holds_state(),
             keeper: false,
             age_millis: 0,
+            follows: self.list.as_ref().map(|list| list.follows.clone()).unwrap_or_default(),
         })
     }
 

@@ -67,6 +67,8 @@ pub struct Membership {
     pub first: Option<ReplicaId>,
     /// What the group asks of its members.
     pub settings: Settings,
+    /// Lists of other sources that this one comes after: whom such a list named, and this one does not, was retired.
+    pub follows: Vec<MembershipVersion>,
 }
 
 /// What the group asks of its members.
@@ -157,6 +159,11 @@ impl Membership {
     /// The row of a replica.
     pub fn member(&self, replica: ReplicaId) -> Option<&Member> {
         self.members.iter().find(|member| member.replica == replica)
+    }
+
+    /// Whether this list comes after one of another source.
+    pub fn is_after(&self, version: &MembershipVersion) -> bool {
+        self.follows.iter().any(|followed| version <= followed)
     }
 }
 

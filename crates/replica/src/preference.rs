@@ -58,7 +58,7 @@ mod tests {
         let version = MembershipVersion { uid: "list".to_owned(), number: 1 };
         let members = members.iter().map(member).collect();
         let mut roster = Roster::new(id(1));
-        roster.take(&Membership { version, members, first: None, settings: Settings::default() });
+        roster.take(&Membership { version, members, first: None, settings: Settings::default(), follows: Vec::new() });
         roster.preferred_survivors().into_iter().map(ReplicaId::bits).collect()
     }
 

@@ -29,6 +29,8 @@ pub struct Roster {
     /// What the newest list says of maps whose owned keys are not adopted.
     departures: Arc<BTreeMap<String, OnDeparture>>,
     peers: BTreeMap<ReplicaId, Peer>,
+    /// Peers that the newest list does not name, since it is of another source than the list that did: which one that was.
+    kept: BTreeMap<ReplicaId, MembershipVersion>,
 }
 
 /// Names a set of listed ids, given in increasing order, and which of them are Gone, by the lists of one source:
@@ -59,6 +61,7 @@ impl Roster {
             rows: Arc::default(),
             departures: Arc::default(),
             peers: BTreeMap::new(),
+            kept: BTreeMap::new(),
         }
     }
 
@@ -68,7 +71,7 @@ impl Roster {
         let members: Vec<Member> = members.into_iter().map(|id| Member::new(id, MemberPhase::Active)).collect();
         let version = MembershipVersion { uid: "group".to_owned(), number: members.len() as u64 };
         let mut roster = Self::new(me);
-        roster.take(&Membership { version, members, first: None, settings: Settings::default() });
+        roster.take(&Membership { version, members, first: None, settings: Settings::default(), follows: Vec::new() });
         roster
     }
 
@@ -94,8 +97,8 @@ impl Roster {
 
     /// Takes a list, unless a newer one of the same source was taken. Phases only go forward.
     ///
-    /// A newer list of the same source retires the ids that it does not name any more. One of another source retires
-    /// nobody: it may not know yet who is here.
+    /// A newer list of the same source retires the ids that it does not name any more. One of another source may not know
+    /// yet who is here: it retires only whom a list named that it says to come after.
     pub fn take(&mut self, membership: &Membership) {
         let known = self.version.as_ref().filter(|known| known.uid == membership.version.uid);
         if known.is_some_and(|known| known.number > membership.version.number) {
@@ -108,6 +111,18 @@ impl Roster {
         if known.is_some() {
             let rows = self.rows.clone();
             self.peers.retain(|id, _| named(*id) || rows.iter().all(|row| row.replica != *id));
+        } else if let Some(former) = &self.version {
+            for id in self.peers.keys().filter(|id| !named(**id)) {
+                self.kept.entry(*id).or_insert_with(|| former.clone());
+            }
+        }
+        self.kept.retain(|id, _| !named(*id));
+        let retires = |former: &MembershipVersion| match active(Mutant::AnotherSourceRetires) {
+            true => true,
+            false => membership.is_after(former) && !active(Mutant::AnotherSourceKeeps),
+        };
+        for (id, _) in self.kept.extract_if(.., |_, former| retires(former)) {
+            self.peers.remove(&id);
         }
         // What arrives after the list is handed off, though the process may not have begun to leave.
         self.leaving |= membership.member(self.me).is_some_and(|row| row.phase == MemberPhase::Leaving);
@@ -136,6 +151,7 @@ impl Roster {
             self.version.clone_from(&other.version);
             self.rows = other.rows.clone();
             self.departures = other.departures.clone();
+            self.kept.clone_from(&other.kept);
             self.peers.retain(|id, _| other.peers.contains_key(id));
         }
         for (id, peer) in &other.peers {
@@ -278,6 +294,7 @@ mod tests {
             members: rows.iter().map(|(bits, phase)| Member::new(id(*bits), *phase)).collect(),
             first: None,
             settings: Settings::default(),
+            follows: Vec::new(),
         }
     }
 
@@ -304,6 +321,34 @@ mod tests {
         assert!(!is_fenced_by(&[dropped.clone(), named.clone()]), "an older list says nothing");
         let elsewhere = list("another", 9, &[(2, Active)]);
         assert!(!is_fenced_by(&[named, elsewhere, dropped]), "a list of another source fences nobody");
+    }
+
+    /// Replica 1, which has a list that names 2 and 3, goes by these.
+    fn lists_by(lists: &[Membership]) -> Vec<u64> {
+        use MemberPhase::{Active, Gone};
+        let mut roster = Roster::new(id(1));
+        roster.take(&list("u", 40, &[(1, Active), (2, Active), (3, Gone)]));
+        lists.iter().for_each(|list| roster.take(list));
+        roster.listed().into_iter().map(ReplicaId::bits).collect()
+    }
+
+    #[test]
+    fn a_list_of_another_source_retires_only_whom_one_named_that_it_comes_after() {
+        let bare = [(1, MemberPhase::Active), (2, MemberPhase::Active)];
+        let after = |uid: &str, number, followed: &str, of: u64| Membership {
+            follows: vec![MembershipVersion { uid: followed.to_owned(), number: of }],
+            ..list(uid, number, &bare)
+        };
+        assert_eq!(lists_by(&[list("v", 41, &bare)]), [1, 2, 3]);
+        assert_eq!(lists_by(&[after("v", 41, "u", 39)]), [1, 2, 3], "it may have come after 39");
+        assert_eq!(lists_by(&[after("v", 41, "t", 50)]), [1, 2, 3], "numbers of another object say nothing");
+        assert_eq!(lists_by(&[after("v", 41, "u", 40)]), [1, 2]);
+        assert_eq!(lists_by(&[list("v", 1, &bare), after("v", 42, "u", 41)]), [1, 2], "however late it is said");
+        assert_eq!(lists_by(&[list("v", 41, &bare), after("v", 41, "u", 40)]), [1, 2], "a peer had left it out");
+        let later = [(1, MemberPhase::Active), (3, MemberPhase::Gone)];
+        let beyond = [after("v", 41, "u", 40), list("v", 42, &later), after("w", 50, "u", 40), after("w", 51, "v", 41)];
+        assert_eq!(lists_by(&beyond[..3]), [1, 2, 3], "3 is of a list that it does not come after");
+        assert_eq!(lists_by(&beyond), [1, 2, 3], "it has not come after that");
     }
 
     /// The others would settle another set of members than this replica for ever.

@@ -115,7 +115,7 @@ mod tests {
     fn succession(me: u64, members: Vec<Member>) -> Succession {
         let mut roster = Roster::new(id(me));
         let version = MembershipVersion { uid: "list".into(), number: 1 };
-        roster.take(&Membership { version, members, first: None, settings: Settings::default() });
+        roster.take(&Membership { version, members, first: None, settings: Settings::default(), follows: Vec::new() });
         Succession::of(&roster, true)
     }
 

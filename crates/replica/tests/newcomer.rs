@@ -31,6 +31,7 @@ fn live(me: u64, number: u64, ids: &[u64]) -> Shard {
         members: ids.iter().map(row).collect(),
         first: None,
         settings: Settings::default(),
+        follows: Vec::new(),
     });
     let mut shard = Shard::new(0, roster, Limits::default());
     shard.start_empty();

@@ -121,6 +121,51 @@ fn put(shard: &mut Shard) {
     shard.put(&key(), value(), &Condition::Always, NOW).expect("live");
 }
 
+/// The object is deleted and made anew, and a member goes straight from a list that names who was retired since to one that
+/// does not. It kept that one for ever: its rounds were other than the operator's, so nobody was retired any more.
+#[test]
+fn who_missed_that_a_replica_was_retired_before_the_object_was_made_anew_forgets_it() {
+    use MemberPhase::{Active, Gone};
+    let all = list(1, &[(1, Active), (2, Active), (3, Active)]);
+    let (mut a, mut c, mut x) = (shard(1, &all), shard(2, &all), shard(3, &all));
+    x.start_empty();
+    for other in [&mut a, &mut c] {
+        link(other, &mut x);
+        exchange(other, &mut x);
+    }
+    put(&mut x);
+    exchange(&mut a, &mut x);
+    exchange(&mut c, &mut x);
+    let gone = list(2, &[(1, Active), (2, Active), (3, Gone)]);
+    take(&mut a, &gone);
+    take(&mut c, &gone);
+    link(&mut a, &mut c);
+    exchange(&mut a, &mut c);
+    assert!(a.settled(id(3)).is_some() && c.settled(id(3)).is_some());
+    take(&mut a, &list(3, &[(1, Active), (2, Active)]));
+    let anew = |number, follows, rows| {
+        let version = |uid: &str, number| MembershipVersion { uid: uid.into(), number };
+        Membership { version: version("v", number), follows: vec![version("u", follows)], ..list(number, rows) }
+    };
+    // The operator has not heard of the last list yet.
+    let both = [(1, Active), (2, Active)];
+    take(&mut c, &anew(3, 1, &both));
+    assert!(c.roster().lists(id(3)), "it may not know of it");
+    let newest = anew(4, 3, &both);
+    take(&mut a, &newest);
+    take(&mut c, &newest);
+    exchange(&mut a, &mut c);
+    assert!(!c.roster().lists(id(3)));
+    assert_eq!((c.clock(), c.roster().round()), (a.clock(), a.roster().round()));
+    assert_eq!(c.entries().count(), 1);
+    // The next who is gone is settled in the round of the list.
+    let next = anew(5, 3, &[(1, Active), (2, Active), (4, Gone)]);
+    take(&mut a, &next);
+    take(&mut c, &next);
+    exchange(&mut a, &mut c);
+    assert!(a.settled(id(4)).is_some() && c.settled(id(4)).is_some());
+}
+
 fn key() -> Key {
     Key::new(&MapName::parse("default").expect("a name"), b"k").expect("a key")
 }
@@ -132,7 +177,7 @@ fn value() -> Value {
 fn list(number: u64, rows: &[(u64, MemberPhase)]) -> Membership {
     let row = |(bits, phase): &(u64, MemberPhase)| Member { held_state: true, ..Member::new(id(*bits), *phase) };
     let (version, members) = (MembershipVersion { uid: "u".into(), number }, rows.iter().map(row).collect());
-    Membership { version, members, first: None, settings: Settings::default() }
+    Membership { version, members, first: None, settings: Settings::default(), follows: Vec::new() }
 }
 
 fn shard(me: u64, list: &Membership) -> Shard {

@@ -102,7 +102,7 @@ impl Weighed for Report {
 
     fn weigh(bytes: &[u8]) -> Option<Weight> {
         sum(bytes, |number, content| match number {
-            1 => sum(content, |number, _| Some(part(number == 11))),
+            1 => sum(content, |number, _| Some(part(matches!(number, 11 | 15)))),
             4 => receipt(content),
             _ => Some(Weight::default()),
         })
@@ -117,7 +117,7 @@ impl Weighed for IssueResponse {}
 /// A membership: its rows, and its settings of maps.
 fn list(bytes: &[u8]) -> Option<Weight> {
     sum(bytes, |number, content| match number {
-        2 => Some(part(true)),
+        2 | 5 => Some(part(true)),
         4 => sum(content, |number, _| Some(part(number == 5))),
         _ => Some(Weight::default()),
     })

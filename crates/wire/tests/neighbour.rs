@@ -178,6 +178,7 @@ fn settings_that_are_left_out_are_the_defaults_and_a_phase_that_is_not_known_is_
     let list = Membership { version: Some(version()), members: vec![row()], ..Default::default() };
     let taken = membership_from_wire(list.clone()).expect("a sound list");
     assert_eq!((taken.settings, taken.first), (Settings::default(), None));
+    assert!(taken.follows.is_empty(), "a list of an older operator comes after none that it knows of");
     assert_eq!((taken.members[0].phase, taken.members[0].held_state), (MemberPhase::Active, false));
     assert!(!taken.members[0].keeper, "an older operator has no keepers");
     assert_eq!((phase_from_wire(0), phase_from_wire(9)), (None, None));
@@ -201,4 +202,19 @@ fn a_channel_or_message_that_is_too_long_is_refused() {
     let channel = peer::Publication { channel: long(MAX_CHANNEL_BYTES + 1), payload: Default::default() };
     let message = peer::Publication { channel: Default::default(), payload: long(MAX_MESSAGE_BYTES + 1) };
     assert!(publication_from_wire(&channel).is_err() && publication_from_wire(&message).is_err());
+}
+
+#[test]
+fn a_list_says_which_lists_it_comes_after() {
+    let version = |number| directory::Version { uid: "before".to_owned(), number };
+    let list = |count| Membership {
+        version: Some(version(9)),
+        follows: (0..count).map(version).collect(),
+        ..Default::default()
+    };
+    let taken = membership_from_wire(list(2)).expect("a sound list");
+    assert_eq!(taken.follows.iter().map(|followed| followed.number).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(baton_wire::convert::membership_to_wire(&taken).follows, list(2).follows);
+    let refused = membership_from_wire(list(65));
+    assert_eq!(refused, Err(WireError::Malformed("what the membership comes after")));
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
+use baton_crds::membership::{Followed, MemberPhase, MemberRow, ReplicaId};
 
 use crate::index::Listing;
 
@@ -65,6 +65,8 @@ pub struct Known {
     pub number: u64,
     /// Its rows.
     pub rows: Arc<[MemberRow]>,
+    /// What it comes after.
+    pub follows: Vec<Followed>,
 }
 
 // === impl Known ===
@@ -72,7 +74,7 @@ pub struct Known {
 impl Known {
     /// A list as far as it speaks of one agent: all else that it says is in the present one.
     pub fn of(uid: &str, number: u64, row: MemberRow) -> Self {
-        Self { uid: uid.to_owned(), number, rows: [row].into_iter().collect() }
+        Self { uid: uid.to_owned(), number, rows: [row].into_iter().collect(), follows: Vec::new() }
     }
 
     /// Whether nothing but this replica's row is kept of it.

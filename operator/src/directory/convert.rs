@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use baton_crds::Acks;
 use baton_crds::group::{Completion, HandoffGroupSpec, MapSpec, OnDeparture, WhenAlone};
-use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
+use baton_crds::membership::{Followed, MemberPhase, MemberRow, ReplicaId};
 use baton_crds::status::HandoffOutcome;
 use baton_wire::directory as wire;
 
@@ -18,6 +18,9 @@ const TEXT: usize = 1_024;
 
 /// The most rows of a list that an agent may know: many times what one object can hold.
 pub(super) const ROWS: usize = 10_000;
+
+/// The most lists that one which an agent knows may come after: more than an operator writes down.
+const FOLLOWED: usize = 64;
 
 /// What an agent sent makes no sense; nothing of it was taken.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -58,6 +61,7 @@ pub(super) fn introduction(hello: wire::Hello, arrival: u64, since: Instant) -> 
     };
     let held_state = held_in_phase || hello.held_state;
     let known = hello.known.filter(|known| !known.uid.is_empty());
+    let follows = follows(hello.follows)?;
     Ok(Introduction {
         key: GroupKey::new(text("namespace", hello.namespace)?, text("group", hello.group)?),
         replica,
@@ -81,7 +85,7 @@ pub(super) fn introduction(hello: wire::Hello, arrival: u64, since: Instant) -> 
             settled: Settled::default(),
             known: match known {
                 Some(known) => {
-                    Some(Known { uid: text("known.uid", known.uid)?, number: known.number, rows: rows.into() })
+                    Some(Known { uid: text("known.uid", known.uid)?, number: known.number, rows: rows.into(), follows })
                 }
                 None => None,
             },
@@ -150,7 +154,12 @@ pub(super) fn membership(listing: &Listing, spec: &HandoffGroupSpec) -> wire::Me
         members: listing.spec.members.iter().map(member).collect(),
         first: listing.spec.first.map_or(0, |id| id.0),
         settings: Some(settings(spec)),
+        follows: listing.spec.follows.iter().map(followed).collect(),
     }
+}
+
+fn followed(followed: &Followed) -> wire::Version {
+    wire::Version { uid: followed.uid.clone(), number: followed.number }
 }
 
 pub(super) fn settings(spec: &HandoffGroupSpec) -> wire::Settings {
@@ -225,6 +234,17 @@ fn rows(members: Vec<wire::Member>) -> Result<Vec<MemberRow>, Malformed> {
         return Err(Malformed::Long("members"));
     }
     members.into_iter().map(row).collect()
+}
+
+fn follows(versions: Vec<wire::Version>) -> Result<Vec<Followed>, Malformed> {
+    if versions.len() > FOLLOWED {
+        return Err(Malformed::Long("follows"));
+    }
+    let followed = |version: wire::Version| {
+        // The object's fields are signed.
+        Ok(Followed { uid: text("follows.uid", version.uid)?, number: version.number.min(i64::MAX as u64) })
+    };
+    versions.into_iter().map(followed).collect()
 }
 
 fn row(member: wire::Member) -> Result<MemberRow, Malformed> {

@@ -186,6 +186,7 @@ fn hello(replica: u64, pod: &str) -> wire::Hello {
         held_state: false,
         age_millis: 0,
         keeper: false,
+        follows: Vec::new(),
     }
 }
 

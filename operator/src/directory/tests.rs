@@ -26,6 +26,7 @@ fn hello() -> wire::Hello {
         held_state: false,
         age_millis: 0,
         keeper: false,
+        follows: Vec::new(),
     }
 }
 

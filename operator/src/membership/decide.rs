@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
+use baton_crds::membership::{Followed, MemberPhase, MemberRow, ReplicaId};
 
 use super::Verdict;
 use super::first::{self, Grant, StartedEmpty};
@@ -60,6 +60,8 @@ pub struct Draft {
     pub first: Option<ReplicaId>,
     /// The members.
     pub members: Vec<MemberRow>,
+    /// Lists of earlier objects that it comes after.
+    pub follows: Vec<Followed>,
     /// Set if this version lets a replica start empty although members with state have not ended.
     pub started_empty: Option<StartedEmpty>,
 }
@@ -95,12 +97,16 @@ pub fn decide(situation: Situation<'_>) -> Decision {
             listing.spec.members == rows
                 && listing.spec.first == first
                 && listing.spec.number >= heard.number
+                && listing.spec.follows == heard.follows
                 && listing.owner.as_ref() == Some(&view.group.uid)
         }
         None => rows.is_empty(),
     };
     let number = current.map_or(0, |listing| listing.spec.number).max(heard.number) + 1;
-    let draft = (!unchanged && !view.group.deleting).then_some(Draft { number, first, members: rows, started_empty });
+    let draft = (!unchanged && !view.group.deleting).then_some({
+        let follows = heard.follows;
+        Draft { number, first, members: rows, follows, started_empty }
+    });
     let again_in = again_in.into_iter().chain(forgetting.again_in).min();
     let merged = unchanged && current.is_some();
     Decision { draft, merged, ask, silence, unreached: forgetting.unreached, again_in }

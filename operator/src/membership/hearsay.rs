@@ -1,9 +1,12 @@
 //! What is known of members beyond the Membership object: an object that was deleted, made anew or restored
 //! from a backup must not make the operator forget who runs.
 
-use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
+use baton_crds::membership::{Followed, MemberPhase, MemberRow, ReplicaId};
 
 use super::Situation;
+
+/// The most lists of earlier objects that are written down. Each was deleted by somebody; of the oldest nobody is left.
+const MAX_FOLLOWED: usize = 16;
 
 /// What was heard besides the rows.
 #[derive(Debug, Default)]
@@ -12,6 +15,8 @@ pub(super) struct Heard {
     pub(super) number: u64,
     /// The grant of the list that is remembered.
     pub(super) first: Option<ReplicaId>,
+    /// The lists of earlier objects whose members are all among the rows, or were retired.
+    pub(super) follows: Vec<Followed>,
 }
 
 /// How a list that was heard of stands to the present one and to all others.
@@ -29,13 +34,15 @@ pub(super) fn merge(situation: &Situation<'_>, rows: &mut Vec<MemberRow>) -> Hea
     let current = situation.view.listing.as_deref();
     let uid = current.map(|listing| listing.uid.as_str());
     let number = current.map_or(0, |listing| listing.spec.number);
-    let mut heard = Heard::default();
+    let follows = current.map(|listing| listing.spec.follows.clone()).unwrap_or_default();
+    let mut heard = Heard { follows, ..Heard::default() };
 
     let remembered = situation.view.remembered.as_deref();
     let known = || situation.attendees.values().filter_map(|attendee| attendee.known.as_ref());
     let numbers = known().map(|known| known.number).chain(remembered.map(|remembered| remembered.spec.number));
     heard.number = numbers.max().unwrap_or(0);
-    let age = |of: u64| match of == heard.number.max(number) {
+    let newest = heard.number.max(number);
+    let age = |of: u64| match of == newest {
         true if of > number => Age::Newer,
         true => Age::Equal,
         false => Age::Older,
@@ -43,15 +50,43 @@ pub(super) fn merge(situation: &Situation<'_>, rows: &mut Vec<MemberRow>) -> Hea
     if let Some(remembered) = remembered {
         heard.first = remembered.spec.first;
         join(rows, &remembered.spec.members, age(remembered.spec.number));
+        if age(remembered.spec.number) != Age::Older {
+            heard.follow(uid, &remembered.uid, remembered.spec.number, &remembered.spec.follows);
+        }
     }
     // What agents know of the current list or an earlier version of it is in the current one.
-    for known in known().filter(|known| uid != Some(known.uid.as_str()) || known.number > number) {
+    let known = situation.attendees.iter().filter_map(|(id, attendee)| Some((*id, attendee.known.as_ref()?)));
+    for (agent, known) in known.filter(|(_, known)| uid != Some(known.uid.as_str()) || known.number > number) {
         join(rows, &known.rows.iter().map(in_doubt).collect::<Vec<_>>(), age(known.number));
+        if age(known.number) != Age::Older && !known.is_only(agent) {
+            heard.follow(uid, &known.uid, known.number, &known.follows);
+        }
     }
     // The grantee of a list that is no more counts only as long as it may still act on the grant.
     let present = |id: &ReplicaId| rows.iter().any(|row| row.replica == *id && row.phase != MemberPhase::Gone);
     heard.first = heard.first.filter(present);
     heard
+}
+
+// === impl Heard ===
+
+impl Heard {
+    /// Everybody whom a list named is among the rows now: the next list comes after it, and after what it came after.
+    ///
+    /// So an agent that goes by that list, or by an earlier one of the same object, may take whom it has and the next list
+    /// has not for retired. Of a list that is not joined, since it is older than another one, and of one of which only the
+    /// agent's own row was kept, this is not known.
+    fn follow(&mut self, current: Option<&str>, uid: &str, number: u64, follows: &[Followed]) {
+        let itself = Followed { uid: uid.to_owned(), number };
+        for other in follows.iter().chain([&itself]).filter(|other| current != Some(other.uid.as_str())) {
+            match self.follows.iter_mut().find(|known| known.uid == other.uid) {
+                Some(known) => known.number = known.number.max(other.number),
+                None => self.follows.push(other.clone()),
+            }
+        }
+        let excess = self.follows.len().saturating_sub(MAX_FOLLOWED);
+        self.follows.drain(..excess);
+    }
 }
 
 /// Agents do not know whether a member that is Gone was removed while its pod was there: its pod has to be looked at.

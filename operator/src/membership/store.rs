@@ -35,7 +35,7 @@ pub(super) async fn write(
             "resourceVersion": current.resource_version,
             "ownerReferences": [group.owner_reference()],
         },
-        "spec": { "number": draft.number, "first": draft.first, "members": draft.members },
+        "spec": { "number": draft.number, "first": draft.first, "members": draft.members, "follows": draft.follows },
     });
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
     api.write(memberships.patch(&group.key.name, &params, &Patch::Merge(patch))).await
@@ -48,7 +48,12 @@ pub(super) async fn read(api: &ApiServer, group: &GroupFacts) -> Result<Option<M
 }
 
 fn object(group: &GroupFacts, draft: &Draft) -> Membership {
-    let spec = MembershipSpec { number: draft.number, first: draft.first, members: draft.members.clone() };
+    let spec = MembershipSpec {
+        number: draft.number,
+        first: draft.first,
+        members: draft.members.clone(),
+        follows: draft.follows.clone(),
+    };
     let mut object = Membership::new(&group.key.name, spec);
     object.metadata.namespace = Some(group.key.namespace.clone());
     object.metadata.owner_references = Some(vec![group.owner_reference()]);

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
+use baton_crds::membership::{Followed, MemberPhase, MemberRow, ReplicaId};
 
 use super::{Decision, Draft, PodCheck, PodRef, Situation, Unreached, Verdict, decide};
 use crate::directory::Attendee;
@@ -302,6 +302,46 @@ fn a_newcomer_heard_before_those_of_the_list_that_was_deleted_is_not_the_oldest(
     }
     let draft = world.draft();
     assert_eq!(phases(&draft), [(1, Active), (2, Active), (3, Joining)]);
+}
+
+/// An agent that missed that somebody was retired goes straight to the list of the object made anew, and has to be told.
+#[test]
+fn a_list_says_which_lists_of_the_object_that_was_deleted_it_comes_after() {
+    let followed = |uid: &str, number| Followed { uid: uid.into(), number };
+    let rows = vec![row(1, "a", Active), row(2, "b", Active)];
+    let mut world = World::new(&[pod("a"), pod("b")]).attended(&[(1, "a", Active), (2, "b", Active)]);
+    world.agent(2).known = known("deleted", 40, vec![row(9, "z", Gone), row(1, "a", Active), row(2, "b", Active)]);
+    assert_eq!(world.draft().follows, [followed("deleted", 40)]);
+    world.agent(1).known = known("deleted", 41, rows.clone());
+    assert_eq!(world.draft().follows, [followed("deleted", 41)]);
+
+    // An operator that remembers needs nobody to say it, and what that one came after comes with it.
+    let mut remembered = listing(42, None, rows.clone());
+    (remembered.uid, remembered.spec.follows) = ("deleted".into(), vec![followed("before", 7)]);
+    world.view.remembered = Some(Arc::new(remembered));
+    assert_eq!(world.draft().follows, [followed("before", 7), followed("deleted", 42)]);
+
+    // It is said once, and stays.
+    let draft = world.draft();
+    world = world.listed(draft.number, None, draft.members);
+    world.view.listing = world.view.listing.map(|listing| {
+        let mut listing = (*listing).clone();
+        listing.spec.follows = draft.follows;
+        Arc::new(listing)
+    });
+    assert_eq!(world.decide().draft, None);
+}
+
+#[test]
+fn a_list_comes_after_none_of_which_not_all_is_in_it() {
+    let mut world = World::new(&[pod("a"), pod("b")]).attended(&[(1, "a", Active), (2, "b", Active)]);
+    world.agent(1).known = known("deleted", 41, vec![row(1, "a", Active)]);
+    assert_eq!(world.draft().follows, [], "only its own row was kept");
+    world.agent(2).known = known("another", 50, vec![row(1, "a", Active), row(2, "b", Active)]);
+    world.agent(1).known = known("deleted", 41, vec![row(1, "a", Active), row(9, "z", Active)]);
+    let draft = world.draft();
+    assert_eq!(draft.follows.iter().map(|list| list.uid.as_str()).collect::<Vec<_>>(), ["another"]);
+    assert!(draft.members.iter().all(|row| row.replica != ReplicaId(9)));
 }
 
 /// Its writes would come back where what had superseded them is forgotten.

@@ -64,12 +64,24 @@ pub(crate) struct Operator {
     pub(crate) keepers: BTreeSet<u32>,
 }
 
+// === impl News ===
+
+impl News {
+    /// The number of the list that an agent says it has.
+    fn number(&self) -> u64 {
+        match self {
+            Self::Known { list: Some(list), .. } => list.version.number,
+            _ => 0,
+        }
+    }
+}
+
 // === impl Operator ===
 
 impl Operator {
     pub(crate) fn new(settings: Settings) -> Self {
         let version = MembershipVersion { uid: "list".into(), number: 0 };
-        let list = Membership { version, members: Vec::new(), first: None, settings };
+        let list = Membership { version, members: Vec::new(), first: None, settings, follows: Vec::new() };
         let history = vec![Rc::new(list)];
         let (pods, removed, settled) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
         let (terminating, running) = (BTreeMap::new(), BTreeSet::new());

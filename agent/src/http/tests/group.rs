@@ -19,6 +19,7 @@ impl Api {
             members: (7..=7 + count).map(row).collect(),
             first: None,
             settings: Settings { accept_when_alone, ..Settings::default() },
+            follows: Vec::new(),
         });
     }
 }

@@ -29,6 +29,7 @@ async fn leaver() -> Arc<Engine> {
         members: [(1, "n1"), (BESIDE, "n1"), (ELSEWHERE, "n2")].map(row).into(),
         first: None,
         settings: Settings::default(),
+        follows: Vec::new(),
     });
     engine.start_empty();
     engine.set_phase(Phase::Active);

@@ -155,7 +155,7 @@ impl Table {
         let number = self.published.as_ref().map_or(1, |last| last.version.number + 1);
         // Numbers are this process's own, so they are compared with nobody else's.
         let version = MembershipVersion { uid: format!("{OF_FILE}{}", self.me), number };
-        let list = Membership { version, members, first, settings };
+        let list = Membership { version, members, first, settings, follows: Vec::new() };
         self.published = Some(list.clone());
         Some(list)
     }

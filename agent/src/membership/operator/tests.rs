@@ -5,7 +5,8 @@ use std::time::Duration;
 use baton_replica::ReplicaId;
 use baton_wire::directory::directory_server::{Directory, DirectoryServer};
 use baton_wire::directory::{
-    HandoffReport, Member, Membership, Notice, Phase, Refusal, Report, notice::Body as Say, report::Body as Heard,
+    HandoffReport, Member, Membership, Notice, Phase, Refusal, Report, Version, notice::Body as Say,
+    report::Body as Heard,
 };
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
@@ -135,7 +136,12 @@ fn list(number: u64) -> Membership {
         ..Member::default()
     };
     let version = Some(Version { uid: "u".to_owned(), number });
-    Membership { version, members: vec![me], first: 0, settings: None }
+    Membership { version, members: vec![me], follows: vec![followed()], ..Membership::default() }
+}
+
+/// A list of the object that was before, which those of this one come after.
+fn followed() -> Version {
+    Version { uid: "before".to_owned(), number: 3 }
 }
 
 #[tokio::test]
@@ -152,7 +158,7 @@ async fn the_hello_says_who_the_agent_is_and_what_it_knows() {
     drop(stream);
     let (_stream, hello) = bench.stream().await;
     assert_eq!(hello.known, Some(Version { uid: "u".to_owned(), number: 5 }));
-    assert_eq!(hello.members.len(), 1);
+    assert_eq!((hello.members.len(), hello.follows.as_slice()), (1, &[followed()][..]));
     assert_eq!(bench.engine.membership_number(), 5, "without a stream the last list stays");
 }
 

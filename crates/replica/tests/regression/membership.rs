@@ -66,7 +66,7 @@ fn processes_that_make_their_own_lists_settle_in_the_same_round() {
         let members = ids.map(|id| Member::new(id, MemberPhase::Active)).into();
         let version = MembershipVersion { uid: uid.to_owned(), number: me };
         let mut roster = Roster::new(ReplicaId::new(me).expect("not zero"));
-        roster.take(&Membership { version, members, first: None, settings: Settings::default() });
+        roster.take(&Membership { version, members, first: None, settings: Settings::default(), follows: Vec::new() });
         roster.round()
     };
     assert_eq!(round(1, "file:1"), round(2, "file:2"));

@@ -11,6 +11,9 @@ use crate::directory as wire;
 /// Most rows in a list: a Membership object holds far fewer, and a list in a file names some thousand ended processes.
 const MAX_ROWS: usize = 32_768;
 
+/// Most lists of other sources that one says to come after; an operator names fewer.
+const MAX_FOLLOWED: usize = 64;
+
 /// A phase from the wire; `None` for one that this release does not know.
 pub fn phase_from_wire(phase: i32) -> Option<MemberPhase> {
     match wire::Phase::try_from(phase).ok()? {
@@ -39,23 +42,36 @@ pub fn membership_from_wire(list: wire::Membership) -> Result<Membership, WireEr
     if list.members.len() > MAX_ROWS {
         return Err(WireError::Malformed("the membership's length"));
     }
+    if list.follows.len() > MAX_FOLLOWED {
+        return Err(WireError::Malformed("what the membership comes after"));
+    }
     let members: Result<Vec<Member>, WireError> = list.members.into_iter().map(member_from_wire).collect();
     Ok(Membership {
-        version: MembershipVersion { uid: version.uid, number: version.number },
+        version: version_from_wire(version),
         members: members?,
         first: ReplicaId::new(list.first),
         settings: settings_from_wire(list.settings.unwrap_or_default()),
+        follows: list.follows.into_iter().map(version_from_wire).collect(),
     })
 }
 
 /// A list for the wire.
 pub fn membership_to_wire(list: &Membership) -> wire::Membership {
     wire::Membership {
-        version: Some(wire::Version { uid: list.version.uid.clone(), number: list.version.number }),
+        version: Some(version_to_wire(&list.version)),
         members: list.members.iter().map(member_to_wire).collect(),
         first: list.first.map_or(0, ReplicaId::bits),
         settings: Some(settings_to_wire(&list.settings)),
+        follows: list.follows.iter().map(version_to_wire).collect(),
     }
+}
+
+fn version_from_wire(version: wire::Version) -> MembershipVersion {
+    MembershipVersion { uid: version.uid, number: version.number }
+}
+
+fn version_to_wire(version: &MembershipVersion) -> wire::Version {
+    wire::Version { uid: version.uid.clone(), number: version.number }
 }
 
 fn member_from_wire(row: wire::Member) -> Result<Member, WireError> {

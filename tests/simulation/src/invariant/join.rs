@@ -76,7 +76,7 @@ fn join<'a>(key: &Key, order: impl Iterator<Item = &'a Entry>, all: &[Entry]) ->
     let mut roster = Roster::new(JOINER);
     let version = MembershipVersion { uid: "join".into(), number: 1 };
     let members = writers.iter().map(|writer| row(*writer)).collect();
-    roster.take(&Membership { version, members, first: None, settings: Settings::default() });
+    roster.take(&Membership { version, members, first: None, settings: Settings::default(), follows: Vec::new() });
     let mut shard = Shard::new(0, roster, Limits::default());
     shard.start_empty();
     shard.link_up(origin, LINK);

@@ -3,7 +3,7 @@
 
 use std::rc::Rc;
 
-use baton_replica::{Member, MemberPhase, Membership};
+use baton_replica::{Member, MemberPhase, Membership, MembershipVersion};
 
 use super::{News, Operator, grant};
 
@@ -14,13 +14,20 @@ impl Operator {
     /// the operator has one, and from those who run.
     pub(crate) fn make_anew(&mut self, remembers: bool, known: &[News]) {
         let mut list = (*self.list()).clone();
+        if remembers {
+            list.follows.push(list.version.clone());
+        }
         list.version.uid.push('+');
         if !remembers {
+            list.follows.clear();
             (list.members, list.first) = (Vec::new(), None);
             self.settled.clear();
             self.removed.clear();
         }
-        known.iter().for_each(|news| self.hear(&mut list, news));
+        // The newest goes first: whom it does not name and an earlier one does, that was retired.
+        let mut known: Vec<&News> = known.iter().collect();
+        known.sort_by_key(|news| std::cmp::Reverse(news.number()));
+        known.into_iter().for_each(|news| self.hear(&mut list, news));
         if !self.state_exists {
             grant(&mut list, &self.silent);
         }
@@ -38,13 +45,25 @@ impl Operator {
         self.enrol(list, self.row(*replica, *pod, *revision), *phase);
     }
 
-    /// Joins the rows of a list of another object: phases only go forward, and a state once held may still be there.
+    /// Joins the rows of a list of another object: phases only go forward, and a state once held may still be there. Whom a
+    /// list names and one that comes after it does not, that was retired.
     fn merge(&mut self, list: &mut Membership, known: &Membership) {
+        let is_old = list.is_after(&known.version);
+        if !is_old {
+            list.follows.retain(|followed| followed.uid != known.version.uid);
+            let others = known.follows.iter().filter(|followed| !list.is_after(followed));
+            let news: Vec<MembershipVersion> = others.chain([&known.version]).cloned().collect();
+            list.follows.extend(news);
+        }
         for other in &known.members {
-            let at = list.members.iter().position(|row| row.replica == other.replica).unwrap_or_else(|| {
-                list.members.push(other.clone());
-                list.members.len() - 1
-            });
+            let at = match list.members.iter().position(|row| row.replica == other.replica) {
+                Some(at) => at,
+                None if is_old => continue,
+                None => {
+                    list.members.push(other.clone());
+                    list.members.len() - 1
+                }
+            };
             let row = &mut list.members[at];
             (row.phase, row.held_state) = (row.phase.max(other.phase), row.held_state | other.held_state);
             self.look_at_pod(row);

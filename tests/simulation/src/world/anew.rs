@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use baton_replica::{Member, MemberPhase, Membership, ReplicaId};
+use baton_replica::{Membership, ReplicaId};
 
 use super::World;
 use crate::agent::Agent;
@@ -14,7 +14,7 @@ impl World {
     /// The object is made anew by an operator that remembers the list, or by one that has just started and has heard of
     /// all whom it reaches.
     pub(super) fn make_anew(&mut self, remembers: bool) {
-        if self.operator.away.is_some() || !self.is_quiet() {
+        if self.operator.away.is_some() || !(remembers || self.is_newest_heard()) {
             return;
         }
         let ids: Vec<ReplicaId> = self.agents.keys().copied().collect();
@@ -25,13 +25,11 @@ impl World {
         self.push_newest();
     }
 
-    /// Whether all go by the same list and nobody in it is gone: who misses that a replica was retired, and then goes over to
-    /// the list of another object, which retires nobody, keeps it.
-    fn is_quiet(&self) -> bool {
-        let list = self.operator.list();
-        let has_list = |agent: &Agent| agent.list.as_ref().is_some_and(|known| known.version == list.version);
-        let is_gone = |row: &Member| row.phase == MemberPhase::Gone || !self.agents.contains_key(&row.replica);
-        self.out_of_sight.is_empty() && self.agents.values().all(has_list) && !list.members.iter().any(is_gone)
+    /// Whether somebody whom the operator reaches has the newest list: else it does not hear of who is only there.
+    fn is_newest_heard(&self) -> bool {
+        let newest = self.operator.list();
+        let has_it = |agent: &Agent| agent.list.as_ref().is_some_and(|known| known.version == newest.version);
+        self.agents.iter().any(|(id, agent)| !self.out_of_sight.contains(id) && has_it(agent))
     }
 
     /// Who goes over to the list of an object made anew says which it had, if it has heard of that since it said what it

@@ -17,7 +17,7 @@ pub(crate) struct Operator {
 pub(crate) fn list(number: u64, rows: &[(ReplicaId, MemberPhase)]) -> Membership {
     let version = MembershipVersion { uid: "list".into(), number };
     let members = rows.iter().map(|(replica, phase)| row(*replica, *phase)).collect();
-    Membership { version, members, first: None, settings: Settings::default() }
+    Membership { version, members, first: None, settings: Settings::default(), follows: Vec::new() }
 }
 
 // === impl Operator ===
