@@ -11,7 +11,7 @@ use crate::{Applied, ReplicaId, ShardMessage};
 /// What goes first when there is more to send than time to send it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
-    /// A full-state transfer, which counts for nothing before its end; and comparisons.
+    /// What is said of members that are gone; a full-state transfer, which counts for nothing before its end; comparisons.
     Backfill,
     /// Writes that a survivor has acknowledged, or for one who is no survivor.
     Held,
@@ -35,7 +35,6 @@ impl Shard {
             .map(ShardMessage::Digest)
             .or_else(|| self.poll_control(peer))
             .or_else(|| self.poll_applied(peer))
-            .or_else(|| self.poll_settle(peer))
             .or_else(|| self.poll_range(peer, least))
             .or_else(|| if least == Urgency::Backfill { self.poll_backfill(peer) } else { None })
     }
@@ -164,6 +163,6 @@ impl Shard {
     }
 
     fn poll_backfill(&mut self, peer: ReplicaId) -> Option<ShardMessage> {
-        self.make_chunk(peer).or_else(|| self.poll_digest(peer))
+        self.poll_settle(peer).or_else(|| self.make_chunk(peer)).or_else(|| self.poll_digest(peer))
     }
 }

@@ -97,6 +97,21 @@ fn nothing_is_urgent_for_one_who_leaves_too() {
     assert_eq!(sends(&mut world, writer, peer, Urgency::Held), [Brings::Range(writer)]);
 }
 
+/// There may be many, and each change of the list begins a round about all of them.
+#[test]
+fn writes_go_before_what_is_said_of_those_who_are_gone() {
+    let (mut world, [leaver, peer, ..]) = leaver(false, false);
+    assert!(world.operator.bury());
+    let list = world.operator.list();
+    world.node(leaver).take(&list);
+    let link = link(&world, leaver, peer);
+    let shard = &mut world.node(leaver).shard;
+    let all: Vec<ShardMessage> = std::iter::from_fn(|| shard.poll_transmit(peer, link)).collect();
+    let write = all.iter().rposition(|message| matches!(message, ShardMessage::Range(_)));
+    let word = all.iter().position(|message| matches!(message, ShardMessage::Settle(_)));
+    assert!(write.is_some() && word.is_some() && write < word, "{all:?}");
+}
+
 #[test]
 fn writes_go_before_a_transfer_that_is_under_way() {
     let (mut world, [writer, peer]) = World::group(tight(100));
