@@ -33,6 +33,8 @@ pub(crate) struct Wire {
     pub(crate) open: bool,
     /// Lets messages through although all others wait.
     pub(crate) flows: bool,
+    /// Some message has arrived twice: what is said to that may be refused, which ends the connection.
+    pub(crate) repeated: bool,
     pub(crate) ends: [End; 2],
 }
 
@@ -84,7 +86,7 @@ impl Network {
     /// Makes a connection.
     pub(crate) fn connect(&mut self, dialer: ReplicaId, other: ReplicaId) -> usize {
         let end = |replica| End { replica, queue: VecDeque::new(), noticed: false, last: 0, last_heard: None };
-        self.wires.push(Wire { dialer, open: true, flows: false, ends: [end(dialer), end(other)] });
+        self.wires.push(Wire { dialer, open: true, flows: false, repeated: false, ends: [end(dialer), end(other)] });
         let id = self.wires.len() - 1;
         self.current.insert(pair(dialer, other), id);
         id

@@ -169,6 +169,10 @@ impl World {
         if agent.sealed && !clock.iter().all(|(origin, counter)| before.get(origin) >= counter) {
             return Invariant::Handoff.of(Err(format!("{to} is sealed and takes more")));
         }
+        if current && outcome.is_err() && *clock == before && self.network.wires[wire].repeated {
+            self.cut(wire);
+            return Ok(());
+        }
         if current {
             Invariant::Input.of(outcome.map_err(|error| format!("{to} refuses what {from} said honestly: {error}")))?;
         } else if outcome.is_ok() && *clock != before {
@@ -214,6 +218,7 @@ impl World {
             |agent: &&mut Agent| agent.frozen.is_none() && agent.links.get(&from).map(|link| link.wire) == Some(wire);
         let Some(agent) = self.agents.get_mut(&to).filter(current) else { return Ok(()) };
         self.trace.say(self.now, || format!("{to} gets {message:?} of shard {index} from {from} once more"));
+        self.network.wires[wire].repeated = true;
         let before = invariant::input::state(&agent.shards[index]);
         if let Err(error) = agent.handle(index, from, link_id(wire), message, wall) {
             let untouched = invariant::input::state(&agent.shards[index]) == before;
