@@ -94,11 +94,16 @@ impl Entry {
 
     /// Moves some versions into the context and returns them.
     pub(crate) fn supersede(&mut self, which: impl Fn(&Version) -> bool) -> Vec<Version> {
-        let gone: Vec<Version> = self.versions.extract_if(.., |version| which(version)).collect();
+        let gone = self.take_out(which);
         for version in &gone {
             self.context.raise(version.dot.replica, version.dot.counter);
         }
         gone
+    }
+
+    /// Takes some versions out and returns them, as if they had never been here.
+    pub(crate) fn take_out(&mut self, which: impl Fn(&Version) -> bool) -> Vec<Version> {
+        self.versions.extract_if(.., |version| which(version)).collect()
     }
 
     /// Drops what has expired, as a delete by everybody would. A version whose dot would cover an earlier one of the

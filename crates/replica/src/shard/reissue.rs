@@ -51,9 +51,7 @@ impl Shard {
             for (key, entry) in part.rest() {
                 let mut entry = entry.into_owned();
                 // What has no name in the later state is not mixed with what has one.
-                for version in entry.supersede(|version| is_strange && !roster.lists(version.dot.replica)) {
-                    apart.change(&key, 0, |_| true, |kept| kept.add(version));
-                }
+                let nameless = entry.take_out(|version| is_strange && !roster.lists(version.dot.replica));
                 let owner = entry.owner().copied().filter(|owner| !seen(owner.since));
                 store.change(
                     &key,
@@ -61,11 +59,15 @@ impl Shard {
                     |_| true,
                     |later| {
                         later.join(entry, seen, |_| false);
+                        later.take_out(|version| nameless.iter().any(|other| other.dot == version.dot));
                         if let Some(owner) = owner.filter(|owner| has_not_seen(later, owner)) {
                             own(later, owner);
                         }
                     },
                 );
+                for version in nameless {
+                    apart.change(&key, 0, |_| true, |kept| kept.add(version));
+                }
             }
             self.former.add(apart, part.founders);
         }

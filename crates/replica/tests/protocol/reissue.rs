@@ -265,6 +265,25 @@ fn what_was_held_two_ids_ago_comes_back_too() {
     assert_eq!(read(&world, [a, b, third], "k1"), Some("first".into()));
 }
 
+/// Seed 60005669: it has issued again what a retired id of its own wrote, and is removed again, and once more before it has
+/// any state. What it brings back then is no part of what the group has.
+#[test]
+fn what_was_issued_again_stays_when_its_process_is_removed_twice_more() {
+    let (mut world, [a, b, c]) = World::group(tight(1_000));
+    world.cut_off(c);
+    write(&mut world, c, "k", Operation::Increment(5));
+    remove(&mut world, &[c]);
+    let second = comes_back(&mut world, c);
+    assert!(!world.shard(a).roster().lists(c), "not retired yet");
+    world.cut_off(second);
+    write(&mut world, second, "k", Operation::Increment(1));
+    world.expel(second);
+    let third = world.come_back(second);
+    world.expel(third);
+    let fourth = comes_back(&mut world, third);
+    assert_eq!(read(&world, [a, b, fourth], "k"), Some("6".into()));
+}
+
 /// Seed 30478228: it has brought back a state from before the group was founded anew, and that is the group's since: what
 /// is absorbed later counts once, though the process is removed once more.
 #[test]
