@@ -1,28 +1,24 @@
 //! `cargo xtask clients`: client libraries as people install them, unchanged and with their default settings, against two
-//! agents of one group.
+//! agents of one group; and the examples, of which a pod is replaced.
 
 mod agents;
+mod conversation;
 mod library;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 
-use crate::local::Process;
 use crate::{command, step, workspace};
 use agents::Agents;
 use library::{LIBRARIES, Library};
 
-/// How long the checks of one client may take: seconds, and more on a machine that is busy.
-const LIMIT: Duration = Duration::from_secs(300);
-
 /// Arguments of `cargo xtask clients`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// These only: redis-py, ioredis, node-redis, phoenix, go-redis, jedis, redis-cli, elixir
+    /// These only: redis-py, ioredis, node-redis, phoenix, go-redis, jedis, redis-cli, elixir, and the examples cart, chat, sessions
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     client: Vec<String>,
     /// Write a row for each to this file, as a JSON list
@@ -50,10 +46,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         command::follow(&mut cargo, |line| step.advance(line.trim()))
     })?;
     let folder = workspace::target().join("clients");
-    let agents = Agents::start(&workspace::target().join("debug/baton-agent"), &folder)?;
+    let mut agents = Agents::start(&workspace::target().join("debug/baton-agent"), &folder)?;
     let mut rows = Vec::new();
     for library in libraries {
-        rows.push(check(library, &agents, &folder)?);
+        rows.push(check(library, &mut agents)?);
     }
     if let Some(file) = &args.report {
         write(file, &rows)?;
@@ -64,16 +60,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-fn check(library: &Library, agents: &Agents, folder: &Path) -> Result<Row> {
+fn check(library: &Library, agents: &mut Agents) -> Result<Row> {
     let mut program = step::run(&format!("Install {}", library.name), |_| library.install())?;
-    let mut process = Process::start(library.name.to_owned(), program.envs(agents.environment()), folder)?;
-    let ended = process.wait(LIMIT);
-    let text = std::fs::read(folder.join(format!("{}.log", library.name)))?;
-    let text = String::from_utf8_lossy(&text);
+    let (text, broken) = conversation::run(&mut program, agents)?;
     let mut row = read(&text);
-    if !ended.is_ok_and(|status| status.success()) || row.passed + row.failed == 0 {
+    if broken.is_some() || row.passed + row.failed == 0 {
         row.failed += 1;
-        println!("{} broke off:\n{text}", library.name);
+        println!("{} broke off ({}):\n{text}", library.name, broken.unwrap_or_default());
     }
     if row.client.is_empty() {
         library.name.clone_into(&mut row.client);

@@ -1,0 +1,3 @@
+module baton.dev/examples/sessions
+
+go 1.22
