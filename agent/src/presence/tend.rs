@@ -1,17 +1,15 @@
 //! Ends presences whose session or pod has ended, and takes over those that have come here.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use baton_replica::{AckLevel, Key, Listed, MemberPhase, Operation, WriteError};
+use baton_replica::{AckLevel, Completion, Key, Listed, MemberPhase, Operation, WriteError};
 use tracing::debug;
 
 use crate::engine::{Batch, BatchFailure, Engine, Precondition, Tags, Write, WriteFailure, wall_millis};
 use crate::presence::fate::{Fate, Here, fate};
 use crate::presence::request::{pod, put};
 use crate::presence::{Home, Presence};
-
-/// Rows of what this agent owns that are looked at in one go.
-const PAGE: usize = 4096;
 
 /// How often a presence is looked at again that somebody else changes at the same moment.
 const ATTEMPTS: usize = 8;
@@ -22,11 +20,13 @@ const UNACKNOWLEDGED: Option<AckLevel> = Some(AckLevel::Count(0));
 /// Tends them until the process ends. Sleeps while no session begins or ends, and nothing is adopted.
 pub(crate) async fn tend(engine: Arc<Engine>) {
     let mut membership = engine.membership();
+    let mut present = HashSet::new();
     loop {
-        let members_changed = tokio::select! {
-            () = engine.sessions().changed() => false,
-            changed = membership.changed() => changed.is_ok(),
-        };
+        tokio::select! {
+            () = engine.sessions().changed() => {}
+            changed = membership.changed() => if changed.is_err() { return },
+        }
+        let before = std::mem::replace(&mut present, members(&engine));
         for due in engine.sessions().take_due(wall_millis()) {
             for key in due.keys {
                 if due.is_open {
@@ -36,8 +36,9 @@ pub(crate) async fn tend(engine: Arc<Engine>) {
                 }
             }
         }
-        if engine.sessions().take_adoption() || members_changed {
-            look_around(&engine).await;
+        // Both may end what this agent owns.
+        if engine.sessions().take_adoption() || !before.is_subset(&present) {
+            look_around(&engine, &present).await;
         }
     }
 }
@@ -46,50 +47,55 @@ fn is_of(engine: &Engine, home: &Home, session: &str) -> bool {
     home.session.as_deref() == Some(session) && home.agent == engine.replica().to_string()
 }
 
-/// Looks at all presences that this agent owns.
-async fn look_around(engine: &Engine) {
-    let mut after: Option<Key> = None;
-    loop {
-        let Ok(rows) = engine.owned(after.as_ref(), PAGE) else { return };
-        let more = rows.len() == PAGE;
-        after = rows.last().map(|row| row.key.clone());
-        for row in rows {
-            look_at(engine, row).await;
-        }
-        if !more {
-            return;
+/// Who has not ended, as far as the list says.
+fn members(engine: &Engine) -> HashSet<String> {
+    let roster = engine.roster();
+    roster.rows().iter().filter(|row| row.phase != MemberPhase::Gone).map(|row| row.replica.to_string()).collect()
+}
+
+/// Looks at all presences that this agent owns, shard by shard.
+async fn look_around(engine: &Engine, present: &HashSet<String>) {
+    for index in 0..engine.shard_count() {
+        for (row, home) in presences(engine, index) {
+            look_at(engine, present, row, home).await;
         }
         tokio::task::yield_now().await;
     }
 }
 
-async fn look_at(engine: &Engine, row: Listed) {
+fn presences(engine: &Engine, index: usize) -> Vec<(Listed, Home)> {
+    let owned = engine.inspect(index, |shard| match shard.owned_count() {
+        0 => Ok(Vec::new()),
+        _ => shard.owned(None, usize::MAX, wall_millis()),
+    });
+    let home = |row: Listed| {
+        let home = Presence::of(&row.read.value)?.home?;
+        Some((row, home))
+    };
+    owned.unwrap_or_default().into_iter().filter_map(home).collect()
+}
+
+async fn look_at(engine: &Engine, present: &HashSet<String>, row: Listed, home: Home) {
     let Listed { key, read } = row;
-    let Some(home) = Presence::of(&read.value).and_then(|presence| presence.home) else { return };
     let session = home.session.as_deref();
     let here = Here {
         agent: &engine.replica().to_string(),
         pod: pod(engine),
         is_open: session.is_some_and(|session| engine.sessions().is_open(session)),
-        is_member: is_member(engine, &home.agent),
+        is_member: present.contains(&home.agent),
     };
     let fate = fate(&home, &here);
     if fate == Fate::MovesIn {
         return move_in(engine, &key, |now| *now == home).await;
     }
-    // It needs no app to run here: the agent that it lives with tends it, or this one.
-    if read.owner.is_some_and(|owner| !owner.confirmed) {
+    // It needs no app to run here: the agent that it lives with tends it, or this one. A leaver may wait for that word.
+    let is_awaited = engine.settings().completion == Completion::Confirmed;
+    if is_awaited && read.owner.is_some_and(|owner| !owner.confirmed) {
         write(engine, &key, Precondition::default(), Operation::Confirm).await;
     }
     if fate == Fate::Ends {
         end(engine, &key, |now| *now == home).await;
     }
-}
-
-fn is_member(engine: &Engine, agent: &str) -> bool {
-    let roster = engine.roster();
-    let row = roster.rows().iter().find(|row| row.replica.to_string() == agent);
-    row.is_some_and(|row| row.phase != MemberPhase::Gone)
 }
 
 /// A session that has ended is open again.
