@@ -24,6 +24,12 @@ defmodule Checks do
   def ensure(other), do: raise("it is #{inspect(other)}")
   def same(got, expected), do: if(got === expected, do: :ok, else: raise("#{inspect(got)} is not #{inspect(expected)}"))
 
+  @doc "Asks whoever has started this program for something about agents."
+  def ask(what) do
+    IO.puts(what)
+    IO.gets("")
+  end
+
   @doc "Watches from now on, for as long as this process lives."
   def follow(query, pod) do
     %URI{host: host, port: port} = URI.parse(pod)
@@ -181,6 +187,17 @@ defmodule Checks do
          same(Player.reward(elsewhere, 5), {:ok, 15})
          soon(fn -> "ann" not in owned() end)
          same(Player.reward(again, 1), {:error, :moved})
+       end},
+      {"a GenServer's state survives a rollout, which ends the pod that it was on",
+       fn ->
+         {:ok, player} = Player.start("bob")
+         same(Player.reward(player, 7), {:ok, 7})
+         [_, new] = Regex.run(~r/BATON_URL=(\S+)/, ask("add"))
+         ask("hold")
+         Process.exit(player, :kill)
+         ask("end")
+         {:ok, again} = Player.start("bob", new)
+         same(Player.reward(again, 1), {:ok, 8})
        end}
     ]
   end
