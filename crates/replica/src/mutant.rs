@@ -142,8 +142,6 @@ mutants! {
     StrangersCounted,
     /// A state of other founders is taken to have all that retired replicas wrote.
     StrangersKnowAll,
-    /// Whom the list of another source does not name is retired, whatever that list comes after.
-    AnotherSourceRetires,
     /// The list of another source retires nobody, whatever it comes after.
     AnotherSourceKeeps,
     /// What has expired leaves no context.

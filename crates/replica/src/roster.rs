@@ -117,10 +117,7 @@ impl Roster {
             }
         }
         self.kept.retain(|id, _| !named(*id));
-        let retires = |former: &MembershipVersion| match active(Mutant::AnotherSourceRetires) {
-            true => true,
-            false => membership.is_after(former) && !active(Mutant::AnotherSourceKeeps),
-        };
+        let retires = |former: &MembershipVersion| membership.is_after(former) && !active(Mutant::AnotherSourceKeeps);
         for (id, _) in self.kept.extract_if(.., |_, former| retires(former)) {
             self.peers.remove(&id);
         }

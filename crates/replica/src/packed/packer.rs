@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::key::KeyRef;
+use crate::packed::unpacker::{MAX_PARTS, MAX_REPEATED_BYTES};
 use crate::packed::{
     CONFIRMED, HAS_ADDED, HAS_CONTEXT, HAS_DEADLINE, HAS_OWNER, HAS_SLOTS, HAS_TYPE, HAS_VALUE, Last, OTHER_WRITER,
     Packed, REPEATED, VERSIONS,
@@ -23,6 +24,9 @@ pub struct Packer {
     last_replica: Option<(ReplicaId, u64)>,
     /// The same of texts.
     texts: BTreeMap<Box<[u8]>, u64>,
+    /// As whoever unpacks it counts.
+    repeated: usize,
+    parts: usize,
 }
 
 // === impl Packer ===
@@ -33,9 +37,10 @@ impl Packer {
         Self { out: Vec::with_capacity(bytes), ..Self::default() }
     }
 
-    /// What was packed so far, in bytes.
-    pub(crate) const fn size(&self) -> usize {
-        self.out.len()
+    /// Whether it has so many bytes, or half of anything else that whoever unpacks it takes at most: one entry more is
+    /// taken too.
+    pub(crate) const fn is_full(&self, bytes: usize) -> bool {
+        self.out.len() >= bytes || self.repeated >= MAX_REPEATED_BYTES / 2 || self.parts >= MAX_PARTS / 2
     }
 
     /// Adds an item.
@@ -59,6 +64,7 @@ impl Packer {
     }
 
     fn begin(&mut self, key: KeyRef<'_>, slots: &[u64], context: &VersionVector, versions: usize) {
+        self.parts += 1 + versions + slots.len() + context.len();
         let count = u8::try_from(versions).unwrap_or(VERSIONS).min(VERSIONS);
         self.out.push(count | flag(HAS_SLOTS, !slots.is_empty()) | flag(HAS_CONTEXT, !context.is_empty()));
         if count == VERSIONS {
@@ -85,6 +91,7 @@ impl Packer {
         self.next_key.clear();
         key.compose(&mut self.next_key);
         let shared = self.key.iter().zip(&self.next_key).take_while(|(before, now)| before == now).count();
+        self.repeated += shared;
         self.number(shared as u64);
         self.number((self.next_key.len() - shared) as u64);
         self.out.extend_from_slice(&self.next_key[shared..]);
@@ -182,6 +189,7 @@ impl Packer {
     }
 
     fn text(&mut self, text: &[u8]) {
+        self.repeated += text.len();
         let at = self.texts.get(text).copied();
         self.number(at.unwrap_or(self.texts.len() as u64));
         if at.is_none() {

@@ -12,11 +12,11 @@ use crate::{Dot, Entry, Hlc, Owner, ReplicaId, Value, Version, VersionVector};
 
 /// Keys and texts of one message take so many bytes at most, beside those that are really sent: what a batch may hold is
 /// far less. Without a bound, a few bytes could each repeat a long key.
-const MAX_REPEATED_BYTES: usize = 32 * 1024 * 1024;
+pub(super) const MAX_REPEATED_BYTES: usize = 32 * 1024 * 1024;
 
 /// Items, slots, dots of contexts and versions of one message, together: several times what a batch has. Each takes some
 /// hundred bytes of memory, and as few as one on the wire.
-const MAX_PARTS: usize = 1 << 18;
+pub(super) const MAX_PARTS: usize = 1 << 18;
 
 /// Far more than a frame may have; places in keys are said in 32 bits.
 const MAX_PACKED_BYTES: usize = 1 << 30;

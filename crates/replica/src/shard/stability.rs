@@ -15,6 +15,8 @@ pub(super) struct Unpurged {
     due: BTreeSet<RecordId>,
     /// Until everybody has seen the dot.
     waiting: BTreeMap<ReplicaId, BTreeSet<(u64, RecordId)>>,
+    /// What each waits for: it is in one place, however often it is looked at meanwhile.
+    places: BTreeMap<RecordId, Dot>,
 }
 
 // === impl Unpurged ===
@@ -35,7 +37,17 @@ impl Unpurged {
         self.due.is_empty() && self.waiting.is_empty()
     }
 
+    /// How many wait.
+    fn len(&self) -> usize {
+        self.waiting.values().map(BTreeSet::len).sum()
+    }
+
     fn wait_for(&mut self, dot: Dot, id: RecordId) {
+        if let Some(before) = self.places.insert(id, dot)
+            && let Some(waiting) = self.waiting.get_mut(&before.replica)
+        {
+            waiting.remove(&(before.counter, id));
+        }
         self.waiting.entry(dot.replica).or_default().insert((dot.counter, id));
     }
 
@@ -43,8 +55,10 @@ impl Unpurged {
     fn advance(&mut self, stable: impl Fn(ReplicaId) -> u64) {
         for (origin, waiting) in &mut self.waiting {
             let above = waiting.split_off(&(stable(*origin).saturating_add(1), RecordId::FIRST));
-            let through = std::mem::replace(waiting, above);
-            self.due.extend(through.into_iter().map(|(_, id)| id));
+            for (_, id) in std::mem::replace(waiting, above) {
+                self.places.remove(&id);
+                self.due.insert(id);
+            }
         }
         self.waiting.retain(|_, waiting| !waiting.is_empty());
     }
@@ -72,6 +86,11 @@ impl Shard {
     /// Whether this replica is the only member, and keeps nothing for another: what it writes is stable at once.
     pub(super) fn is_settled_alone(&self) -> bool {
         self.log.len() == 0 && self.unpurged.is_empty() && self.roster.members().next().is_none() && self.may_purge()
+    }
+
+    /// How many keys keep a context or a tombstone until a member has seen what it has not acknowledged yet.
+    pub fn unpurged(&self) -> usize {
+        self.unpurged.len()
     }
 
     /// What every member has seen, as far as this replica has heard.

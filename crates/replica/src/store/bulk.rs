@@ -31,7 +31,7 @@ impl Store {
             }
             self.records.warm(next.iter().copied());
             for id in &next {
-                if packer.size() >= bytes {
+                if packer.is_full(bytes) {
                     return (packer.finish(), last.map(|id| self.key(id)));
                 }
                 self.records.pack(*id, &mut packer);

@@ -141,3 +141,20 @@ fn size(shard: &Shard) -> Size {
         bytes: shard.entries().map(|(_, entry)| entry.size()).sum(),
     }
 }
+
+/// A member is out of reach, and the others go on writing over the same keys: what they keep for it does not grow with
+/// every write.
+#[test]
+fn what_waits_for_a_member_out_of_reach_is_bounded_by_the_keys() {
+    let (mut world, [a, b, c]) = World::group(tight(4));
+    let keys: Vec<_> = (0..8).map(|number| key(&number.to_string())).collect();
+    world.cut_off(b);
+    for round in 0..200 {
+        world.put(a, &keys[round % keys.len()]);
+        world.exchange(a, c);
+        for id in [a, c] {
+            let (waiting, kept) = (world.shard(id).unpurged(), world.shard(id).remembered_keys());
+            assert!(waiting <= kept && kept <= keys.len(), "{waiting} of {kept} keys wait after {round} writes");
+        }
+    }
+}
