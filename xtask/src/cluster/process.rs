@@ -14,10 +14,15 @@ use crate::command;
 /// How long a killed process may take to disappear.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How often a kubelet is started again.
+const KUBELET_LIVES: u32 = 5;
+
 /// A part that was just started.
 pub(super) struct Started {
     part: Part,
     child: Child,
+    /// How often it may still end.
+    lives: u32,
 }
 
 /// Starts a part, detached from this process and its terminal.
@@ -45,7 +50,9 @@ pub(super) fn start(layout: &Layout, part: Part) -> Result<Started> {
         .stderr(out)
         .spawn()
         .with_context(|| format!("cannot start {part}"))?;
-    Ok(Started { part, child })
+    // Kubelets that start at once are in each other's way at one socket of the machine.
+    let lives = if matches!(part, Part::Kubelet(_)) { KUBELET_LIVES } else { 0 };
+    Ok(Started { part, child, lives })
 }
 
 /// The process of a part, if it runs.
@@ -100,10 +107,15 @@ pub(super) fn kill(pids: &[i32]) -> Result<()> {
 // === impl Started ===
 
 impl Started {
-    /// Fails with the end of its log if the part has ended.
+    /// Fails with the end of its log if the part has ended. A kubelet is started again some times first, as a service
+    /// manager would do.
     pub(super) fn ensure_alive(&mut self, layout: &Layout) -> Result<()> {
         match self.child.try_wait()? {
             None => Ok(()),
+            Some(_) if self.lives > 0 => {
+                *self = Self { lives: self.lives - 1, ..start(layout, self.part)? };
+                Ok(())
+            }
             Some(status) => bail!("{} ended ({status}); {}", self.part, log_tail(layout, self.part)),
         }
     }
