@@ -104,6 +104,10 @@ fn join(rows: &mut Vec<MemberRow>, others: &[MemberRow], age: Age) {
         match rows.iter().position(|row| row.replica == other.replica) {
             Some(at) => {
                 let row = &mut rows[at];
+                if row.phase != MemberPhase::Gone && other.phase == MemberPhase::Gone {
+                    // Whoever said hello before it was heard that it is Gone may live, as one that is newly listed may.
+                    row.forgotten = other.forgotten;
+                }
                 row.phase = row.phase.max(other.phase);
                 row.held_state |= other.held_state;
                 if age == Age::Newer {

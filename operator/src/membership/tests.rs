@@ -505,6 +505,27 @@ fn whoever_is_gone_in_a_list_that_agents_remember_may_have_been_forgotten() {
 }
 
 #[test]
+fn a_member_that_is_gone_only_in_a_list_that_agents_remember_may_have_been_forgotten() {
+    // It has said hello to an operator without a memory before anybody who knew that it was removed.
+    let mut world = World::new(&[pod("a"), pod("b")])
+        .listed(41, None, vec![row(1, "a", Active), row(2, "b", Active)])
+        .attended(&[(1, "a", Active)]);
+    world.agent(1).known = known("deleted", 41, vec![row(1, "a", Active), row(2, "b", Gone)]);
+    let draft = world.draft();
+    assert_eq!(phases(&draft), [(1, Active), (2, Gone)]);
+    assert!(draft.members[1].forgotten);
+}
+
+#[test]
+fn a_member_whose_pod_is_known_to_have_ended_is_not_doubted_again() {
+    let mut world = World::new(&[pod("a"), pod("b")])
+        .listed(41, None, vec![row(1, "a", Active), row(2, "b", Gone)])
+        .attended(&[(1, "a", Active)]);
+    world.agent(1).known = known("deleted", 41, vec![row(1, "a", Active), row(2, "b", Gone)]);
+    assert!(!world.draft().members[1].forgotten);
+}
+
+#[test]
 fn a_member_that_got_the_state_while_it_was_leaving_blocks_a_grant() {
     let mut world = World::new(&[pod("a"), pod("b")])
         .listed(4, None, vec![MemberRow { held_state: false, ..row(1, "a", Leaving) }, row(2, "b", Joining)])
