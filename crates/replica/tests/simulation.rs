@@ -1,15 +1,14 @@
 //! What the simulation has found, each in the fewest steps that show it.
 
+mod pair;
+
 use baton_replica::{
-    Condition, Key, Limits, LinkId, MapName, Member, MemberPhase, Membership, MembershipVersion, Need, Operation,
-    ReplicaId, Roster, Settings, Shard, ShardMessage, Value,
+    Condition, Key, MapName, MemberPhase, Membership, MembershipVersion, Need, Operation, Shard, ShardMessage, Value,
 };
 
-const NOW: u64 = 1_000_000;
-const LINK: LinkId = LinkId(1);
+use pair::{LINK, NOW, exchange, id, link, list, shard, take};
+
 const NEED: Need = Need { acks: 1, level: 0 };
-/// A small group has no more to say than that.
-const MOST_ROUNDS: usize = 64;
 
 /// A member was told what the others hold of one that is gone while it had no state yet, could not take it, and was never
 /// told again: nobody could be retired.
@@ -113,10 +112,6 @@ fn what_a_member_of_an_older_revision_owned_is_adopted_when_it_leaves() {
     assert_eq!(new.owned_count(), 1);
 }
 
-fn id(bits: u64) -> ReplicaId {
-    ReplicaId::new(bits).expect("not zero")
-}
-
 fn put(shard: &mut Shard) {
     shard.put(&key(), value(), &Condition::Always, NOW).expect("live");
 }
@@ -172,48 +167,4 @@ fn key() -> Key {
 
 fn value() -> Value {
     Value { content_type: "".into(), body: "v".into() }
-}
-
-fn list(number: u64, rows: &[(u64, MemberPhase)]) -> Membership {
-    let row = |(bits, phase): &(u64, MemberPhase)| Member { held_state: true, ..Member::new(id(*bits), *phase) };
-    let (version, members) = (MembershipVersion { uid: "u".into(), number }, rows.iter().map(row).collect());
-    Membership { version, members, first: None, settings: Settings::default(), follows: Vec::new() }
-}
-
-fn shard(me: u64, list: &Membership) -> Shard {
-    let mut shard = Shard::new(0, Roster::new(id(me)), Limits::default());
-    take(&mut shard, list);
-    shard
-}
-
-fn take(shard: &mut Shard, list: &Membership) {
-    let mut roster = shard.roster().clone();
-    roster.take(list);
-    shard.set_roster(roster);
-}
-
-fn link(a: &mut Shard, b: &mut Shard) {
-    a.link_up(b.me(), LINK);
-    b.link_up(a.me(), LINK);
-}
-
-/// Passes messages between two until neither has anything to say.
-fn exchange(a: &mut Shard, b: &mut Shard) {
-    for _ in 0..MOST_ROUNDS {
-        let mut quiet = true;
-        while let Some(message) = a.poll_transmit(b.me(), LINK) {
-            b.handle(a.me(), LINK, message, NOW).expect("honest");
-            quiet = false;
-        }
-        while let Some(message) = b.poll_transmit(a.me(), LINK) {
-            a.handle(b.me(), LINK, message, NOW).expect("honest");
-            quiet = false;
-        }
-        a.flush_acknowledgements();
-        b.flush_acknowledgements();
-        if quiet {
-            return;
-        }
-    }
-    panic!("they talk for ever");
 }
