@@ -2,7 +2,8 @@
 
 import { strict as assert } from 'node:assert';
 import { check, run, soon } from './check.mjs';
-import { events, pods, replaceOldest } from './pod.mjs';
+import { events } from './events.mjs';
+import { pods, replaceOldest } from './pod.mjs';
 
 /** A page as a browser has it: it connects again when its pod has ended. */
 const open = async (name, chats) => {

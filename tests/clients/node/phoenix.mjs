@@ -3,22 +3,16 @@
 import { strict as assert } from 'node:assert';
 import { createRequire } from 'node:module';
 import { check, run, soon } from './check.mjs';
+import { events } from './events.mjs';
 
 const { Presence } = createRequire(import.meta.url)('phoenix');
 const topic = (url) => `${url}/v1/maps/chat/presences/lobby`;
 const [here, peer] = [process.env.BATON_URL, process.env.BATON_URL_PEER];
 
-/** Server-sent events of a kind, one by one. */
-async function* events(url, kind) {
-  const { body } = await fetch(url);
-  let text = '';
-  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
-    const blocks = (text += chunk).split('\n\n');
-    text = blocks.pop();
-    for (const block of blocks) {
-      const field = (name) => block.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-      if (field('event') === kind) yield JSON.parse(field('data'));
-    }
+/** What a watch tells of presences, one by one. */
+async function* presences(url) {
+  for await (const { kind, data } of events(url)) {
+    if (kind === 'presence') yield data;
   }
 }
 
@@ -31,7 +25,7 @@ const untrack = async (url, who) => assert((await fetch(`${topic(url)}/${who}`, 
 check('syncState and syncDiff show who is there as the agent says', async () => {
   await track(here, 'ann?ref=tab', { name: 'Ann' });
   let state = {};
-  const diffs = events(`${peer}/v1/watch?map=chat&prefix=lobby&events=presence`, 'presence');
+  const diffs = presences(`${peer}/v1/watch?map=chat&prefix=lobby&events=presence`);
   const next = diffs.next();
   await soon(async () => {
     const list = await (await fetch(topic(peer))).json();

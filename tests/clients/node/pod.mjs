@@ -64,17 +64,3 @@ export const json = async (url, options) => {
   assert(reply.ok, `${url} answers ${reply.status}`);
   return reply.json();
 };
-
-/** Server-sent events, one by one. */
-export async function* events(url) {
-  const { body } = await fetch(url);
-  let text = '';
-  for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
-    const blocks = (text += chunk).split('\n\n');
-    text = blocks.pop();
-    for (const block of blocks) {
-      const field = (name) => block.split('\n').find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
-      if (field('event')) yield { kind: field('event'), data: JSON.parse(field('data')) };
-    }
-  }
-}

@@ -135,7 +135,7 @@ fn node(source: &Path, program: &str) -> Result<Command> {
         command::output(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit"]).current_dir(folder))
     })?;
     // A module looks for others beside itself.
-    let programs = ["check.mjs", "pod.mjs", program].map(|name| source.join(name));
+    let programs = ["check.mjs", "events.mjs", "pod.mjs", program].map(|name| source.join(name));
     copy(&programs, &folder)?;
     let mut command = Command::new("node");
     command.arg(folder.join(program));
