@@ -5,7 +5,8 @@
 //! both gone in the end; a chain of those who began later ends with one that stays.)
 //!
 //! Each shard may have survivors of its own. One that has ended counts as long as nobody could know: that is a failure,
-//! not a lie. And what a person has given up is never reported as acknowledged.
+//! not a lie; so is the end of one to whom a survivor had handed off meanwhile. And what a person has given up is never
+//! reported as acknowledged.
 
 use baton_replica::{ReplicaId, Shard, VersionVector};
 
@@ -45,9 +46,10 @@ fn check(world: &World, agent: &Agent, clocks: &[VersionVector]) -> Result<(), S
         let has_all = |other: &Seen| founders.is_subset(&other.founders) && world.oracle.covers_all(other, clock);
         let living = living.iter().filter(|other| has_all(&other.seen(index))).count();
         let survivors = living + ended.iter().filter(|ended| has_all(&ended.seen[index])).count();
-        // Whoever handed off what it had got has left it with somebody who lives, or has failed.
+        // Whoever handed off what it had got has left it with somebody who lives, or has failed since, linked or not.
         let held = world.agents.values().any(|other| other.id != id && has_all(&other.seen(index)));
-        let failed = || ended.iter().any(|ended| !ended.handed_off && has_all(&ended.seen[index]));
+        let since = world.oracle.ended.iter().skip_while(|ended| !(unnoticed(ended) && has_all(&ended.seen[index])));
+        let failed = || since.clone().any(|ended| !ended.handed_off && has_all(&ended.seen[index]));
         if survivors < needed || !(held || failed()) {
             return Err(format!(
                 "{id} says that it has handed off {clock:?} of shard {index}: {survivors} have it, of {needed}"

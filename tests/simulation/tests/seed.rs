@@ -1,0 +1,10 @@
+//! Seeds that once failed by a fault of a check, each under the name of what the check had wrong.
+
+use baton_simulation::run;
+
+/// The survivor of one that left had handed off to another, which the leaver was not linked with, and which was lost with
+/// all of it: only those whom the leaver was linked with were asked whether they had failed.
+#[test]
+fn the_heir_of_a_survivor_may_fail_whether_the_leaver_knows_it_or_not() {
+    assert_eq!(run(61_324_625).violation, None);
+}
