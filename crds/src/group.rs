@@ -219,6 +219,14 @@ pub struct MembershipPolicy {
             .message("membership.forgetAfter must be between 30s and 720h; leave it out to forget nobody"),
     )]
     pub forget_after: Option<Duration>,
+    /// How many deleted keys a member may have to remember until all have acknowledged that, before one that has been
+    /// unreachable for 30 s is removed as after `forgetAfter`.
+    #[serde(default = "default_forget_above")]
+    #[schemars(with = "i32")]
+    #[x_kube(
+        validation = Rule::new("self >= 1000").message("membership.forgetAbove must be at least 1000 keys"),
+    )]
+    pub forget_above: u32,
 }
 
 /// How the agent's container is made. Changes apply to pods that are created afterwards; keepers are replaced one by one.
@@ -311,7 +319,11 @@ impl Default for HandoffSpec {
 
 impl Default for MembershipPolicy {
     fn default() -> Self {
-        Self { start_empty_after: default_start_empty_after(), forget_after: None }
+        Self {
+            start_empty_after: default_start_empty_after(),
+            forget_after: None,
+            forget_above: default_forget_above(),
+        }
     }
 }
 
@@ -348,6 +360,10 @@ fn default_keep_records() -> Duration {
 
 fn default_start_empty_after() -> Duration {
     Duration::from_secs(60)
+}
+
+fn default_forget_above() -> u32 {
+    1_000_000
 }
 
 /// Amounts by resource name, as in any container.

@@ -29,6 +29,7 @@ fn the_smallest_group_gets_all_defaults() {
     assert_eq!((replication.shards, replication.acks, group.spec.handoff.acks), (16, baton_crds::Acks::Count(1), 1));
     assert_eq!(group.spec.handoff.completion, baton_crds::group::Completion::Replicated);
     assert_eq!(group.spec.membership.forget_after, None);
+    assert_eq!(group.spec.membership.forget_above, 1_000_000);
     assert_eq!(group.spec.handoff.timeout.to_string(), "20s");
     assert_eq!(group.spec.membership.start_empty_after.to_string(), "60s");
 }

@@ -52,6 +52,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         keys: 40,
         bytes: u64::MAX,
         held_state: true,
+        tombstones: u64::MAX,
     };
     let reached = wire::Reachability { reached: vec![1, 2, u64::MAX], always: true };
     vec![

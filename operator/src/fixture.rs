@@ -147,6 +147,7 @@ pub(crate) fn attendee(arrival: u64, pod: &str, phase: MemberPhase, now: Instant
         in_sync: true,
         keys: 0,
         bytes: 0,
+        tombstones: 0,
         reached: BTreeSet::new(),
         says_whom_it_reaches: false,
         known: None,

@@ -48,6 +48,11 @@ fn run(stage: &Stage) -> Result<()> {
             "membership.forgetAfter must be between",
         ),
         (
+            "a member forgotten for a few deletes",
+            json!({"selector": web, "membership": {"forgetAbove": 10}}),
+            "membership.forgetAbove must be at least",
+        ),
+        (
             "a map's acknowledgements in other words",
             json!({"selector": web, "maps": [{"name": "carts", "acks": "most"}]}),
             "spec.maps[0].acks",
@@ -75,7 +80,7 @@ fn run(stage: &Stage) -> Result<()> {
         "maps": [{"name": "presence", "acks": 0, "onDeparture": "Release"}, {"name": "carts", "acks": "all"}],
         "replication": {"acks": "majority"},
         "handoff": {"completion": "Confirmed"},
-        "membership": {"forgetAfter": "10m"},
+        "membership": {"forgetAfter": "10m", "forgetAbove": 1000},
     });
     let made = create(stage, &all)?;
     ensure!(made.0 == 201, "{} {}", made.0, made.1);

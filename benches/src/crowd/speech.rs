@@ -56,6 +56,7 @@ impl Speech {
             keys: self.keys,
             bytes: 256 * self.keys,
             held_state: self.holds_state(),
+            tombstones: 0,
         })
     }
 

@@ -37,6 +37,8 @@ pub struct Attendee {
     pub keys: u64,
     /// How many bytes of keys and values it holds.
     pub bytes: u64,
+    /// How many deleted keys it remembers until every member has acknowledged the delete.
+    pub tombstones: u64,
     /// The members to which it has an open link.
     pub reached: BTreeSet<ReplicaId>,
     /// Whether it says so in every phase; agents of an older release do only while they join, and others have not yet.

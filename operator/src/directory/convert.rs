@@ -80,6 +80,7 @@ pub(super) fn introduction(hello: wire::Hello, arrival: u64, since: Instant) -> 
             in_sync: false,
             keys: 0,
             bytes: 0,
+            tombstones: 0,
             reached: Default::default(),
             says_whom_it_reaches: false,
             settled: Settled::default(),

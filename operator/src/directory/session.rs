@@ -293,6 +293,7 @@ pub(super) fn take(seat: &Seat, report: wire::Report) -> Result<(), Malformed> {
                 attendee.in_sync = report.in_sync;
                 attendee.keys = report.keys;
                 attendee.bytes = report.bytes;
+                attendee.tombstones = report.tombstones;
             });
         }
         Some(ReportBody::Reachability(report)) => {

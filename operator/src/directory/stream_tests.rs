@@ -223,8 +223,14 @@ async fn reports_reach_the_attendance_and_the_seat_ends_with_the_stream() {
     let directory = Directory::start().await;
     directory.index.write().apply_pod("shop", pod("a"));
     let agent = directory.hello(1, "a").await;
-    let report =
-        wire::PhaseReport { phase: wire::Phase::Leaving.into(), in_sync: true, keys: 40, bytes: 400, held_state: true };
+    let report = wire::PhaseReport {
+        phase: wire::Phase::Leaving.into(),
+        in_sync: true,
+        keys: 40,
+        bytes: 400,
+        held_state: true,
+        tombstones: 4,
+    };
     agent.say(ReportBody::Phase(report)).await;
     agent.say(ReportBody::Reachability(wire::Reachability { reached: vec![7], always: true })).await;
     let key = GroupKey::new("shop", "web");
@@ -239,7 +245,7 @@ async fn reports_reach_the_attendance_and_the_seat_ends_with_the_stream() {
     };
     let one = tokio::time::timeout(SOON, heard).await.expect("reports");
     assert_eq!((one.phase, one.held_state, one.in_sync, one.keys, one.bytes), (Leaving, true, true, 40, 400));
-    assert!(one.says_whom_it_reaches);
+    assert!(one.says_whom_it_reaches && one.tombstones == 4);
     drop(agent);
     directory.attended_by(0).await;
 }

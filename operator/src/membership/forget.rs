@@ -1,5 +1,5 @@
 //! Which members are removed although their pods have not ended: those that nobody has reached for as long as the group's
-//! spec says, if it says so.
+//! spec says, if it says so, or while the others have to remember more deleted keys than it allows.
 //!
 //! It counts as a failure of the member. Its row is marked, so that what it held can be told from what the others have
 //! when it comes back.
@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
 
 use super::Situation;
+
+/// How long a member is out of reach at least before it is removed, whatever it costs the others.
+const LEAST: Duration = Duration::from_secs(30);
 
 /// Since when nobody has reached a member.
 pub type Unreached = BTreeMap<ReplicaId, Instant>;
@@ -25,27 +28,36 @@ pub(super) struct Forgetting {
 /// Removes the members that nobody has reached for long enough.
 pub(super) fn forget(situation: &Situation<'_>, rows: &mut [MemberRow]) -> Forgetting {
     let mut forgetting = Forgetting::default();
-    let Some(patience) = situation.view.group.spec.membership.forget_after else { return forgetting };
     // An operator that hears no member cannot tell whether the others or itself is cut off.
     let stays = |row: &MemberRow| row.phase == MemberPhase::Active && situation.attendees.contains_key(&row.replica);
     if !rows.iter().any(stays) {
         return forgetting;
     }
+    let patience = patience(situation);
     let all_have_said = situation.attendees.values().all(|attendee| attendee.says_whom_it_reaches);
     for row in rows.iter_mut().filter(|row| row.phase != MemberPhase::Gone && !is_reached(situation, row.replica)) {
         let since = situation.unreached.get(&row.replica).copied().unwrap_or(situation.now);
-        let left = patience.get().saturating_sub(situation.now.saturating_duration_since(since));
-        if left.is_zero() && all_have_said {
+        let left = patience.map(|patience| patience.saturating_sub(situation.now.saturating_duration_since(since)));
+        if left.is_some_and(|left| left.is_zero()) && all_have_said {
             (row.phase, row.forgotten) = (MemberPhase::Gone, true);
             continue;
         }
         forgetting.unreached.insert(row.replica, since);
         // Who has not said yet will, and an agent of an older release never does.
         if all_have_said {
-            forgetting.again_in = Some(forgetting.again_in.map_or(left, |sooner: Duration| sooner.min(left)));
+            forgetting.again_in = forgetting.again_in.into_iter().chain(left).min();
         }
     }
     forgetting
+}
+
+/// How long a member may be out of reach; without end if `None`.
+fn patience(situation: &Situation<'_>) -> Option<Duration> {
+    let policy = &situation.view.group.spec.membership;
+    let said = policy.forget_after.as_ref().map(|patience| patience.get());
+    let above = u64::from(policy.forget_above);
+    let costly = situation.attendees.values().any(|attendee| attendee.tombstones > above);
+    if costly { Some(said.map_or(LEAST, |said| said.min(LEAST))) } else { said }
 }
 
 /// Whether a member has a stream to this operator, or an agent that has one reaches it.
@@ -123,8 +135,37 @@ mod tests {
     #[test]
     fn nobody_is_removed_unless_the_group_says_so() {
         let mut world = World::new(None);
-        assert!(world.after(Duration::ZERO).is_empty() && world.unreached.is_empty());
+        assert!(world.after(Duration::ZERO).is_empty());
         assert!(world.after(Duration::from_secs(1_000_000)).is_empty());
+    }
+
+    #[test]
+    fn a_member_for_which_the_others_have_to_remember_too_much_is_removed() {
+        let mut world = World::new(None);
+        let above = u64::from(world.view.group.spec.membership.forget_above);
+        world.agent(1).tombstones = above;
+        world.after(Duration::ZERO);
+        assert!(world.after(LEAST * 100).is_empty(), "as much as it may be");
+        world.agent(1).tombstones = above + 1;
+        assert_eq!(world.after(Duration::ZERO), [3], "it has been out of reach for longer than the least");
+    }
+
+    #[test]
+    fn however_much_it_costs_a_member_is_out_of_reach_for_some_time_before_it_is_removed() {
+        let mut world = World::new(Some("24h"));
+        world.agent(1).tombstones = u64::MAX;
+        assert!(world.after(Duration::ZERO).is_empty());
+        assert!(world.after(LEAST - Duration::from_secs(1)).is_empty());
+        assert_eq!(world.after(Duration::from_secs(1)), [3]);
+    }
+
+    #[test]
+    fn a_member_that_is_reached_stays_whatever_it_costs() {
+        let mut world = World::new(None);
+        world.agent(1).tombstones = u64::MAX;
+        world.agent(2).reached.insert(ReplicaId(3));
+        world.after(Duration::ZERO);
+        assert!(world.after(LEAST * 100).is_empty());
     }
 
     #[test]

@@ -368,7 +368,7 @@ fn news(view: &GroupView, memory: &mut Memory, status: &HandoffGroupStatus) -> V
     let forgotten: BTreeSet<ReplicaId> = trouble::forgotten(view).map(|row| row.replica).collect();
     for row in trouble::forgotten(view).filter(|row| !memory.forgotten.contains(&row.replica)) {
         let note = format!(
-            "Pod {} was removed from the group: nobody has reached its agent for as long as membership.forgetAfter says. What it alone holds is missing until it comes back.",
+            "Pod {} was removed from the group: nobody has reached its agent for as long as membership.forgetAfter allows, or the others had to remember more deleted keys than membership.forgetAbove. What it alone holds is missing until it comes back.",
             row.pod_name
         );
         events.push(Event::about(event::Reason::MemberForgotten, "Remove", true, note, &row.pod_name, &row.pod_uid));

@@ -240,6 +240,7 @@ impl Session {
             keys: status.keys,
             bytes: status.bytes,
             held_state: self.engine.holds_state(),
+            tombstones: status.remembered_keys.saturating_sub(status.keys),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use baton_replica::ReplicaId;
+use baton_replica::{AckLevel, Key, MapName, Operation, ReplicaId, Value};
 use baton_wire::directory::directory_server::{Directory, DirectoryServer};
 use baton_wire::directory::{
     HandoffReport, Member, Membership, Notice, Phase, Refusal, Report, Version, notice::Body as Say,
@@ -15,7 +15,7 @@ use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::*;
-use crate::engine::{DefaultLimits, Identity};
+use crate::engine::{DefaultLimits, Identity, Precondition, Write};
 use crate::refusal::Refusals;
 use crate::transport::Transport;
 
@@ -186,6 +186,27 @@ async fn phases_are_told_and_a_joining_agent_says_whom_it_reaches() {
     stream.find(phase(Phase::Active)).await;
     bench.engine.set_phase(baton_replica::Phase::Draining);
     stream.find(phase(Phase::Leaving)).await;
+}
+
+#[tokio::test]
+async fn deleted_keys_that_a_member_has_not_heard_of_are_counted() {
+    let bench = Bench::start().await;
+    let (mut stream, _) = bench.stream().await;
+    let mut list = list(1);
+    let far = Member { replica: 8, pod_name: "web-2".to_owned(), phase: Phase::Active.into(), ..Member::default() };
+    list.members.push(far);
+    stream.say(Say::Membership(list)).await;
+    bench.wait_for_membership(1).await;
+    bench.engine.start_empty();
+    let value = Value { content_type: Box::default(), body: b"v"[..].into() };
+    for operation in [Operation::Put { value, expires_at: None }, Operation::Delete] {
+        let key = Key::new(&MapName::parse("carts").expect("a name"), b"1").expect("a key");
+        let acks = Some(AckLevel::Count(0));
+        let write = Write { key, precondition: Precondition::default(), operation, acks };
+        bench.engine.write(write).await.expect("it holds the state");
+    }
+    let one = |heard| matches!(heard, Heard::Phase(told) if (told.keys, told.tombstones) == (0, 1)).then_some(());
+    stream.find(one).await;
 }
 
 #[tokio::test]
