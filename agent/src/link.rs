@@ -7,6 +7,7 @@ mod accept;
 mod dial;
 mod hello;
 mod order;
+mod pulse;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -30,8 +31,12 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// less than 250 bytes, so that an idle pair stays below 100 bytes a second.
 const HEARTBEAT: Duration = Duration::from_millis(2_500);
 
-/// A link on which nothing arrived for this long is dead. Frames are not lost while a connection lives, only late: this
-/// leaves a busy machine three seconds.
+/// After how long without having been asked the other side says so by itself: the dialler's heartbeat may be behind a large
+/// frame of its own. Late enough that an idle pair does not say it twice.
+const UNASKED: Duration = Duration::from_millis(3_000);
+
+/// A link on which no byte arrived for this long is dead. Bytes are not lost while a connection lives, only late: this
+/// leaves a busy machine three seconds, and one that is sent a large frame half a second less.
 const SILENCE: Duration = Duration::from_millis(5_500);
 
 /// Frames between a session and the transport: enough to keep it busy, few enough that a slow peer holds little.

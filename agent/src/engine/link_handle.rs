@@ -14,8 +14,8 @@ use crate::channel::Message;
 
 const WORD: usize = u64::BITS as usize;
 
-/// Bytes of messages of channels that wait for one link. A peer that does not take as many within the seconds until its
-/// silence ends the link misses what is published meanwhile; one larger message fits alone.
+/// Bytes of messages of channels that wait for one link: enough for a burst, few enough that a slow peer holds little. What is
+/// published beyond them, that peer misses; one larger message fits alone.
 const MAX_UNSENT: usize = 8 * 1024 * 1024;
 
 /// Bytes of messages in one frame, unless one has more alone: the frame's overhead is small, and a heartbeat behind it is

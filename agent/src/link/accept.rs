@@ -15,11 +15,14 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::service::LayerExt;
 use tonic::{Request, Response, Status, Streaming};
+use tower::util::MapRequestLayer;
 use tracing::debug;
 
 use crate::engine::Engine;
 use crate::link::hello::{self, Greeted, Refusal};
+use crate::link::pulse::Pulse;
 use crate::link::session::Session;
 use crate::link::{HELLO_TIMEOUT, MAX_FRAME_BYTES, OUTBOX_FRAMES, SILENCE, STREAM_WINDOW};
 use crate::transport::Transport;
@@ -45,6 +48,7 @@ pub(crate) async fn serve(engine: Arc<Engine>, listener: TcpListener, transport:
     let handshakes = Arc::new(Semaphore::new(MAX_HANDSHAKES));
     let service = PeerService { engine, transport: transport.clone(), handshakes };
     let service = PeerServer::new(service).max_decoding_message_size(MAX_FRAME_BYTES);
+    let service = MapRequestLayer::new(Pulse::of_request).named_layer(service);
     let router = tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(STREAM_WINDOW)
@@ -66,12 +70,14 @@ impl Peer for PeerService {
         let permit = self.handshakes.clone().try_acquire_owned();
         let permit = permit.map_err(|_| Status::resource_exhausted("too many handshakes are under way; try again"))?;
         let (outbox, frames) = mpsc::channel(OUTBOX_FRAMES);
+        let pulse = request.extensions().get::<Pulse>().cloned();
+        let pulse = pulse.ok_or_else(|| Status::internal("nobody feels the pulse of this request"))?;
         let certificate = request.peer_certs().and_then(|chain| chain.first().cloned());
         let proven = certificate.and_then(|certificate| Proven::of(&certificate).ok());
         let refusals = self.transport.refusals().clone();
         let (engine, incoming) = (self.engine.clone(), request.into_inner());
         tokio::spawn(async move {
-            if let Err(refusal) = accept(engine, incoming, outbox.clone(), permit, proven).await {
+            if let Err(refusal) = accept(engine, incoming, pulse, outbox.clone(), permit, proven).await {
                 debug!(%refusal, "Refused a peer");
                 refusals.count(refusal.code());
                 let _ = outbox.send(refusal.frame()).await;
@@ -95,6 +101,7 @@ impl Peer for PeerService {
 async fn accept(
     engine: Arc<Engine>,
     mut incoming: Streaming<Frame>,
+    pulse: Pulse,
     outbox: mpsc::Sender<Frame>,
     permit: tokio::sync::OwnedSemaphorePermit,
     proven: Option<Proven>,
@@ -120,7 +127,7 @@ async fn accept(
     let handle = engine.links().register(me, greeted.replica, greeted.replica).ok_or(Refusal::AlreadyLinked)?;
     drop(permit);
     let incoming = stream::iter([Ok(first)]).chain(incoming);
-    Session { engine, handle, outbox }.run(&greeted, incoming).await;
+    Session { engine, handle, outbox, pulse }.run(&greeted, incoming).await;
     Ok(())
 }
 

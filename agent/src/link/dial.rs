@@ -15,10 +15,12 @@ use tokio::task::AbortHandle;
 use tokio::time::{sleep, timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Endpoint;
+use tower::ServiceExt;
 use tracing::{debug, info};
 
 use crate::engine::Engine;
 use crate::link::hello;
+use crate::link::pulse::Pulse;
 use crate::link::session::{Fault, Session};
 use crate::link::{HELLO_TIMEOUT, MAX_FRAME_BYTES, OUTBOX_FRAMES, SILENCE, STREAM_WINDOW};
 use crate::transport::Transport;
@@ -127,6 +129,9 @@ async fn dial(engine: &Arc<Engine>, transport: &Transport, peer: ReplicaId, addr
         .http2_keep_alive_interval(SILENCE)
         .keep_alive_timeout(SILENCE);
     let (channel, proven) = transport.connect(endpoint, address, Expected::OwnGroup, HELLO_TIMEOUT).await?;
+    let pulse = Pulse::new();
+    let felt = pulse.clone();
+    let channel = channel.map_response(move |response| felt.of_response(response));
     let mut client = PeerClient::new(channel).max_decoding_message_size(MAX_FRAME_BYTES);
     let (outbox, frames) = mpsc::channel(OUTBOX_FRAMES);
     let me = engine.replica();
@@ -148,7 +153,7 @@ async fn dial(engine: &Arc<Engine>, transport: &Transport, peer: ReplicaId, addr
     let Some(handle) = engine.links().register(me, peer, me) else { return Ok(()) };
     let incoming = stream::iter([Ok(first)]).chain(incoming);
     // The session outlives this task, which ends when the member list drops the peer.
-    let session = Session { engine: engine.clone(), handle, outbox };
+    let session = Session { engine: engine.clone(), handle, outbox, pulse };
     tokio::spawn(async move { session.run(&greeted, incoming).await }).await?;
     Ok(())
 }

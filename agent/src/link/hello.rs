@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tonic::Streaming;
 
 use crate::engine::Engine;
+use crate::link::pulse::Lifeless;
 use crate::link::session::Fault;
 use crate::link::{HELLO_TIMEOUT, OLDEST_PROTOCOL, PROTOCOL, shortened};
 use crate::membership::are_ordered;
@@ -128,7 +129,7 @@ pub(super) fn newer_membership(engine: &Engine) -> Option<(u64, Frame)> {
 
 /// The next frame of a handshake, unless it is a refusal.
 pub(super) async fn next(incoming: &mut Streaming<Frame>) -> Result<Frame, Fault> {
-    let frame = timeout(HELLO_TIMEOUT, incoming.message()).await.map_err(|_| Fault::Silent)??.ok_or(Fault::Ended)?;
+    let frame = timeout(HELLO_TIMEOUT, incoming.message()).await.map_err(|_| Lifeless::Silent)??.ok_or(Fault::Ended)?;
     match frame.body {
         Some(Body::Refused(refused)) => Err(Fault::Refused(shortened(&refused.message))),
         _ => Ok(frame),

@@ -1,7 +1,6 @@
 //! One link while it is up: a reader, a writer, and what each frame does.
 
 use std::future::ready;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,17 +11,18 @@ use baton_wire::convert::{
 };
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::{Frame, Heartbeat, PhaseNotice, Publications, ReceiptKept, ShardFrame};
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tracing::{debug, info, warn};
 
 use crate::channel::Message;
 use crate::engine::{Engine, LinkHandle, Summary};
 use crate::link::hello::{Greeted, frame, member_phase, newer_membership};
 use crate::link::order::Order;
-use crate::link::{HEARTBEAT, OUTBOX_FRAMES, SILENCE, shortened};
+use crate::link::pulse::{Lifeless, Pulse};
+use crate::link::{HEARTBEAT, OUTBOX_FRAMES, UNASKED, shortened};
 
 /// Messages of shards before all else on the link has its turn: as many as the outbox takes, twice.
 const TURN: usize = 2 * OUTBOX_FRAMES;
@@ -32,13 +32,14 @@ pub(super) struct Session {
     pub(super) engine: Arc<Engine>,
     pub(super) handle: Arc<LinkHandle>,
     pub(super) outbox: mpsc::Sender<Frame>,
+    pub(super) pulse: Pulse,
 }
 
 /// Why a link ended, or was not taken, when the peer is to blame.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
-    #[error("the peer sent nothing for too long")]
-    Silent,
+    #[error(transparent)]
+    Lifeless(#[from] Lifeless),
     #[error("the transport failed: {0}")]
     Transport(#[from] tonic::Status),
     #[error("the peer ended the link")]
@@ -58,7 +59,7 @@ impl Session {
     /// Runs the link to its end.
     pub(super) async fn run<S>(self, greeted: &Greeted, incoming: S)
     where
-        S: Stream<Item = Result<Frame, tonic::Status>>,
+        S: Stream<Item = Result<Frame, tonic::Status>> + Unpin,
     {
         self.up(greeted);
         let fault = tokio::select! {
@@ -103,9 +104,10 @@ impl Session {
 
     /// Sends what there is, whenever there may be something. Ends when the transport is gone.
     async fn write(&self) {
-        let mut heartbeat = interval(HEARTBEAT);
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let dialled = self.handle.dialer == self.engine.replica();
+        let now = Instant::now();
+        let mut heartbeat = if dialled { interval_at(now, HEARTBEAT) } else { interval_at(now + UNASKED, UNASKED) };
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told_phase = None;
         let mut order = Order::new();
         loop {
@@ -128,13 +130,16 @@ impl Session {
                 return;
             }
             let asked = self.handle.owes_heartbeat.swap(false, Ordering::AcqRel);
-            if asked && self.beat().await.is_err() {
-                return;
+            if asked {
+                heartbeat.reset();
+                if self.beat().await.is_err() {
+                    return;
+                }
             }
             tokio::select! {
                 () = self.handle.woken(), if order.is_empty() => {}
                 () = ready(()), if !order.is_empty() => {}
-                _ = heartbeat.tick(), if dialled => {
+                _ = heartbeat.tick() => {
                     if self.beat().await.is_err() {
                         return;
                     }
@@ -205,14 +210,13 @@ impl Session {
         self.outbox.send(frame(&self.engine, body)).await
     }
 
-    async fn read<S>(&self, incoming: S) -> Fault
+    async fn read<S>(&self, mut incoming: S) -> Fault
     where
-        S: Stream<Item = Result<Frame, tonic::Status>>,
+        S: Stream<Item = Result<Frame, tonic::Status>> + Unpin,
     {
-        let mut incoming = pin!(incoming);
         loop {
-            let frame = match timeout(SILENCE, incoming.next()).await {
-                Err(_) => return Fault::Silent,
+            let frame = match self.pulse.next(&mut incoming).await {
+                Err(lifeless) => return lifeless.into(),
                 Ok(None) => return Fault::Ended,
                 Ok(Some(Err(status))) => return status.into(),
                 Ok(Some(Ok(frame))) => frame,

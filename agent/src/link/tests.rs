@@ -7,6 +7,7 @@ mod fence;
 mod identity;
 mod membership;
 mod sending;
+mod slow;
 mod stranger;
 mod summary;
 mod watch;
@@ -27,7 +28,7 @@ use crate::refusal::Refusals;
 use crate::transport::Transport;
 
 const SHARDS: usize = 2;
-const LIMITS: DefaultLimits = DefaultLimits { max_value_bytes: 1024, max_bytes: 1 << 20, max_entries: 10_000 };
+const LIMITS: DefaultLimits = DefaultLimits { max_value_bytes: 1 << 20, max_bytes: 1 << 20, max_entries: 10_000 };
 
 /// Longer than anything takes here, on a machine that does other things too.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -56,6 +57,11 @@ impl Town {
         for bits in 1..=count {
             agents.push(Agent::start(bits).await);
         }
+        Self::with(agents).await
+    }
+
+    async fn with(agents: Vec<Agent>) -> Self {
+        let count = agents.len();
         let mut town = Self { agents, number: 0 };
         town.tell_all();
         town[0].engine.start_empty();
@@ -63,9 +69,7 @@ impl Town {
             agent.engine.set_phase(Phase::Active);
         }
         wait("all agents hold the state", || {
-            town.agents
-                .iter()
-                .all(|agent| agent.engine.holds_state() && agent.engine.links().all().len() + 1 == count as usize)
+            town.agents.iter().all(|agent| agent.engine.holds_state() && agent.engine.links().all().len() + 1 == count)
         })
         .await;
         town

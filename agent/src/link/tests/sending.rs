@@ -9,6 +9,7 @@ use tokio::task::yield_now;
 
 use super::*;
 use crate::link::hello::Greeted;
+use crate::link::pulse::Pulse;
 use crate::link::session::Session;
 
 /// On the leaver's node, and on another.
@@ -45,7 +46,7 @@ async fn leaver() -> Arc<Engine> {
 async fn link_to(engine: &Arc<Engine>, peer: u64, outbox: mpsc::Sender<Frame>) -> LinkId {
     let handle = engine.links().register(id(1), id(peer), id(1)).expect("the first");
     let link = handle.id;
-    let session = Session { engine: engine.clone(), handle, outbox };
+    let session = Session { engine: engine.clone(), handle, outbox, pulse: Pulse::new() };
     let greeted = Greeted {
         replica: id(peer),
         pod_name: format!("web-{peer}"),
