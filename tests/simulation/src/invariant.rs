@@ -8,6 +8,7 @@ pub(crate) mod condition;
 pub(crate) mod convergence;
 pub(crate) mod counter;
 pub(crate) mod digest;
+pub(crate) mod encoding;
 pub(crate) mod handoff;
 pub(crate) mod handover;
 pub(crate) mod input;
@@ -69,6 +70,8 @@ pub enum Invariant {
     Digest,
     /// Nothing that arrives does harm.
     Input,
+    /// What arrives is what was said.
+    Encoding,
     /// When all faults end, everything comes to rest: what makes the others worth something.
     Liveness,
     /// The same seed is the same run: else no failure could be looked at.

@@ -5,7 +5,7 @@
 
 mod theme;
 
-use baton_replica::{AckLevel, Completion, Limits, MapName, OnDeparture, Settings};
+use baton_replica::{AckLevel, Completion, Limits, MapLimits, MapName, OnDeparture, Settings};
 use std::time::Duration;
 
 use crate::rng::Rng;
@@ -112,6 +112,7 @@ impl Profile {
         profile.lag = rng.pick(&[0, 0, 2 * profile.gap]);
         let without = profile.scene.is_some() || profile.weights.corrupt > 0;
         profile.keepers = if without { 0 } else { rng.pick(&[0, 0, 0, 1, 2]) };
+        profile.settings = as_sent(profile.settings);
         profile
     }
 
@@ -163,6 +164,13 @@ impl Profile {
             check_every: rng.pick(&[4, 8, 16]),
         }
     }
+}
+
+/// As an operator says it: of a map whose keys are adopted nothing, and of each other one that it has no limits.
+fn as_sent(mut settings: Settings) -> Settings {
+    settings.on_departure.retain(|(_, choice)| *choice != OnDeparture::Adopt);
+    settings.maps = settings.on_departure.iter().map(|(map, _)| (map.clone(), MapLimits::default())).collect();
+    settings
 }
 
 /// What becomes of the owned keys of the one map that there is.

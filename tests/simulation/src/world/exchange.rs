@@ -82,7 +82,7 @@ impl World {
             return Ok(());
         }
         if let Some(list) = list {
-            self.take_list(to, &list)?;
+            self.take_list_on_link(to, &list)?;
         }
         let current = self.agents.get(&to).and_then(|agent| agent.links.get(&from)).map(|link| link.wire);
         match body {
@@ -90,13 +90,18 @@ impl World {
             Body::Hello(_) if self.network.wires[wire].end(to).noticed => {}
             Body::Hello(phase) => self.greeted(wire, from, to, phase, current)?,
             Body::Phase(phase) if current == Some(wire) => {
+                Invariant::Encoding.of(invariant::encoding::check_phase(phase))?;
                 self.trace.say(self.now, || format!("{to} hears that {from} is {phase:?}"));
                 if let Some(agent) = self.agents.get_mut(&to) {
                     agent.update_roster(|roster| roster.heard(from, phase));
                 }
             }
             Body::Phase(_) => {}
-            Body::Shard(index, message) => self.hand_over(wire, from, to, index, message, current == Some(wire))?,
+            Body::Shard(index, message) => {
+                let limits = self.limits_of(from);
+                let message = Invariant::Encoding.of(invariant::encoding::check_message(index, message, limits))?;
+                self.hand_over(wire, from, to, index, message, current == Some(wire))?;
+            }
         }
         self.after(to)?;
         // There is room again for the sender.

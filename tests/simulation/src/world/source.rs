@@ -100,8 +100,18 @@ impl World {
             return Ok(());
         }
         let list = list.unwrap_or_else(|| self.operator.list());
-        self.take_list(to, &list)?;
+        self.take_list_on_link(to, &list)?;
         self.after(to)
+    }
+
+    /// A list arrives as bytes. One that is no newer than the receiver's is not looked at.
+    pub(super) fn take_list_on_link(&mut self, to: ReplicaId, list: &Rc<Membership>) -> Result<(), Violation> {
+        let is_news = |agent: &Agent| list.version.number > agent.list_number();
+        if !self.agents.get(&to).is_some_and(is_news) {
+            return Ok(());
+        }
+        let list = Rc::new(Invariant::Encoding.of(invariant::encoding::check_list(list))?);
+        self.take_list(to, &list)
     }
 
     pub(super) fn take_list(&mut self, id: ReplicaId, list: &Rc<Membership>) -> Result<(), Violation> {
