@@ -144,6 +144,8 @@ mutants! {
     StrangersKnowAll,
     /// The list of another source retires nobody, whatever it comes after.
     AnotherSourceKeeps,
+    /// The list of another source retires whomever it does not name, whether it comes after the one that did or not.
+    AnotherSourceRetires,
     /// What has expired leaves no context.
     ExpiryWithoutContext,
     /// Of concurrent values the one with the greatest dot wins, whenever it was written.

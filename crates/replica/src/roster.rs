@@ -117,7 +117,8 @@ impl Roster {
             }
         }
         self.kept.retain(|id, _| !named(*id));
-        let retires = |former: &MembershipVersion| membership.is_after(former) && !active(Mutant::AnotherSourceKeeps);
+        let follows = |former: &MembershipVersion| membership.is_after(former) || active(Mutant::AnotherSourceRetires);
+        let retires = |former: &MembershipVersion| follows(former) && !active(Mutant::AnotherSourceKeeps);
         for (id, _) in self.kept.extract_if(.., |_, former| retires(former)) {
             self.peers.remove(&id);
         }

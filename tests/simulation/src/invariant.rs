@@ -18,6 +18,7 @@ pub(crate) mod ownership;
 pub(crate) mod passing;
 pub(crate) mod reading;
 pub(crate) mod resurrection;
+pub(crate) mod retirement;
 pub(crate) mod settlement;
 pub(crate) mod succession;
 pub(crate) mod token;
@@ -66,6 +67,8 @@ pub enum Invariant {
     Passing,
     /// What is settled is everywhere.
     Settlement,
+    /// Nobody is forgotten who is not retired.
+    Retirement,
     /// Differences are found.
     Digest,
     /// Nothing that arrives does harm.

@@ -3,6 +3,7 @@
 //! Roles are given to pods by lot, and now and then a step is left out.
 
 mod exile;
+mod hearsay;
 mod joiner;
 
 use crate::profile::Profile;
@@ -43,6 +44,8 @@ pub(crate) enum Scene {
     Unsaid,
     /// Two add at once to a counter to which a retired member has added.
     Bequest,
+    /// The group's object is made anew by an operator that does not know of the newest member yet.
+    Hearsay,
     /// Who had answered a leaver has handed off and ended when the leaver's hook is called, and its heir is lost.
     OldAnswer,
     /// The same of an acknowledgement that was on its way when the leaver began to leave.
@@ -50,7 +53,7 @@ pub(crate) enum Scene {
 }
 
 /// Some of them.
-pub(crate) const SCENES: [Scene; 11] = [
+pub(crate) const SCENES: [Scene; 12] = [
     Scene::Estate,
     Scene::Orphan,
     Scene::Newcomer,
@@ -62,6 +65,7 @@ pub(crate) const SCENES: [Scene; 11] = [
     Scene::Turns,
     Scene::Unsaid,
     Scene::Bequest,
+    Scene::Hearsay,
 ];
 
 /// Those of a leaver that goes by old words.
@@ -77,7 +81,7 @@ impl Scene {
             Self::Orphan => 4,
             Self::LastWord | Self::OldAnswer | Self::OldAck => 3,
             Self::Returners | Self::Turns | Self::Unsaid | Self::Bequest => 3,
-            Self::Newcomer | Self::Couple | Self::Strangers | Self::Heir => 2,
+            Self::Newcomer | Self::Couple | Self::Strangers | Self::Heir | Self::Hearsay => 2,
         }
     }
 
@@ -101,6 +105,7 @@ impl Scene {
             (Self::Unsaid, [origin, source, rest]) => joiner::unsaid(rng, [*origin, *source, *rest], new),
             (Self::Bequest, [origin, one, other]) => bequest(*origin, *one, *other),
             (Self::Strangers, [origin, holder]) => strangers(*origin, *holder, new, profile.keys),
+            (Self::Hearsay, [one, other]) => hearsay::hearsay(rng, *one, *other, new),
             (Self::Heir, [origin, holder]) => heir(*origin, *holder, new, profile.keys),
             _ => Vec::new(),
         };

@@ -72,6 +72,8 @@ pub(crate) enum Action {
     LoseOperator { millis: u64 },
     /// The group's object is deleted and made anew, and the operator remembers its list or has to hear of it.
     MakeAnew { remembers: bool },
+    /// The same, and the operator hears of the process in this pod alone for so long.
+    MakeAnewBy { pod: u32, millis: u64 },
     /// A list reaches an agent: the newest, or one that is out of date.
     Push { at: u64, age: u64 },
     /// A message arrives broken, and the connection ends.

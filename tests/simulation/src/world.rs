@@ -105,6 +105,8 @@ pub(crate) enum Event {
     Lost(ReplicaId),
     /// The operator reaches a process again.
     Found(ReplicaId),
+    /// The operator hears of a process after the object was made anew.
+    Heard(ReplicaId),
     /// Whoever holds the state has been out of the operator's sight for long.
     LongSilence,
     /// A process issues again what it held under a former id.
@@ -325,6 +327,7 @@ impl World {
             Event::Thaw(id) => self.thaw(id)?,
             Event::Lost(id) => self.lost(id),
             Event::Found(id) => self.found(id),
+            Event::Heard(id) => self.say_known(id),
             Event::LongSilence => self.silence_lasts(),
             Event::Reissue(id) => self.reissue(id)?,
             Event::Adopt(id) => self.adopt_late(id)?,

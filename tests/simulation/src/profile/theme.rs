@@ -163,7 +163,7 @@ fn play(profile: &mut Profile, scene: Scene) {
         (limits.max_slots, limits.batch_bytes) = (64, 1);
     }
     (profile.news_delay, profile.push_delay) = match scene {
-        Scene::LastWord | Scene::OldAnswer | Scene::OldAck | Scene::Unsaid => (0, 5_000),
+        Scene::LastWord | Scene::OldAnswer | Scene::OldAck | Scene::Unsaid | Scene::Hearsay => (0, 5_000),
         Scene::Couple => (1_000, 5_000),
         Scene::Estate
         | Scene::Orphan

@@ -102,6 +102,7 @@ impl World {
                 }
             }
             Action::MakeAnew { remembers } => self.make_anew(remembers),
+            Action::MakeAnewBy { pod, millis } => self.make_anew_by(pod, millis),
             Action::Push { at, age } => {
                 let list = self.operator.list_of_age(age);
                 if let Some(to) = self.some_agent(at) {

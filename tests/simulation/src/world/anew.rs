@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use baton_replica::{Membership, ReplicaId};
 
-use super::World;
+use super::{Event, World};
 use crate::agent::Agent;
 use crate::operator::News;
 
@@ -19,8 +19,23 @@ impl World {
         }
         let ids: Vec<ReplicaId> = self.agents.keys().copied().collect();
         let known: Vec<News> = ids.into_iter().filter_map(|id| self.known(id)).collect();
+        self.replace_object(remembers, &known);
+    }
+
+    /// The object is made anew by an operator that has just started, and that hears of the process in one pod alone. All
+    /// others say hello so much later: those whom that one has not heard of are not in the list until then.
+    pub(super) fn make_anew_by(&mut self, pod: u32, millis: u64) {
+        let Some(first) = self.played_by(pod).filter(|_| self.operator.away.is_none()) else { return };
+        let Some(known) = self.known(first) else { return };
+        self.replace_object(false, &[known]);
+        for id in self.agents.keys().copied().collect::<Vec<_>>() {
+            self.add(millis, Event::Heard(id));
+        }
+    }
+
+    fn replace_object(&mut self, remembers: bool, known: &[News]) {
         self.look_at_pods();
-        self.operator.make_anew(remembers, &known);
+        self.operator.make_anew(remembers, known);
         self.trace.say(self.now, || format!("the object is made anew: {:?}", self.operator.list()));
         self.push_newest();
     }

@@ -117,11 +117,12 @@ impl World {
     pub(super) fn take_list(&mut self, id: ReplicaId, list: &Rc<Membership>) -> Result<(), Violation> {
         let Some(agent) = self.agents.get_mut(&id) else { return Ok(()) };
         let versions = |agent: &Agent| agent.shards.iter().flat_map(invariant::bound::versions).collect::<Vec<_>>();
-        let (before, former) = (versions(agent), agent.list.clone());
+        let (before, clocks, former) = (versions(agent), agent.clocks(), agent.list.clone());
         if !agent.take_list(list) {
             return Ok(());
         }
         Invariant::Bound.of(invariant::bound::check_departure(&before, &versions(agent)))?;
+        Invariant::Retirement.of(invariant::retirement::check(&self.oracle, &clocks, agent))?;
         self.trace.say(self.now, || format!("{id} takes list {}", list.version.number));
         let gone = |peer: &ReplicaId| agent.roster.peer(*peer).is_none_or(|row| row.phase == MemberPhase::Gone);
         let closed = agent.links.iter().filter(|(peer, _)| gone(peer)).map(|(peer, link)| (*peer, link.wire));
