@@ -91,15 +91,18 @@ impl Links {
         Some(handle)
     }
 
-    /// Forgets a link, unless a newer one has replaced it. Says whether it was the current one.
-    pub(crate) fn remove(&self, handle: &LinkHandle) -> bool {
+    /// Forgets a link, unless a newer one has replaced it.
+    pub(crate) fn remove(&self, handle: &LinkHandle) {
         handle.closed.cancel();
         let mut by_peer = self.by_peer.write();
-        let current = by_peer.get(&handle.peer).is_some_and(|now| now.id == handle.id);
-        if current {
+        if by_peer.get(&handle.peer).is_some_and(|now| now.id == handle.id) {
             by_peer.remove(&handle.peer);
         }
-        current
+    }
+
+    /// Whether a link is there still, and no newer one has replaced it.
+    pub(crate) fn has(&self, handle: &LinkHandle) -> bool {
+        self.by_peer.read().get(&handle.peer).is_some_and(|now| now.id == handle.id)
     }
 
     /// The link to a peer.

@@ -4,7 +4,7 @@ use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use baton_replica::{MemberPhase, ProtocolError, ReplicaId, Urgency};
+use baton_replica::{Effects, MemberPhase, ProtocolError, ReplicaId, Urgency};
 use baton_wire::convert::{
     membership_from_wire, phase_from_wire, phase_to_wire, publication_from_wire, publication_to_wire,
     shard_message_from_wire, shard_message_to_wire,
@@ -82,10 +82,14 @@ impl Session {
             if let Some(phase) = greeted.phase {
                 roster.heard(peer, phase);
             }
-            roster.set_linked(peer, true);
+            roster.set_linked(peer, self.engine.links().get(peer).is_some());
         });
         for index in 0..self.engine.shard_count() {
-            self.engine.with_shard(index, None, |shard| shard.link_up(peer, id));
+            // A newer link may have replaced this one before it was up, and may be up.
+            self.engine.with_shard(index, None, |shard| match self.engine.links().has(&self.handle) {
+                true => shard.link_up(peer, id),
+                false => Effects::default(),
+            });
             self.handle.mark(index);
         }
         info!(%peer, "Peer link up");
@@ -93,13 +97,11 @@ impl Session {
 
     fn down(&self) {
         let LinkHandle { peer, id, .. } = *self.handle;
-        let current = self.engine.links().remove(&self.handle);
+        self.engine.links().remove(&self.handle);
         for index in 0..self.engine.shard_count() {
             self.engine.with_shard(index, None, |shard| shard.link_down(peer, id));
         }
-        if current {
-            self.engine.update_roster(|roster| roster.set_linked(peer, false));
-        }
+        self.engine.update_roster(|roster| roster.set_linked(peer, self.engine.links().get(peer).is_some()));
     }
 
     /// Sends what there is, whenever there may be something. Ends when the transport is gone.

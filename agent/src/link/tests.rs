@@ -6,6 +6,7 @@ mod expiry;
 mod fence;
 mod identity;
 mod membership;
+mod replaced;
 mod sending;
 mod slow;
 mod stranger;

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 
 use super::*;
+use crate::engine::LinkHandle;
 use crate::link::hello::Greeted;
 use crate::link::pulse::Pulse;
 use crate::link::session::Session;
@@ -17,7 +18,7 @@ const BESIDE: u64 = 2;
 const ELSEWHERE: u64 = 3;
 
 /// An agent of one shard and two writes, which two others survive.
-async fn leaver() -> Arc<Engine> {
+pub(super) async fn leaver() -> Arc<Engine> {
     let identity = Identity { group: "shop/web".to_owned(), pod_name: "web-1".to_owned(), pod_uid: String::new() };
     let engine = Engine::new(id(1), identity, 1, LIMITS);
     let row = |(bits, node): (u64, &str)| Member {
@@ -46,21 +47,25 @@ async fn leaver() -> Arc<Engine> {
 async fn link_to(engine: &Arc<Engine>, peer: u64, outbox: mpsc::Sender<Frame>) -> LinkId {
     let handle = engine.links().register(id(1), id(peer), id(1)).expect("the first");
     let link = handle.id;
-    let session = Session { engine: engine.clone(), handle, outbox, pulse: Pulse::new() };
-    let greeted = Greeted {
-        replica: id(peer),
-        pod_name: format!("web-{peer}"),
-        phase: Some(MemberPhase::Active),
-        membership: 1,
-        proven: None,
-    };
-    tokio::spawn(async move { session.run(&greeted, pending()).await });
+    tokio::spawn(run(engine.clone(), handle, outbox));
     everybody_runs().await;
     link
 }
 
+/// Runs a link to its end, on which nothing comes.
+pub(super) async fn run(engine: Arc<Engine>, handle: Arc<LinkHandle>, outbox: mpsc::Sender<Frame>) {
+    let greeted = Greeted {
+        replica: handle.peer,
+        pod_name: format!("web-{}", handle.peer.bits()),
+        phase: Some(MemberPhase::Active),
+        membership: 1,
+        proven: None,
+    };
+    Session { engine, handle, outbox, pulse: Pulse::new() }.run(&greeted, pending()).await;
+}
+
 /// Until all tasks wait for something: there is one thread, and they take turns.
-async fn everybody_runs() {
+pub(super) async fn everybody_runs() {
     for _ in 0..100 {
         yield_now().await;
     }
