@@ -27,8 +27,8 @@ use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use baton_replica::{
-    Effects, Key, LinkId, Membership, Need, Phase, ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage,
-    Urgency, VersionVector, Wake,
+    Effects, Key, Limits, LinkId, Membership, Need, Phase, ProtocolError, ReplicaId, Roster, Settings, Shard,
+    ShardMessage, Urgency, VersionVector, Wake,
 };
 use baton_telemetry::Repeat;
 use parking_lot::{Mutex, RwLock};
@@ -118,9 +118,20 @@ struct ShardCell {
 impl Engine {
     /// A process without state.
     pub(crate) fn new(replica: ReplicaId, identity: Identity, shards: usize, limits: DefaultLimits) -> Arc<Self> {
+        Self::bounded(replica, identity, shards, limits, Limits::default())
+    }
+
+    /// The same, with these bounds of each shard.
+    pub(crate) fn bounded(
+        replica: ReplicaId,
+        identity: Identity,
+        shards: usize,
+        limits: DefaultLimits,
+        bounds: Limits,
+    ) -> Arc<Self> {
         let roster = Roster::new(replica);
         let cell = |index| ShardCell {
-            shard: Whole::new(Shard::new(index, roster.clone(), baton_replica::Limits::default())),
+            shard: Whole::new(Shard::new(index, roster.clone(), bounds)),
             acknowledged: Notify::new(),
             deadline: AtomicU64::new(expiry::NEVER),
         };

@@ -8,6 +8,7 @@ mod dial;
 mod hello;
 mod order;
 mod pulse;
+mod refused;
 mod session;
 #[cfg(test)]
 mod tests;

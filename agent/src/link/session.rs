@@ -4,7 +4,7 @@ use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use baton_replica::{Effects, MemberPhase, ProtocolError, ReplicaId, Urgency};
+use baton_replica::{Effects, MemberPhase, ProtocolError, ReplicaId, Shard, Urgency};
 use baton_wire::convert::{
     membership_from_wire, phase_from_wire, phase_to_wire, publication_from_wire, publication_to_wire,
     shard_message_from_wire, shard_message_to_wire,
@@ -22,6 +22,7 @@ use crate::engine::{Engine, LinkHandle, Summary};
 use crate::link::hello::{Greeted, frame, member_phase, newer_membership};
 use crate::link::order::Order;
 use crate::link::pulse::{Lifeless, Pulse};
+use crate::link::refused::{Part, Refused};
 use crate::link::{HEARTBEAT, OUTBOX_FRAMES, UNASKED, shortened};
 
 /// Messages of shards before all else on the link has its turn: as many as the outbox takes, twice.
@@ -35,7 +36,7 @@ pub(super) struct Session {
     pub(super) pulse: Pulse,
 }
 
-/// Why a link ended, or was not taken, when the peer is to blame.
+/// Why a link ended, or was not taken, when this side did not want it to.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     #[error(transparent)]
@@ -49,6 +50,9 @@ pub(super) enum Fault {
     /// The member list changed while the message was on its way.
     #[error("{0} is no member any more")]
     NoMember(ReplicaId),
+    /// What it refused meanwhile is said again on the next link.
+    #[error("shard {0} has room again for what the peer has sent")]
+    Room(usize),
     #[error("the peer sent what it must not: {0}")]
     Protocol(String),
 }
@@ -216,6 +220,7 @@ impl Session {
     where
         S: Stream<Item = Result<Frame, tonic::Status>> + Unpin,
     {
+        let mut refused = Refused::new();
         loop {
             let frame = match self.pulse.next(&mut incoming).await {
                 Err(lifeless) => return lifeless.into(),
@@ -224,15 +229,15 @@ impl Session {
                 Ok(Some(Ok(frame))) => frame,
             };
             self.handle.peer_membership.fetch_max(frame.membership, Ordering::Relaxed);
-            if let Err(fault) = self.take(frame.body) {
+            if let Err(fault) = self.take(frame.body, &mut refused) {
                 return fault;
             }
         }
     }
 
-    fn take(&self, body: Option<Body>) -> Result<(), Fault> {
+    fn take(&self, body: Option<Body>, refused: &mut Refused) -> Result<(), Fault> {
         match body {
-            Some(Body::Shard(frame)) => self.take_shard(frame)?,
+            Some(Body::Shard(frame)) => self.take_shard(frame, refused)?,
             Some(Body::Phase(notice)) => self.take_phase(notice),
             Some(Body::NewerMembership(list)) => match membership_from_wire(list) {
                 Ok(list) => self.engine.take_membership_from_peer(list),
@@ -247,7 +252,10 @@ impl Session {
             }
             Some(Body::ReceiptKept(_)) => self.handle.receipt_kept.notify_one(),
             Some(Body::Refused(refused)) => return Err(Fault::Refused(shortened(&refused.message))),
-            Some(Body::Heartbeat(heartbeat)) => self.take_heartbeat(&heartbeat),
+            Some(Body::Heartbeat(heartbeat)) => {
+                self.take_heartbeat(&heartbeat);
+                self.look_for_room(refused)?;
+            }
             Some(Body::Publications(list)) => self.take_messages(&list)?,
             // A frame that a newer release knows is passed over; a second hello says nothing new.
             Some(Body::Hello(_)) | None => {}
@@ -262,6 +270,12 @@ impl Session {
         if heartbeat.seen != 0 {
             self.engine.compare(self.handle.peer, Summary { seen: heartbeat.seen, sum: heartbeat.sum });
         }
+    }
+
+    /// The peer has sent something to these shards, and does not know that it was refused.
+    fn look_for_room(&self, refused: &Refused) -> Result<(), Fault> {
+        let has_room = |shard: &usize| self.engine.inspect(*shard, Shard::has_room_for_peers);
+        refused.shards().find(has_room).map_or(Ok(()), |shard| Err(Fault::Room(shard)))
     }
 
     fn take_messages(&self, list: &Publications) -> Result<(), Fault> {
@@ -279,7 +293,7 @@ impl Session {
         self.engine.update_roster(|roster| roster.heard(self.handle.peer, phase));
     }
 
-    fn take_shard(&self, frame: ShardFrame) -> Result<(), Fault> {
+    fn take_shard(&self, frame: ShardFrame, refused: &mut Refused) -> Result<(), Fault> {
         let index = frame.shard as usize;
         if index >= self.engine.shard_count() {
             return Err(Fault::Protocol(format!("there is no shard {index}")));
@@ -287,10 +301,21 @@ impl Session {
         // Without a body it is a message of a newer release.
         let Some(body) = frame.body else { return Ok(()) };
         let message = shard_message_from_wire(body).map_err(|error| Fault::Protocol(error.to_string()))?;
+        let part = Part::of(index, &message);
+        if refused.has(part) {
+            return Ok(());
+        }
         let LinkHandle { peer, id, .. } = *self.handle;
-        self.engine.handle(index, peer, id, message).map_err(|error| match error {
-            ProtocolError::NoMember(peer) => Fault::NoMember(peer),
-            error => Fault::Protocol(error.to_string()),
-        })
+        match self.engine.handle(index, peer, id, message) {
+            Ok(()) => Ok(()),
+            Err(error @ ProtocolError::Full(_)) => {
+                // The other shards have room.
+                warn!(%peer, %error, "What a peer sends to a shard is refused");
+                refused.add(part);
+                Ok(())
+            }
+            Err(ProtocolError::NoMember(peer)) => Err(Fault::NoMember(peer)),
+            Err(error) => Err(Fault::Protocol(error.to_string())),
+        }
     }
 }

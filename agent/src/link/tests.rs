@@ -4,6 +4,7 @@ mod adoption;
 mod channel;
 mod expiry;
 mod fence;
+mod full;
 mod identity;
 mod membership;
 mod replaced;
@@ -123,7 +124,10 @@ impl Agent {
 
     async fn start_with(bits: u64, pod: &str, transport: Transport) -> Self {
         let identity = Identity { group: "shop/web".to_owned(), pod_name: pod.to_owned(), pod_uid: String::new() };
-        let engine = Engine::new(id(bits), identity, SHARDS, LIMITS);
+        Self::run(Engine::new(id(bits), identity, SHARDS, LIMITS), transport).await
+    }
+
+    async fn run(engine: Arc<Engine>, transport: Transport) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound").to_string();
         let mut tasks = JoinSet::new();

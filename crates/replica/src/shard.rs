@@ -110,7 +110,8 @@ pub enum ProtocolError {
     /// A message of a replica that the member list has removed, or never named.
     #[error("{0} is no member")]
     NoMember(ReplicaId),
-    /// The shard is as large as it may be and takes nothing before some of it is deleted.
+    /// The shard is as large as it may be and takes nothing before some of it is deleted. The peer is not to blame. Its link
+    /// may go on for the sake of other shards, if no later part of what was refused is taken: it comes again on another link.
     #[error("shard {0} is full: delete keys, or use more shards")]
     Full(usize),
     /// A state that says to be made of more states than there can have been.

@@ -34,7 +34,7 @@ impl Shard {
             ShardMessage::Settle(settle) => !settle.items.is_empty(),
             _ => false,
         };
-        if brings && self.store.bytes() > self.limits.max_bytes + self.limits.max_bytes / PEERS_PART {
+        if brings && !self.has_room_for_peers() {
             return Err(ProtocolError::Full(self.index));
         }
         let mut effects = self.receive(from, message, now)?;
@@ -46,6 +46,11 @@ impl Shard {
             self.forget_stable();
         }
         Ok(effects)
+    }
+
+    /// Whether what peers send has room.
+    pub fn has_room_for_peers(&self) -> bool {
+        self.store.bytes() <= self.limits.max_bytes + self.limits.max_bytes / PEERS_PART
     }
 
     fn receive(&mut self, from: ReplicaId, message: ShardMessage, now: u64) -> Result<Effects, ProtocolError> {
