@@ -3,17 +3,13 @@
 mod receipt;
 mod timeline;
 
-use std::collections::BTreeSet;
 use std::future::pending;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use baton_replica::{
-    Action, Budget, Handover, Lifecycle, MemberPhase, Need, Outcome, Progress, ReplicaId, Shard, VersionVector,
-};
+use baton_replica::{Action, Budget, Lifecycle, Outcome, Roster, Stage};
 use baton_telemetry::Tracer;
-use baton_wire::directory::handoff_report::Stage;
 use futures_util::future::select_all;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
@@ -55,9 +51,7 @@ pub(crate) struct Departure {
     life: Lifecycle,
     commands: mpsc::Receiver<Command>,
     hooks: Vec<oneshot::Sender<DepartureReport>>,
-    watermark: Option<Vec<VersionVector>>,
     termination_log: PathBuf,
-    budget: Budget,
 }
 
 // === impl DepartureHandle ===
@@ -105,9 +99,7 @@ impl Departure {
             life,
             commands,
             hooks: Vec::new(),
-            watermark: None,
             termination_log,
-            budget,
         };
         (DepartureHandle { commands: sender }, departure)
     }
@@ -127,7 +119,6 @@ impl Departure {
     async fn follow(&mut self) -> DepartureReport {
         let mut lists = self.engine.membership();
         loop {
-            self.notice();
             if let Some(receipt) = self.act() {
                 return receipt;
             }
@@ -184,63 +175,24 @@ impl Departure {
         }
     }
 
-    /// Takes note of what has changed around the process.
-    fn notice(&mut self) {
-        let now = self.engine.uptime_millis();
-        if self.engine.is_fenced() && !self.life.leaving() {
-            self.begin_again();
-        }
-        let list = self.engine.membership().borrow().clone();
-        if let Some(list) = list {
-            self.life.set_handoff_timeout(list.settings.handoff_timeout);
-            let me = self.engine.replica();
-            if list.first == Some(me) && !self.engine.holds_state() && !self.life.leaving() {
-                info!("Starting without state, as the member list allows");
-                self.engine.start_empty();
-            }
-            if let Some(row) = list.member(me).filter(|row| row.phase == MemberPhase::Leaving) {
-                self.life.terminating(row.grace, now);
-            }
-        }
-        if self.engine.holds_state() {
-            self.life.bootstrapped();
-        }
-    }
-
-    /// The group has removed this process, as it does with one that it takes for dead: it joins again as a new one. Who
-    /// leaves anyway goes on leaving, and finds nobody to hand off to.
-    fn begin_again(&mut self) {
-        let (former, replica) = (self.engine.replica(), random_id());
-        self.engine.take_new_id(replica);
-        (self.life, self.timeline) = (Lifecycle::new(self.budget), Timeline::default());
-        self.engine.set_phase(self.life.phase());
-        error!(%former, %replica, "The group has removed this agent; it joins again under a new id");
-    }
-
     /// Does what the lifecycle asks; returns the receipt when the process may end.
     fn act(&mut self) -> Option<DepartureReport> {
-        loop {
-            let now = self.engine.uptime_millis();
-            if self.life.leaving() {
-                let (watermark, everything) = self.progress();
-                self.life.progress(watermark, everything, now);
-            }
-            self.life.tick(now);
-            let Some(action) = self.life.poll_action() else {
-                self.engine.set_phase(self.life.phase());
-                return None;
-            };
+        while let Some(action) = self.next_action() {
             match action {
+                Action::StartEmpty => {
+                    info!("Starting without state, as the member list allows");
+                    self.engine.start_empty();
+                }
+                Action::BeginAgain => self.begin_again(),
                 Action::AnnounceLeaving => {
-                    self.engine.update_roster(baton_replica::Roster::leave);
+                    self.engine.update_roster(Roster::leave);
                     self.engine.set_phase(self.life.phase());
                     self.timeline.leaves();
                     info!("Leaving");
                     self.report(Stage::Started, Outcome::Nothing);
                 }
-                Action::TakeWatermark => {
+                Action::AskAgain => {
                     info!("Holding the preStop hook");
-                    self.watermark = Some(self.engine.clocks());
                     self.engine.ask_again();
                 }
                 Action::ReturnHook(outcome) => self.return_hooks(outcome),
@@ -251,6 +203,21 @@ impl Departure {
                 Action::Exit(outcome) => return Some(self.report(Stage::Sealed, outcome)),
             }
         }
+        self.engine.set_phase(self.life.phase());
+        None
+    }
+
+    fn next_action(&mut self) -> Option<Action> {
+        let list = self.engine.membership().borrow().clone();
+        let around = self.engine.surroundings(list.as_deref());
+        self.life.next_action(&around, &*self.engine, self.engine.uptime_millis())
+    }
+
+    fn begin_again(&mut self) {
+        let (former, replica) = (self.engine.replica(), random_id());
+        self.engine.take_new_id(replica);
+        self.timeline = Timeline::default();
+        error!(%former, %replica, "The group has removed this agent; it joins again under a new id");
     }
 
     fn return_hooks(&mut self, outcome: Outcome) {
@@ -264,23 +231,11 @@ impl Departure {
         }
     }
 
-    fn progress(&self) -> (Progress, Progress) {
-        let need = self.engine.need();
-        let clocks = self.engine.clocks();
-        let everything = self.engine.progress(&clocks, need);
-        let watermark =
-            self.watermark.as_ref().map_or(Progress::Uncovered, |clocks| self.engine.progress(clocks, need));
-        // The hold waits for new owners too; who exits has said what it can, and they go on choosing without it.
-        (watermark.and_handed_over(self.engine.awaited_handover() == Handover::default()), everything)
-    }
-
     /// Writes down how it went, for the operator too.
     fn report(&self, stage: Stage, outcome: Outcome) -> DepartureReport {
-        // The hook answers for its watermark; writes may have come since.
-        let clocks = self.watermark.clone().filter(|_| stage == Stage::Hook).unwrap_or_else(|| self.engine.clocks());
-        let survivors = self.engine.covering_survivors(&clocks);
-        let covered = self.engine.progress(&clocks, self.engine.need()) == Progress::Covered;
-        let receipt = receipt::write(&self.engine, &self.life, stage, outcome, &survivors, covered);
+        let list = self.engine.membership().borrow().clone();
+        let around = self.engine.surroundings(list.as_deref());
+        let receipt = receipt::write(&self.engine, &self.life.account(stage, outcome, &around, &*self.engine));
         let DepartureReport { keys, keys_unacknowledged, hold_millis, tail_millis, ref message, .. } = receipt;
         match outcome {
             Outcome::Failed => error!(keys, keys_unacknowledged, hold_millis, tail_millis, message, "Handoff failed"),
@@ -298,29 +253,5 @@ impl Departure {
         let next = self.life.next_deadline().map(|deadline| Duration::from_millis(deadline.saturating_sub(now)));
         let look = if self.life.leaving() { LOOK } else { Duration::from_secs(1) };
         next.map_or(look, |next| next.min(look))
-    }
-}
-
-// === impl Engine ===
-
-impl Engine {
-    /// How far the given clocks, one a shard, are handed off.
-    fn progress(&self, clocks: &[VersionVector], need: Need) -> Progress {
-        if (0..clocks.len()).all(|index| self.inspect(index, Shard::holds_nothing)) {
-            return Progress::Nothing;
-        }
-        let covered = |(index, clock)| self.inspect(index, |shard| shard.coverage(clock, need).covered);
-        if clocks.iter().enumerate().all(covered) { Progress::Covered } else { Progress::Uncovered }
-    }
-
-    /// The survivors that cover the given clocks, in every shard.
-    fn covering_survivors(&self, clocks: &[VersionVector]) -> Vec<ReplicaId> {
-        let need = self.need();
-        let covering = |(index, clock): (usize, &VersionVector)| -> BTreeSet<ReplicaId> {
-            let survivors = self.inspect(index, |shard| shard.coverage(clock, need)).survivors;
-            survivors.into_iter().filter(|survivor| survivor.covers).map(|survivor| survivor.replica).collect()
-        };
-        let everywhere = clocks.iter().enumerate().map(covering).reduce(|all, here| &all & &here);
-        everywhere.unwrap_or_default().into_iter().collect()
     }
 }

@@ -27,8 +27,8 @@ use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use baton_replica::{
-    Effects, Key, Limits, LinkId, Membership, Need, Phase, ProtocolError, ReplicaId, Roster, Settings, Shard,
-    ShardMessage, Urgency, VersionVector, Wake,
+    Effects, Key, Limits, LinkId, Membership, Phase, ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage,
+    Shards, Surroundings, Urgency, Wake,
 };
 use baton_telemetry::Repeat;
 use parking_lot::{Mutex, RwLock};
@@ -207,13 +207,6 @@ impl Engine {
         &self.reports
     }
 
-    /// What is handed off must have as many holders as the group's writes ask for.
-    pub(crate) fn need(&self) -> Need {
-        let settings = self.settings();
-        let members = self.roster.lock().survivors().count() as u32;
-        Need { acks: settings.handoff_acks, level: settings.write_acks.count(members) }
-    }
-
     /// Waits until a peer's message was handled.
     pub(crate) async fn unsettled(&self) {
         self.unsettled.notified().await;
@@ -312,6 +305,11 @@ impl Engine {
         self.departure.notify_one();
     }
 
+    /// What there is to be seen of the group, by this list: the newest.
+    pub(crate) fn surroundings<'a>(&self, list: Option<&'a Membership>) -> Surroundings<'a> {
+        Surroundings::of(&self.roster.lock(), list)
+    }
+
     /// What is known of the members now.
     pub(crate) fn roster(&self) -> Roster {
         self.roster.lock().clone()
@@ -351,17 +349,12 @@ impl Engine {
 
     /// Whether every shard holds the state.
     pub(crate) fn holds_state(&self) -> bool {
-        self.shards.iter().all(|cell| !cell.shard.lock().is_joining())
+        self.hold_state()
     }
 
     /// Waits until a departure may have come further.
     pub(crate) async fn departure_progress(&self) {
         self.departure.notified().await;
-    }
-
-    /// Every shard's clock.
-    pub(crate) fn clocks(&self) -> Vec<VersionVector> {
-        self.shards.iter().map(|cell| cell.shard.lock().clock().clone()).collect()
     }
 
     /// What a shard has to send on a link that is at least so urgent.
@@ -402,11 +395,6 @@ impl Engine {
             }
         });
         result
-    }
-
-    /// How many keys hold a write that no single survivor has acknowledged. Looks at every key.
-    pub(crate) fn keys_not_covered(&self) -> u64 {
-        self.shards.iter().map(|cell| cell.shard.lock().keys_not_covered()).sum()
     }
 
     /// Looks at one shard.
@@ -455,6 +443,16 @@ impl Engine {
     /// Monotonic milliseconds since the process started.
     pub(crate) fn uptime_millis(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
+    }
+}
+
+impl Shards for Engine {
+    fn count(&self) -> usize {
+        self.shards.len()
+    }
+
+    fn look_at<R>(&self, index: usize, look: impl FnOnce(&Shard) -> R) -> R {
+        self.inspect(index, look)
     }
 }
 

@@ -8,8 +8,7 @@ mod snapshot;
 use std::sync::Arc;
 
 use axum::http::{Method, StatusCode};
-use baton_replica::Outcome;
-use baton_wire::directory::handoff_report::Stage;
+use baton_replica::{Outcome, Stage};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;

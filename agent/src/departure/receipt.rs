@@ -2,45 +2,37 @@
 
 use std::path::Path;
 
-use baton_replica::{Handover, Lifecycle, Outcome, ReplicaId};
-use baton_wire::directory::handoff_report::Stage;
+use baton_replica::{Account, Handover, Outcome, ReplicaId, Stage};
+use baton_wire::directory::handoff_report::Stage as WireStage;
 use baton_wire::directory::{HandoffReport, Outcome as WireOutcome};
 
 use crate::control::{DepartureOutcome, DepartureReport};
 use crate::engine::Engine;
 
 /// Writes down how far the departure has come.
-pub(super) fn write(
-    engine: &Engine,
-    life: &Lifecycle,
-    stage: Stage,
-    outcome: Outcome,
-    survivors: &[ReplicaId],
-    covered: bool,
-) -> DepartureReport {
+pub(super) fn write(engine: &Engine, account: &Account) -> DepartureReport {
+    let Account { stage, outcome, covered, keys_not_covered: missing, handover, released, .. } = *account;
     let status = engine.status();
-    let pod = |id| status.members.iter().find(|member| member.replica == id).map(|member| member.pod.clone());
-    let survivors: Vec<String> = survivors.iter().filter_map(|survivor| pod(*survivor)).collect();
-    let keys_unacknowledged = if outcome == Outcome::Failed { engine.keys_not_covered() } else { 0 };
-    let handover = engine.awaited_handover();
+    let pod = |id: &ReplicaId| status.members.iter().find(|member| member.replica == *id).map(|row| row.pod.clone());
+    let survivors: Vec<String> = account.survivors.iter().filter_map(pod).collect();
     let message = match stage {
         Stage::Started => format!("Handing off {} keys", status.keys),
-        _ if life.released() => given_up(keys_unacknowledged),
+        _ if released => given_up(missing),
         _ if covered && handover != Handover::default() => kept_waiting(&survivors, handover),
-        _ => sentence(outcome, &survivors, status.keys, keys_unacknowledged),
+        _ => sentence(outcome, &survivors, status.keys, missing),
     };
     DepartureReport {
         outcome: outcome.into(),
         keys: status.keys,
-        keys_unacknowledged,
+        keys_unacknowledged: missing,
         keys_unadopted: handover.unadopted as u64,
         keys_unconfirmed: handover.unconfirmed as u64,
-        released: life.released(),
+        released,
         bytes: status.bytes,
         message,
         survivors,
-        hold_millis: life.held_millis().unwrap_or(0),
-        tail_millis: life.tail_millis().unwrap_or(0),
+        hold_millis: account.held_millis,
+        tail_millis: account.tail_millis,
     }
 }
 
@@ -48,7 +40,7 @@ pub(super) fn write(
 pub(super) fn for_operator(engine: &Engine, stage: Stage, receipt: &DepartureReport) -> HandoffReport {
     let identity = engine.identity();
     let outcome = match (stage, receipt.outcome) {
-        (Stage::Started | Stage::Unspecified, _) => WireOutcome::Unspecified,
+        (Stage::Started, _) => WireOutcome::Unspecified,
         (_, DepartureOutcome::Acknowledged) => WireOutcome::Acknowledged,
         (_, DepartureOutcome::Nothing) => WireOutcome::NothingToHandOff,
         (_, DepartureOutcome::Failed) => WireOutcome::Failed,
@@ -57,7 +49,12 @@ pub(super) fn for_operator(engine: &Engine, stage: Stage, receipt: &DepartureRep
         replica: engine.replica().bits(),
         pod_name: identity.pod_name.clone(),
         pod_uid: identity.pod_uid.clone(),
-        stage: stage.into(),
+        stage: match stage {
+            Stage::Started => WireStage::Started,
+            Stage::Hook => WireStage::Hook,
+            Stage::Sealed => WireStage::Sealed,
+        }
+        .into(),
         outcome: outcome.into(),
         keys: receipt.keys,
         keys_unacknowledged: receipt.keys_unacknowledged,

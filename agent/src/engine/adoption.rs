@@ -1,8 +1,8 @@
-//! Takes over what departed members owned, in small steps, and says what a leaver still waits for.
+//! Takes over what departed members owned, in small steps.
 
 use std::sync::Arc;
 
-use baton_replica::{Adoption, Effects, Handover, Shard, Wake};
+use baton_replica::{Adoption, Effects, Shard, Wake};
 use tokio::task::yield_now;
 
 use crate::engine::{Engine, wall_millis};
@@ -26,17 +26,6 @@ pub(crate) async fn adopt(engine: Arc<Engine>) {
 // === impl Engine ===
 
 impl Engine {
-    /// What this process's keys wait for, if it leaves.
-    pub(crate) fn handover(&self) -> Handover {
-        let shards = (0..self.shards.len()).map(|index| self.inspect(index, Shard::handover));
-        shards.fold(Handover::default(), Handover::and)
-    }
-
-    /// What of that the group asks this process to wait for.
-    pub(crate) fn awaited_handover(&self) -> Handover {
-        self.handover().awaited(self.settings().completion)
-    }
-
     /// A shard has changed.
     pub(super) fn note_orphans(&self, shard: &Shard) {
         if shard.adoption_due() {

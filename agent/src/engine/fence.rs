@@ -43,11 +43,6 @@ impl Engine {
         (0..self.shards.len()).map(|index| self.inspect(index, Shard::inherited) as u64).sum()
     }
 
-    /// Whether the group has removed this replica.
-    pub(crate) fn is_fenced(&self) -> bool {
-        self.roster.lock().is_fenced()
-    }
-
     /// Lives on under a new id, without state, and keeps what it held to issue it again. The app gets 503 until the state
     /// is here again.
     pub(crate) fn take_new_id(&self, replica: ReplicaId) {

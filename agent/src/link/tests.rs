@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use baton_replica::{
     AckLevel, Condition, Entry, Key, LinkId, MapName, Member, MemberPhase, Membership, MembershipVersion, Operation,
-    Phase, Range, RangeItem, ReplicaId, Settings, ShardMessage, Value,
+    Phase, Range, RangeItem, ReplicaId, Settings, ShardMessage, Shards, Value,
 };
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;

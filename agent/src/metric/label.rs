@@ -1,8 +1,7 @@
 //! Labels: each a small, fixed set.
 
 use axum::http::{Method, StatusCode};
-use baton_replica::Outcome;
-use baton_wire::directory::handoff_report::Stage;
+use baton_replica::{Outcome, Stage};
 use prometheus_client::encoding::EncodeLabelSet;
 
 /// One kind of request.
@@ -41,7 +40,7 @@ impl HandoffLabels {
     /// `None` for a stage that has no outcome.
     pub(super) const fn new(stage: Stage, outcome: Outcome) -> Option<Self> {
         let stage = match stage {
-            Stage::Unspecified | Stage::Started => return None,
+            Stage::Started => return None,
             Stage::Hook => "hook",
             Stage::Sealed => "end",
         };

@@ -34,7 +34,7 @@ pub use entry::Entry;
 pub use hlc::{Hlc, HlcClock};
 pub use id::{Dot, ParseReplicaIdError, ReplicaId};
 pub use key::{Key, KeyError, MAX_FIELD_BYTES, MAX_KEY_BYTES, MapName, MapNameError};
-pub use lifecycle::{Action, Budget, Lifecycle, Outcome, Phase, Progress};
+pub use lifecycle::{Account, Action, Budget, Lifecycle, Outcome, Phase, Progress, Shards, Stage, Surroundings};
 pub use membership::{MapLimits, Member, MemberPhase, Membership, MembershipVersion, OnDeparture, Settings};
 pub use message::{Applied, Chunk, ChunkItem, Digest, Range, RangeItem, Settle, ShardMessage};
 #[cfg(feature = "mutants")]

@@ -5,13 +5,27 @@
 //!    --stop (the app is gone)--> Sealed --all covered, or deadline--> exit
 //! ```
 //!
-//! A person may release what is held: it ends at once, as failed.
+//! A person may release what is held: it ends at once, as failed. A process that the group has removed, and that stays,
+//! begins again.
 //!
 //! Times are monotonic milliseconds of any origin.
+
+mod account;
+mod budget;
+mod progress;
+mod shards;
+mod surroundings;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
+pub use account::{Account, Stage};
+pub use budget::Budget;
+pub use progress::{Outcome, Progress};
+pub use shards::Shards;
+pub use surroundings::Surroundings;
+
+use crate::VersionVector;
 use crate::mutant::{Mutant, active};
 
 /// The kubelet stops a container at once when its grace is used up, but never gives SIGTERM less than this.
@@ -39,52 +53,23 @@ pub enum Phase {
     Sealed,
 }
 
-/// How a departure ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Survivors cover everything.
-    Acknowledged,
-    /// Time ran out before they did.
-    Failed,
-    /// There was nothing to hand off.
-    Nothing,
-}
-
 /// What the shell must do, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
+    /// Start every shard without state: the list allows it.
+    StartEmpty,
+    /// Go on under a new id, without state, with what is held to be issued again: the group has removed this one.
+    BeginAgain,
     /// Tell all peers and the operator that this replica leaves.
     AnnounceLeaving,
-    /// Remember every shard's clock: the hook waits until that is covered.
-    TakeWatermark,
+    /// Ask all peers once more what they have: the hook waits until what is known now is covered.
+    AskAgain,
     /// Let the preStop hook return.
     ReturnHook(Outcome),
     /// Seal every shard.
     Seal,
     /// Leave the receipt and end the process.
     Exit(Outcome),
-}
-
-/// How long things may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Budget {
-    /// The pod's termination grace period.
-    pub grace: Duration,
-    /// The longest that preStop is held.
-    pub handoff_timeout: Duration,
-    /// How long a stop lasts that no hook came before.
-    pub stop_without_hook: Duration,
-}
-
-/// How far something is handed off.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
-    /// There is nothing in it.
-    Nothing,
-    /// Survivors do not cover it yet.
-    Uncovered,
-    /// They do.
-    Covered,
 }
 
 /// The phases of one process.
@@ -94,6 +79,8 @@ pub struct Lifecycle {
     budget: Budget,
     began: Option<u64>,
     hook: Hook,
+    /// Every shard's clock when the hook was called.
+    watermark: Option<Vec<VersionVector>>,
     stopped: Option<u64>,
     /// Whether the shell was told to seal: what is covered before that may not be all.
     sealed: bool,
@@ -118,52 +105,6 @@ enum Hook {
     },
 }
 
-// === impl Budget ===
-
-impl Budget {
-    /// What is kept for the tail: a quarter of the grace period, 5 to 30 s, at most half.
-    pub fn reserve(&self) -> Duration {
-        let quarter = (self.grace / 4).clamp(Duration::from_secs(5), Duration::from_secs(30));
-        quarter.min(self.grace / 2)
-    }
-
-    /// How long the hook may be held.
-    pub fn hold(&self) -> Duration {
-        self.handoff_timeout.min(self.grace.saturating_sub(self.reserve()))
-    }
-}
-
-// === impl Outcome ===
-
-impl Outcome {
-    /// Whether nothing was left behind.
-    pub const fn is_safe(self) -> bool {
-        !matches!(self, Self::Failed)
-    }
-}
-
-// === impl Progress ===
-
-impl Progress {
-    /// The same, but not before what this replica owned is handed over as far as the group asks.
-    pub const fn and_handed_over(self, handed_over: bool) -> Self {
-        match self {
-            Self::Covered if !handed_over => Self::Uncovered,
-            Self::Nothing | Self::Uncovered | Self::Covered => self,
-        }
-    }
-}
-
-impl From<Progress> for Outcome {
-    fn from(progress: Progress) -> Self {
-        match progress {
-            Progress::Nothing => Self::Nothing,
-            Progress::Uncovered => Self::Failed,
-            Progress::Covered => Self::Acknowledged,
-        }
-    }
-}
-
 // === impl Lifecycle ===
 
 impl Lifecycle {
@@ -174,6 +115,7 @@ impl Lifecycle {
             budget,
             began: None,
             hook: Hook::NotCalled,
+            watermark: None,
             stopped: None,
             sealed: false,
             ended: None,
@@ -218,7 +160,7 @@ impl Lifecycle {
         self.begin(now);
         if matches!(self.hook, Hook::NotCalled | Hook::Returned { .. }) {
             self.hook = Hook::Held { since: now, marked: false };
-            self.actions.push_back(Action::TakeWatermark);
+            self.actions.push_back(Action::AskAgain);
         }
         if self.released {
             self.return_hook(given_up(), now);
@@ -288,12 +230,28 @@ impl Lifecycle {
         self.hook_deadline().into_iter().chain(self.stop_deadline()).min()
     }
 
-    /// The next thing to do.
+    /// Looks around, and says what to do next. To be called until there is nothing: what was done may have changed what
+    /// there is to see.
+    pub fn next_action(&mut self, around: &Surroundings<'_>, shards: &impl Shards, now: u64) -> Option<Action> {
+        self.notice(around, shards.hold_state(), now);
+        if self.leaving() {
+            let (watermark, everything) = self.measure(around, shards);
+            self.progress(watermark, everything, now);
+        }
+        self.tick(now);
+        let action = self.poll_action();
+        if action == Some(Action::AskAgain) {
+            self.watermark = Some(shards.clocks());
+        }
+        action
+    }
+
+    /// The next thing to do, by what was said so far.
     pub fn poll_action(&mut self) -> Option<Action> {
         let action = self.actions.pop_front();
         match (action, &mut self.hook) {
             (Some(Action::Seal), _) => self.sealed = true,
-            (Some(Action::TakeWatermark), Hook::Held { marked, .. }) => *marked = true,
+            (Some(Action::AskAgain), Hook::Held { marked, .. }) => *marked = true,
             _ => {}
         }
         action

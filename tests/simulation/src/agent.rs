@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use baton_replica::{
     Budget, Dot, Effects, Entry, Key, Lifecycle, Limits, LinkId, MemberPhase, Membership, Outcome, Owner, Phase,
-    ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage, Token, Urgency, VersionVector, Wake,
+    ProtocolError, ReplicaId, Roster, Settings, Shard, ShardMessage, Shards, Token, Urgency, VersionVector, Wake,
 };
 
 use crate::invariant::condition::Shown;
@@ -29,6 +29,7 @@ pub(crate) struct Agent {
     /// What the operator was told of it.
     pub(crate) reported: MemberPhase,
     pub(crate) links: BTreeMap<ReplicaId, Link>,
+    /// Its clocks when its hook was called: what invariants hold that against.
     pub(crate) watermark: Option<Vec<VersionVector>>,
     /// How far its wall clock is ahead.
     pub(crate) skew: u64,
@@ -84,6 +85,8 @@ pub(crate) struct Waiting {
 /// What a departure asks of the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
+    /// It goes on under a new id.
+    BeginAgain,
     ReturnHook(Outcome),
     Exit(Outcome),
     /// A last request is done, and the seal put on.
@@ -136,7 +139,7 @@ impl Agent {
     }
 
     pub(crate) fn holds_state(&self) -> bool {
-        self.shards.iter().all(|shard| !shard.is_joining())
+        self.shards.hold_state()
     }
 
     pub(crate) fn member_phase(&self) -> MemberPhase {
@@ -156,7 +159,7 @@ impl Agent {
     }
 
     pub(crate) fn clocks(&self) -> Vec<VersionVector> {
-        self.shards.iter().map(|shard| shard.clock().clone()).collect()
+        self.shards.clocks()
     }
 
     /// What a shard has seen, by its clock and the list.
@@ -263,6 +266,7 @@ impl Agent {
             self.take_list(list);
         }
         self.skew = former.skew;
+        self.life = former.life;
         for (index, shard) in former.shards.into_iter().enumerate() {
             self.shards[index].inherit(shard);
         }

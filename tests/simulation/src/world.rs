@@ -353,8 +353,7 @@ impl World {
     }
 
     /// Something happened at a process: its departure, its clients and its links follow.
-    fn after(&mut self, id: ReplicaId) -> Result<(), Violation> {
-        let id = self.rejoin(id)?;
+    fn after(&mut self, mut id: ReplicaId) -> Result<(), Violation> {
         let events = self.events;
         if let Some(agent) = self.agents.get_mut(&id) {
             agent.note_leaving(events);
@@ -362,6 +361,10 @@ impl World {
         while let Some(agent) = self.agents.get_mut(&id).filter(|agent| agent.stirred) {
             agent.stirred = false;
             let wishes = agent.depart(self.now);
+            if wishes.contains(&Wish::BeginAgain) {
+                id = self.begin_again(id);
+                continue;
+            }
             agent.note_leaving(self.events);
             if std::mem::take(&mut agent.founded) {
                 self.founded(id);
@@ -369,6 +372,7 @@ impl World {
             self.answer_clients(id)?;
             for wish in wishes {
                 match wish {
+                    Wish::BeginAgain => {}
                     Wish::ReturnHook(outcome) => self.hook_returned(id, outcome)?,
                     Wish::Exit(outcome) => self.exited(id, outcome)?,
                     Wish::WriteAndSeal => self.write_and_seal(id)?,

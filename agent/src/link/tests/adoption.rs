@@ -38,6 +38,11 @@ impl Agent {
         });
     }
 
+    /// What of its keys its group asks it to wait for.
+    fn awaited(&self) -> Handover {
+        self.engine.handover().awaited(self.engine.settings().completion)
+    }
+
     /// The owners of the keys that are left.
     fn owners(&self) -> Vec<Option<ReplicaId>> {
         let read = |number: usize| self.engine.get(&key(&number.to_string())).expect("it is live");
@@ -50,12 +55,12 @@ async fn survivors_take_over_what_a_leaver_owns_and_it_sees_them_do_so() {
     let mut town = Town::of(3).await;
     town.ask(&Settings { completion: Completion::Confirmed, ..Settings::default() });
     town.own(2).await;
-    assert_eq!(town[2].engine.awaited_handover(), Handover { unadopted: KEYS, unconfirmed: 0 });
+    assert_eq!(town[2].awaited(), Handover { unadopted: KEYS, unconfirmed: 0 });
 
     town[2].engine.update_roster(Roster::leave);
     town[2].engine.set_phase(Phase::Draining);
     wait("all has another owner", || town[2].engine.handover().unadopted == 0).await;
-    assert_eq!(town[2].engine.awaited_handover(), Handover { unadopted: 0, unconfirmed: KEYS });
+    assert_eq!(town[2].awaited(), Handover { unadopted: 0, unconfirmed: KEYS });
     let owners = town[0].owners();
     assert!(owners.iter().all(|owner| [Some(id(1)), Some(id(2))].contains(owner)), "{owners:?}");
 
@@ -63,7 +68,7 @@ async fn survivors_take_over_what_a_leaver_owns_and_it_sees_them_do_so() {
         let at = if owner == Some(id(1)) { 0 } else { 1 };
         town[at].operate(number, Operation::Confirm);
     }
-    wait("all is confirmed", || town[2].engine.awaited_handover() == Handover::default()).await;
+    wait("all is confirmed", || town[2].awaited() == Handover::default()).await;
 }
 
 #[tokio::test]
@@ -90,7 +95,7 @@ async fn what_is_kept_or_released_needs_no_new_owner() {
         town.own(1).await;
         town[1].engine.update_roster(Roster::leave);
         town[1].engine.set_phase(Phase::Draining);
-        wait("nothing is owned", || town[1].engine.awaited_handover() == Handover::default()).await;
+        wait("nothing is owned", || town[1].awaited() == Handover::default()).await;
         assert_eq!(town[0].owners(), left, "{what:?}");
     }
 }
@@ -100,5 +105,5 @@ async fn a_group_that_does_not_ask_for_it_waits_for_no_owner() {
     let town = Town::of(2).await;
     town.own(1).await;
     assert_eq!(town[1].engine.handover(), Handover { unadopted: KEYS, unconfirmed: 0 });
-    assert_eq!(town[1].engine.awaited_handover(), Handover::default());
+    assert_eq!(town[1].awaited(), Handover::default());
 }

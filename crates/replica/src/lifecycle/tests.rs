@@ -1,5 +1,7 @@
 //! The phases, driven by hand.
 
+mod surroundings;
+
 use super::*;
 
 fn active(grace: u64) -> Lifecycle {
@@ -18,7 +20,7 @@ fn actions(life: &mut Lifecycle) -> Vec<Action> {
 fn the_hook_returns_when_its_watermark_is_covered_and_not_before() {
     let mut life = active(30);
     life.hook(1_000);
-    assert_eq!(actions(&mut life), [Action::AnnounceLeaving, Action::TakeWatermark]);
+    assert_eq!(actions(&mut life), [Action::AnnounceLeaving, Action::AskAgain]);
     life.progress(Progress::Uncovered, Progress::Uncovered, 1_010);
     assert_eq!(actions(&mut life), []);
     life.progress(Progress::Covered, Progress::Uncovered, 1_020);
@@ -95,7 +97,7 @@ fn a_second_call_of_the_hook_is_the_same_operation() {
     let mut life = active(30);
     life.hook(0);
     life.hook(10);
-    assert_eq!(actions(&mut life), [Action::AnnounceLeaving, Action::TakeWatermark]);
+    assert_eq!(actions(&mut life), [Action::AnnounceLeaving, Action::AskAgain]);
     life.progress(Progress::Covered, Progress::Covered, 20);
     assert_eq!(actions(&mut life), [Action::ReturnHook(Outcome::Acknowledged)]);
 }
@@ -109,7 +111,7 @@ fn a_hook_after_the_first_has_returned_answers_for_what_is_known_by_then() {
     actions(&mut life);
     life.hook(5_000);
     life.progress(Progress::Covered, Progress::Uncovered, 5_001);
-    assert_eq!(actions(&mut life), [Action::TakeWatermark], "the old watermark says nothing of later writes");
+    assert_eq!(actions(&mut life), [Action::AskAgain], "the old watermark says nothing of later writes");
     life.progress(Progress::Uncovered, Progress::Uncovered, 5_002);
     assert_eq!(life.next_deadline(), Some(25_000), "it has a time of its own");
     life.tick(25_000);
@@ -126,7 +128,7 @@ fn a_departure_that_the_list_began_long_before_takes_nothing_from_the_hook() {
     life.terminating(None, 0);
     life.hook(60_000);
     life.tick(60_000);
-    assert_eq!(actions(&mut life), [Action::AnnounceLeaving, Action::TakeWatermark]);
+    assert_eq!(actions(&mut life), [Action::AnnounceLeaving, Action::AskAgain]);
     life.tick(60_000);
     life.progress(Progress::Covered, Progress::Covered, 60_000);
     assert_eq!(actions(&mut life), [Action::ReturnHook(Outcome::Acknowledged)]);
@@ -219,5 +221,5 @@ fn a_hook_that_is_called_again_after_a_release_is_not_held() {
     life.release(1_000);
     actions(&mut life);
     life.hook(2_000);
-    assert_eq!(actions(&mut life), [Action::TakeWatermark, Action::ReturnHook(Outcome::Failed)]);
+    assert_eq!(actions(&mut life), [Action::AskAgain, Action::ReturnHook(Outcome::Failed)]);
 }

@@ -3,7 +3,7 @@
 use crate::mutant::{Mutant, active};
 use crate::shard::Shard;
 use crate::shard::link::PeerState;
-use crate::{Dot, ReplicaId, VersionVector};
+use crate::{Dot, ReplicaId, Roster, Settings, VersionVector};
 
 /// How many other members must acknowledge a write. Only members that are Active and not leaving count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,12 @@ impl AckLevel {
 // === impl Need ===
 
 impl Need {
+    /// What a group asks for: what is handed off must have as many holders as its writes ask for.
+    pub fn of(settings: &Settings, roster: &Roster) -> Self {
+        let members = roster.survivors().count() as u32;
+        Self { acks: settings.handoff_acks, level: settings.write_acks.count(members) }
+    }
+
     /// How many survivors must have a write beside one that is left of its first holders.
     fn beside(self, level: u32, survivors: usize) -> usize {
         let level = if active(Mutant::HandoffForgetsLevel) { 0 } else { self.level.max(level) as usize };

@@ -22,6 +22,7 @@ mod liveness;
 mod mutant;
 mod operation;
 mod ownership;
+mod process;
 mod reissue;
 mod repair;
 mod restart;

@@ -1,6 +1,6 @@
-//! What a leaver owns, and what its hold waits for beyond its coverage.
+//! What a leaver owns, and what its group's holds wait for.
 
-use baton_replica::{Completion, Entry, Handover, Key, Shard};
+use baton_replica::{Completion, Entry, Key};
 
 use super::Agent;
 
@@ -10,12 +10,6 @@ impl Agent {
     /// What its group's holds wait for.
     pub(crate) fn completion(&self) -> Completion {
         self.list.as_ref().map(|list| list.settings.completion).unwrap_or_default()
-    }
-
-    /// Whether nothing is left that the hold waits for beyond its coverage.
-    pub(super) fn is_handed_over(&self) -> bool {
-        let handover = self.shards.iter().map(Shard::handover).fold(Handover::default(), Handover::and);
-        handover.awaited(self.completion()) == Handover::default()
     }
 
     /// It begins to leave: what it owns now is to be handed over.

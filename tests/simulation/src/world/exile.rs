@@ -71,14 +71,10 @@ impl World {
         }
     }
 
-    /// A process that has heard of its removal goes on under a new id, without state, unless it leaves anyway. Returns
-    /// the id that it goes by.
-    pub(super) fn rejoin(&mut self, former: ReplicaId) -> Result<ReplicaId, Violation> {
-        if !self.agents.get(&former).is_some_and(|agent| agent.roster.is_fenced() && !agent.life.leaving()) {
-            return Ok(former);
-        }
+    /// A process goes on under a new id, without state. Returns the id that it goes by.
+    pub(super) fn begin_again(&mut self, former: ReplicaId) -> ReplicaId {
         let id = self.new_id();
-        let Some(agent) = self.end_process(former, false) else { return Ok(former) };
+        let Some(agent) = self.end_process(former, false) else { return former };
         self.trace.say(self.now, || format!("{former} goes on as {id}"));
         self.note_carried(&agent, id);
         let limits = self.limits_of(id);
@@ -90,7 +86,7 @@ impl World {
         self.enter(next);
         self.plan_dials(id);
         self.plan_reissue(id);
-        Ok(id)
+        id
     }
 
     /// What a process holds, it still holds under another id; but for what was lost before, and, if the group has started
