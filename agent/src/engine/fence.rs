@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use baton_replica::{Effects, ReplicaId, Roster, Shard};
+use baton_replica::{Effects, Phase, ReplicaId, Roster, Shard};
 use tokio::time::sleep;
 
 use crate::engine::{Engine, wall_millis};
@@ -46,6 +46,8 @@ impl Engine {
     /// Lives on under a new id, without state, and keeps what it held to issue it again. The app gets 503 until the state
     /// is here again.
     pub(crate) fn take_new_id(&self, replica: ReplicaId) {
+        // Before the id: nobody may hear of the new one that it held the state once.
+        self.set_phase(Phase::Joining);
         let mut roster = self.roster.lock();
         *roster = Roster::new(replica);
         if let Some(list) = &*self.membership.borrow() {

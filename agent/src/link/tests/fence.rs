@@ -25,7 +25,7 @@ async fn a_removed_agent_comes_back_under_a_new_id_with_what_the_others_have_not
     town[2].engine.take_membership_from_source(list);
     assert!(town[2].engine.roster().is_fenced());
     town[2].engine.take_new_id(id(4));
-    town[2].engine.set_phase(Phase::Joining);
+    assert_eq!(*town[2].engine.phase().borrow(), Phase::Joining, "of the new id nobody hears that it holds the state");
     let value = Value { content_type: Box::default(), body: b"v"[..].into() };
     let put = Operation::Put { value, expires_at: None };
     let refused = town[2].engine.write(write("k", put, None)).await;
