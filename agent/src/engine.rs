@@ -35,7 +35,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 
 use crate::channel::Channels;
-use crate::membership::are_ordered;
+use crate::membership::{OF_FILE, are_ordered};
 use crate::presence::Sessions;
 
 use whole::Whole;
@@ -277,8 +277,11 @@ impl Engine {
 
     /// Takes a list that a peer passed on: only one with a greater number, or the first at all. Where the group's object was
     /// made anew, under another UID, its numbers go on above all that were heard of: what follows from its lists must not
-    /// come before them.
+    /// come before them. One that a process has made for itself is nobody else's, not even his who has none yet.
     pub(crate) fn take_membership_from_peer(&self, list: Membership) {
+        if list.version.uid.starts_with(OF_FILE) {
+            return;
+        }
         self.take_membership(list, |known, new| {
             let (known, new) = (&known.version, &new.version);
             new.number > known.number && are_ordered(&known.uid, &new.uid)
