@@ -1,8 +1,10 @@
 //! The process-level suite: real agents on loopback with a members file, and what a machine can do to them.
 //!
-//! `cargo test --package baton-tests --test process` runs it; `cargo build --package baton-agent` must have come before.
+//! `cargo test --package baton-tests --test process` runs it; `cargo build --package baton-agent --package arena` must have come before.
 //! Logs of each scenario are in `target/process/<scenario>/`.
 
+mod arena_owner;
+mod arena_page;
 mod bad_request;
 mod collections;
 mod crash;

@@ -9,7 +9,7 @@ pub const NAME: &str = "arena";
 /// The file with one URL per line: what a Service's endpoints are.
 pub const TARGETS: &str = "targets";
 /// How long a server goes on after SIGTERM, in seconds. Longer than a crowd takes to hear that it is no target.
-const STOP_DELAY: &str = "1.5";
+pub(crate) const STOP_DELAY: &str = "1.5";
 /// Longer than any grace period.
 const NEVER: &str = "600";
 

@@ -20,6 +20,9 @@ pub(crate) const REDIS: Need = Need { program: "redis-server", package: "redis-s
 /// Its own clients, which send the same requests to Redis and to Baton.
 pub(crate) const REDIS_TOOLS: Need = Need { program: "redis-benchmark", package: "redis-tools" };
 
+/// In which the arena's page is looked at.
+pub(crate) const BROWSER: Need = Need { program: "chromium-headless-shell", package: "chromium-headless-shell" };
+
 /// Installs the packages whose programs are missing; says nothing if none is.
 pub(crate) fn ensure(needs: &[Need]) -> Result<()> {
     let mut packages: Vec<&str> = needs.iter().filter(|need| !present(need.program)).map(|need| need.package).collect();

@@ -161,7 +161,7 @@ fn run_suites(args: &Args, executables: &Executables, tally: &mut Tally) {
         suite::units(executables, filter, tally);
     }
     if args.has(Part::Process) {
-        if let Err(error) = apt::ensure(&[apt::REDIS_TOOLS, apt::REDIS]) {
+        if let Err(error) = apt::ensure(&[apt::REDIS_TOOLS, apt::REDIS, apt::BROWSER]) {
             tally.failed("the packages of the process-level suite", &format!("{error:#}"));
         }
         suite::processes(executables, filter, tally);

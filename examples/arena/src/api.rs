@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::game::{Game, GameError, PlayerId, Position};
+use crate::page::{self, Feed};
 use crate::store::StoreError;
 
 /// The leaderboard's length when the request names none.
@@ -42,8 +43,10 @@ struct Failure(StatusCode, String);
 type Answer<T> = Result<T, Failure>;
 
 /// All routes.
-pub(crate) fn router(game: Game) -> Router {
+pub(crate) fn router(game: Game, feed: Feed) -> Router {
     Router::new()
+        .route("/", get(page::page))
+        .route("/events", get(async move || feed.events()))
         .route("/healthz", get(async || "ok"))
         .route("/players", get(players))
         .route("/players/{id}", get(player).post(join).delete(leave))

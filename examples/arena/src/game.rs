@@ -1,29 +1,41 @@
 //! The rules: who may join, what a move is, who leads.
 //!
-//! A player has two entries, one per map. Where it stands is written by its own client only, in numbered steps; what
-//! it has scored changes at another pace. In one entry, a move on one pod would undo a score that another has just seen.
+//! A player has an entry in each of several maps. Where it wants to be is written by its own client only, in numbered steps;
+//! what it has scored changes at another pace. In one entry, a move on one pod would undo a score that another has just seen.
+//! Its avatar goes there. It lives on one pod, that of the server where the player has joined: that one alone moves it, until
+//! the pod ends and another adopts it ([`crate::live`]).
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use crate::live::Live;
+use crate::scene::Place;
 use crate::store::{Only, Store, StoreError, Stored};
 
-const POSITIONS: &str = "players";
+pub(crate) const PLAYERS: &str = "players";
+pub(crate) const AVATARS: &str = "avatars";
+/// Who has left, for a while: to those who look on, a player that is gone without a word is lost.
+pub(crate) const LEFT: &str = "left";
 const SCORES: &str = "scores";
+/// Longer than those who look on may be cut off.
+const REMEMBERED: Duration = Duration::from_secs(60);
 /// How often a read-modify-write that keeps losing against others is tried. One client writes a player: twice is rare.
 const TRIES: usize = 8;
 
 /// The game, over whatever keeps its players.
 pub(crate) struct Game {
-    store: Store,
+    store: Arc<Store>,
+    live: Arc<Live>,
 }
 
 /// A player's name: 1 to 64 letters, digits, `-` and `_`.
 pub(crate) struct PlayerId(String);
 
-/// Where a player stands after its `step`-th move.
+/// Where a player wants to be after its `step`-th move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Position {
     pub(crate) x: f64,
@@ -58,14 +70,25 @@ pub(crate) enum GameError {
 // === impl Game ===
 
 impl Game {
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store }
+    pub(crate) fn new(store: Arc<Store>, live: Arc<Live>) -> Self {
+        Self { store, live }
     }
 
     /// Adds a player at the origin; one who is there already stays where it is.
     pub(crate) async fn join(&self, id: &PlayerId) -> Result<Player, GameError> {
-        match self.store.put(POSITIONS, &id.0, encode(&Position::default()), Only::IfAbsent).await {
-            Ok(()) | Err(StoreError::Conflict) => self.player(id).await,
+        match self.store.put(PLAYERS, &id.0, encode(&Position::default()), Only::IfAbsent).await {
+            Ok(()) | Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let player = self.player(id).await?;
+        self.appear(id, player.position).await?;
+        Ok(player)
+    }
+
+    /// Gives a player who has none an avatar, which this pod moves from now on.
+    async fn appear(&self, id: &PlayerId, at: Position) -> Result<(), GameError> {
+        match self.store.claim(AVATARS, &id.0, at.place().encode()).await {
+            Ok(()) | Err(StoreError::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
@@ -78,10 +101,16 @@ impl Game {
             if to.step < from.step {
                 return Err(GameError::OldStep { now: from.step });
             }
-            match self.store.put(POSITIONS, &id.0, encode(&to), Only::IfUnchanged(stored.version)).await {
+            match self.store.put(PLAYERS, &id.0, encode(&to), Only::IfUnchanged(stored.version)).await {
                 Err(StoreError::Conflict) => continue,
-                done => return done.map(|()| to).map_err(GameError::Store),
+                Err(error) => return Err(error.into()),
+                Ok(()) => {}
             }
+            // A crash may have taken the avatar: nobody had to acknowledge it.
+            if self.live.scene().lacks(&id.0) {
+                self.appear(id, from).await?;
+            }
+            return Ok(to);
         }
         Err(contended())
     }
@@ -104,14 +133,15 @@ impl Game {
     }
 
     /// Removes a player. A delete takes away what this server has heard of and nothing else, so the client says how
-    /// far it has come, and is sent away while that has not arrived.
+    /// far it has come, and is sent away while that has not arrived. Its avatar is its owner's to remove.
     pub(crate) async fn leave(&self, id: &PlayerId, last: u64) -> Result<(), GameError> {
         let (now, _) = self.position(id).await?;
         if now.step < last {
             return Err(GameError::NotHereYet { now: now.step });
         }
+        self.store.note(LEFT, &id.0, REMEMBERED).await?;
         self.store.delete(SCORES, &id.0).await?;
-        self.store.delete(POSITIONS, &id.0).await?;
+        self.store.delete(PLAYERS, &id.0).await?;
         Ok(())
     }
 
@@ -128,7 +158,7 @@ impl Game {
     pub(crate) async fn players(&self) -> Result<Vec<Player>, GameError> {
         let mut scores: HashMap<String, Bytes> = self.store.list(SCORES).await?.into_iter().collect();
         let mut players = Vec::new();
-        for (id, value) in self.store.list(POSITIONS).await? {
+        for (id, value) in self.store.list(PLAYERS).await? {
             let score = scores.remove(&id).map_or(Ok(0), |value| decode(&value))?;
             players.push(Player { id, position: decode(&value)?, score });
         }
@@ -145,10 +175,20 @@ impl Game {
     }
 
     async fn position(&self, id: &PlayerId) -> Result<(Position, Stored), GameError> {
-        let stored = self.store.get(POSITIONS, &id.0).await?.ok_or(GameError::UnknownPlayer)?;
+        let stored = self.store.get(PLAYERS, &id.0).await?.ok_or(GameError::UnknownPlayer)?;
         Ok((decode(&stored.value)?, stored))
     }
 }
+
+// === impl Position ===
+
+impl Position {
+    pub(crate) fn place(&self) -> Place {
+        Place { x: self.x, y: self.y }
+    }
+}
+
+// === impl PlayerId ===
 
 impl std::str::FromStr for PlayerId {
     type Err = GameError;
@@ -197,7 +237,7 @@ mod tests {
 
     fn game() -> (Game, PlayerId) {
         let id = "ann".parse().expect("a plain name");
-        (Game::new(Store::open(None)), id)
+        (Game::new(Arc::new(Store::open(None)), Arc::default()), id)
     }
 
     fn at(step: u64) -> Position {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{HeaderMap, Method, Request, StatusCode, header::HeaderName, header::HeaderValue};
+use hyper::body::Incoming;
+use hyper::{HeaderMap, Method, Request, Response, StatusCode, header::HeaderName, header::HeaderValue};
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 
@@ -53,6 +54,21 @@ impl Http {
         request.headers_mut().extend(headers.iter().cloned());
         match tokio::time::timeout(self.timeout, self.exchange(request)).await {
             Ok(reply) => reply,
+            Err(_) => Err(NoReply(format!("{url}: no answer within {:?}", self.timeout))),
+        }
+    }
+
+    /// Sends a GET and waits for the head of the answer; its body may take for ever.
+    pub(crate) async fn open(
+        &self,
+        url: &str,
+        headers: &[(HeaderName, HeaderValue)],
+    ) -> Result<Response<Incoming>, NoReply> {
+        let mut request = Request::new(Full::default());
+        *request.uri_mut() = url.parse().map_err(|error| NoReply(format!("{url}: {error}")))?;
+        request.headers_mut().extend(headers.iter().cloned());
+        match tokio::time::timeout(self.timeout, self.client.request(request)).await {
+            Ok(response) => response.map_err(NoReply::from_error),
             Err(_) => Err(NoReply(format!("{url}: no answer within {:?}", self.timeout))),
         }
     }

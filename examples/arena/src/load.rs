@@ -18,8 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub(crate) use record::{Fate, Record, Row};
-use target::Endpoints;
-pub(crate) use target::addresses;
+pub(crate) use target::{Endpoints, addresses};
 
 use crate::check;
 use crate::serve::seconds;

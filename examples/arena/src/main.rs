@@ -1,14 +1,19 @@
 //! Arena: a small multiplayer game server, and the crowd that plays on it.
 //!
 //! `arena` alone serves the game. The other commands exist to prove something about it: `load` plays with many
-//! players through a Service, `check` asks every server afterwards whether it still knows what was acknowledged.
+//! players through a Service, `check` asks every server afterwards whether it still knows what was acknowledged, and `service`
+//! is the Service where there is no Kubernetes.
 
 mod api;
 mod check;
 mod game;
 mod http;
+mod live;
 mod load;
+mod page;
+mod scene;
 mod serve;
+mod service;
 mod store;
 
 use std::io::IsTerminal;
@@ -35,6 +40,8 @@ enum Command {
     Load(load::Options),
     /// Ask every server whether it still knows what a load recorded.
     Check(check::Options),
+    /// Forward connections to the servers, each to one of them.
+    Service(service::Options),
     /// Tell the load that watches this file (its --until-file) to finish.
     Finish {
         /// The file to make.
@@ -54,6 +61,7 @@ async fn main() -> ExitCode {
         Command::Serve(options) => serve::run(options).await,
         Command::Load(options) => load::run(options).await,
         Command::Check(options) => check::run(options).await,
+        Command::Service(options) => service::run(options).await,
         Command::Finish { file } => std::fs::write(file, "").map_err(Into::into),
     };
     match done {

@@ -1,15 +1,18 @@
 //! The server's life: listen, and end without cutting anyone off.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use crate::api;
 use crate::game::Game;
+use crate::live::Live;
+use crate::page::Feed;
 use crate::store::Store;
 
 /// How long requests in flight may take once the server has stopped listening. With the stop delay it stays far
@@ -37,27 +40,29 @@ pub(crate) async fn run(options: Options) -> anyhow::Result<()> {
     let listener = TcpListener::bind(options.listen).await.with_context(|| format!("listen on {}", options.listen))?;
     tracing::info!(listen = %listener.local_addr()?, players = url.as_deref().unwrap_or("memory"), "Arena is open");
 
-    let router = api::router(Game::new(Store::open(url)));
+    let (store, live) = (Arc::new(Store::open(url)), Arc::new(Live::default()));
+    tokio::spawn(live.clone().run(store.clone()));
+    let (close, closing) = watch::channel(false);
+    let router = api::router(Game::new(store, live.clone()), Feed::new(live, closing.clone()));
     let mut terminate = signal(SignalKind::terminate())?;
-    let (closing, closed) = oneshot::channel();
     let stop = async move {
         terminate.recv().await;
         tracing::info!(delay = ?options.stop_delay, "Arena is closing");
         tokio::time::sleep(options.stop_delay).await;
-        closing.send(()).ok();
+        close.send_replace(true);
     };
     tokio::select! {
         served = axum::serve(listener, router).with_graceful_shutdown(stop) => served?,
-        () = overdue(closed) => tracing::warn!("Some requests did not end in time"),
+        () = overdue(closing) => tracing::warn!("Some requests did not end in time"),
     }
     Ok(())
 }
 
 /// Ends when requests have had their time after the listener was closed.
-async fn overdue(closed: oneshot::Receiver<()>) {
-    match closed.await {
-        Ok(()) => tokio::time::sleep(FINISH).await,
-        Err(_) => std::future::pending().await,
+async fn overdue(mut closing: watch::Receiver<bool>) {
+    match closing.wait_for(|closing| *closing).await.is_ok() {
+        true => tokio::time::sleep(FINISH).await,
+        false => std::future::pending().await,
     }
 }
 

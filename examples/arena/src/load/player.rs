@@ -27,6 +27,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 const FORGOTTEN: Duration = Duration::from_secs(3);
 /// Before it leaves, a player idles until its last moves have reached every server.
 const LAST_LOOK: Duration = Duration::from_secs(1);
+/// How far from the middle players go.
+const RIM: f64 = 95.0;
 /// A request that is under way when the load finishes gets so long.
 const LAST_TRY: Duration = Duration::from_secs(10);
 
@@ -55,6 +57,13 @@ pub(crate) struct Player {
     home: Option<SocketAddr>,
 }
 
+/// The way of one game: from the middle through all of the arena, which ends at [`RIM`].
+#[derive(Clone, Copy)]
+struct Path {
+    east: f64,
+    north: f64,
+}
+
 /// What became of a request in the end.
 enum Outcome {
     Acknowledged,
@@ -62,6 +71,20 @@ enum Outcome {
     Forgotten,
     /// The load is over before an answer came.
     Unanswered,
+}
+
+// === impl Path ===
+
+impl Path {
+    fn random() -> Self {
+        let pace = || rand::random_range(0.03..0.09) * if rand::random() { 1.0 } else { -1.0 };
+        Self { east: pace(), north: pace() }
+    }
+
+    fn at(self, step: u64) -> (f64, f64) {
+        let along = |pace: f64| RIM * (pace * step as f64).sin();
+        (along(self.east), along(self.north))
+    }
 }
 
 // === impl Player ===
@@ -94,6 +117,7 @@ impl Player {
 
     /// One game. A player who never heard that it has joined leaves no row.
     async fn game(&mut self, id: String) -> Option<Row> {
+        let path = Path::random();
         if !matches!(self.ask(Method::POST, &format!("/players/{id}"), Bytes::new()).await, Outcome::Acknowledged) {
             return None;
         }
@@ -106,7 +130,7 @@ impl Player {
                 let fate = self.leave(&id, step).await;
                 return Some(Row { id, step, fate });
             }
-            match self.advance(&id, step + 1).await {
+            match self.advance(&id, path, step + 1).await {
                 Outcome::Acknowledged => step += 1,
                 Outcome::Forgotten => {
                     return Some(Row { id, step, fate: Fate::Forgotten });
@@ -126,10 +150,9 @@ impl Player {
         }
     }
 
-    /// Every step leads to a place of its own.
-    async fn advance(&mut self, id: &str, step: u64) -> Outcome {
-        let angle = step as f64 * 0.1;
-        let to = serde_json::json!({ "x": angle * angle.cos(), "y": angle * angle.sin(), "step": step });
+    async fn advance(&mut self, id: &str, path: Path, step: u64) -> Outcome {
+        let (x, y) = path.at(step);
+        let to = serde_json::json!({ "x": x, "y": y, "step": step });
         self.ask(Method::POST, &format!("/players/{id}/move"), to.to_string().into()).await
     }
 

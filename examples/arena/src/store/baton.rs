@@ -3,6 +3,10 @@
 //! An entry is one URL. Its version is the ETag, which `If-Match` names in a read-modify-write. A write is answered
 //! when another pod has it too (`acks` defaults to 1), so what this server acknowledges outlives this pod.
 
+mod events;
+mod stroke;
+mod watch;
+
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -18,6 +22,7 @@ use crate::http::{Http, Reply};
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Entries per page of a list: some hundred KiB of players.
 const PAGE: usize = 1000;
+const JSON: (HeaderName, HeaderValue) = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
 
 /// The agent's HTTP API, as far as the game uses it.
 pub(crate) struct Baton {
@@ -65,8 +70,20 @@ impl Baton {
             Only::IfAbsent => (IF_NONE_MATCH, HeaderValue::from_static("*")),
             Only::IfUnchanged(Version(etag)) => (IF_MATCH, HeaderValue::from_str(&etag).map_err(nonsense)?),
         };
-        let json = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let reply = self.send(Method::PUT, &self.entry(map, key), &[json, condition], value).await?;
+        let reply = self.send(Method::PUT, &self.entry(map, key), &[JSON, condition], value).await?;
+        if reply.status.is_success() { Ok(()) } else { Err(refusal(&reply)) }
+    }
+
+    pub(crate) async fn claim(&self, map: &str, key: &str, value: Bytes) -> Result<(), StoreError> {
+        let url = format!("{}?claim=true&acks=0", self.entry(map, key));
+        let new = (IF_NONE_MATCH, HeaderValue::from_static("*"));
+        let reply = self.send(Method::PUT, &url, &[JSON, new], value).await?;
+        if reply.status.is_success() { Ok(()) } else { Err(refusal(&reply)) }
+    }
+
+    pub(crate) async fn note(&self, map: &str, key: &str, ttl: Duration) -> Result<(), StoreError> {
+        let url = format!("{}?ttl={}s", self.entry(map, key), ttl.as_secs());
+        let reply = self.send(Method::PUT, &url, &[JSON], Bytes::from_static(b"null")).await?;
         if reply.status.is_success() { Ok(()) } else { Err(refusal(&reply)) }
     }
 

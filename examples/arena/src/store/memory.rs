@@ -1,11 +1,16 @@
 //! Players in a `HashMap`: what a game server has before it has Baton.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
+use tokio::sync::mpsc;
 
-use super::{Only, StoreError, Stored, Version};
+use super::{Act, Done, Entry, Everything, Member, News, Only, Owner, StoreError, Stored, Stroke, Version};
+
+/// How often a follower is told everything. There is no other pod to hear of.
+const BEAT: Duration = Duration::from_millis(250);
 
 /// Everything in one process, gone with it.
 #[derive(Default)]
@@ -16,6 +21,7 @@ pub(crate) struct Memory {
 #[derive(Default)]
 struct Slots {
     values: HashMap<(String, String), (Bytes, u64)>,
+    notes: HashMap<(String, String), Instant>,
     writes: u64,
 }
 
@@ -46,6 +52,46 @@ impl Memory {
 
     pub(crate) fn delete(&self, map: &str, key: &str) {
         self.slots.lock().values.remove(&slot(map, key));
+    }
+
+    pub(crate) fn note(&self, map: &str, key: &str, ttl: Duration) {
+        self.slots.lock().notes.insert(slot(map, key), Instant::now() + ttl);
+    }
+
+    pub(crate) fn strike(&self, stroke: &Stroke) -> Done {
+        let mut slots = self.slots.lock();
+        let at = slot(stroke.map, &stroke.key);
+        slots.writes += 1;
+        let write = slots.writes;
+        match &stroke.act {
+            Act::Put(value) => drop(slots.values.insert(at, (value.clone(), write))),
+            Act::Delete => drop(slots.values.remove(&at)),
+            Act::Confirm => {}
+        }
+        Done::Yes
+    }
+
+    pub(crate) async fn follow(&self, maps: &[&str], tell: mpsc::Sender<News>) {
+        while tell.send(News::Everything(self.everything(maps))).await.is_ok() {
+            tokio::time::sleep(BEAT).await;
+        }
+    }
+
+    /// All of it is this process's own.
+    fn everything(&self, maps: &[&str]) -> Everything {
+        let now = Instant::now();
+        let mut slots = self.slots.lock();
+        slots.notes.retain(|_, end| *end > now);
+        let me = Member { id: "memory".into(), pod: "memory".into(), leaving: false, me: true };
+        let owner = Owner { id: me.id.clone(), token: String::new(), confirmed: true, mine: true };
+        let values = slots.values.iter().map(|(at, (value, _))| (at, serde_json::from_slice(value).ok()));
+        let notes = slots.notes.keys().map(|at| (at, Some(serde_json::Value::Null)));
+        let entries: Vec<Entry> = values
+            .chain(notes)
+            .filter(|((map, _), _)| maps.contains(&map.as_str()))
+            .map(|((map, key), value)| Entry { map: map.clone(), key: key.clone(), value, owner: Some(owner.clone()) })
+            .collect();
+        Everything { members: vec![me], owned: entries.clone(), entries }
     }
 
     pub(crate) fn list(&self, map: &str) -> Vec<(String, Bytes)> {
