@@ -1,11 +1,12 @@
 //! `cargo xtask demo`: a game server loses its players in a rollout without Baton, and none with it.
 //!
 //! The same crowd plays on two deployments of the same server, with Baton and without, while both are restarted. What
-//! the servers acknowledged is then asked back from each of them.
+//! the servers acknowledged is then asked back from each of them. Whoever likes looks on in a browser.
 
 mod crowd;
 pub(crate) mod kube;
 mod kubernetes;
+mod page;
 mod pods;
 mod processes;
 mod report;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::crowd::Crowd;
 use super::kube::{self, Kube};
+use super::page::Tunnel;
 use super::pods::{Farewell, Pods};
 use super::report::{Handoffs, Mode, Outcome};
 use super::{Plan, Report, Screen, Side};
@@ -74,6 +75,14 @@ fn play(plan: &Plan, side: Side, kube: &Kube) -> Result<Outcome> {
     let mut pods = Pods::watch(kube.command(&["get", "pods", "--selector=app=arena"]))?;
     kube.apply(&servers(side, kube)?)?;
     pods.wait(LIMIT, |index| index.ready() == PODS).context("the servers do not get ready")?;
+    let page = match side {
+        Side::With => Some(Tunnel::open(kube)?),
+        // Each server shows its own players only.
+        Side::Without => None,
+    };
+    if let Some(page) = &page {
+        screen.page(page.url());
+    }
     kube.apply(&crowd(plan, side, kube)?)?;
     kube.run(&["wait", "pod", "--selector=app=arena-load", "--for=condition=Ready", "--timeout=60s"])?;
     let follow = ["logs", "--follow", "job/arena-load"];

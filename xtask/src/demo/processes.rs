@@ -8,6 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::crowd::Crowd;
+use super::page::Service;
 use super::report::{Handoffs, Mode, Outcome};
 use super::{Plan, Report, Screen, Side};
 use crate::local::{Fleet, Handoff, Programs};
@@ -42,6 +43,14 @@ fn play(plan: &Plan, side: Side, programs: &Programs, folder: &Path) -> Result<O
     let screen = Screen::new(side, plan.restarts, PODS);
     screen.phase("starting");
     let mut fleet = Fleet::start(&folder, programs, PODS, side == Side::With)?;
+    let mut page = match side {
+        Side::With => Some(Service::start(&programs.arena, &fleet.targets_file(), &folder)?),
+        // Each server shows its own players only.
+        Side::Without => None,
+    };
+    if let Some(page) = &page {
+        screen.page(page.url());
+    }
     let finish = folder.join("finish");
     let mut load = load(plan, side, programs, &fleet, &finish);
     load.stderr(File::create(folder.join("load.log"))?);
@@ -61,6 +70,7 @@ fn play(plan: &Plan, side: Side, programs: &Programs, folder: &Path) -> Result<O
     let outcome = Outcome::new(crowd.verdict()?, &rollouts);
     if plan.keep {
         fleet.keep();
+        page.iter_mut().for_each(Service::keep);
         eprintln!("{} runs on at {}", side.title(), fleet.urls().join(" "));
     }
     Ok(match side {

@@ -35,6 +35,15 @@ impl Screen {
         }
     }
 
+    /// Says where to look on.
+    pub(crate) fn page(&self, url: &str) {
+        let line = format!("{}: look on at {url}", self.title);
+        match self.pods.is_hidden() {
+            true => eprintln!("{line}"),
+            false => self.pods.println(line),
+        }
+    }
+
     /// So many pods have been replaced since the beginning.
     pub(crate) fn replaced(&self, pods: u64) {
         self.pods.set_position(pods);
