@@ -19,7 +19,7 @@ pub(crate) const PEERS: u64 = 3;
 pub(crate) const FORMER: u64 = ME + PEERS + 1;
 
 /// Small enough that both are reached by a few messages.
-const LIMITS: Limits = Limits { max_slots: 64, max_bytes: 1 << 30, batch_bytes: 4 * 1024 };
+const LIMITS: Limits = Limits { max_slots: 64, max_bytes: 1 << 30, batch_bytes: 4 * 1024, message_bytes: 8 * 1024 };
 
 /// What is sent without a reason in what came: acknowledgements, and four chunks to each peer.
 const MESSAGES: usize = 64;

@@ -59,7 +59,8 @@ pub struct Applied {
     pub founders: Vec<ReplicaId>,
 }
 
-/// The writes `(from, to]` of one origin, with the current entry of every key that they touched.
+/// The writes `(from, to]` of one origin, with the current entry of every key that they touched; or some of the entries,
+/// sent ahead of it: without slots, and up to nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Range {
     /// Whose writes.
@@ -85,7 +86,7 @@ pub struct RangeItem {
     pub key: Key,
     /// The origin's counters that wrote it, increasing.
     pub slots: Vec<u64>,
-    /// Its entry when the range was made.
+    /// Its entry when the range was made; empty if it was sent ahead.
     pub entry: Entry,
 }
 
@@ -162,6 +163,11 @@ impl Range {
         slots.sort_unstable();
         let next = |end: u64, slot: &u64| (end.checked_add(1) == Some(*slot)).then_some(*slot);
         slots.iter().try_fold(self.from, next) == Some(self.to)
+    }
+
+    /// Whether these are entries that go ahead of the range.
+    pub const fn is_ahead(&self) -> bool {
+        self.from == self.to && !self.items.is_empty()
     }
 }
 

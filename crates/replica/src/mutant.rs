@@ -198,6 +198,12 @@ mutants! {
     FutureTaken,
     /// What comes on a link that was replaced is taken.
     OldLinkTaken,
+    /// What was sent ahead of a range is taken to be there on the next link.
+    AheadOutlivesLink,
+    /// What was sent ahead of a range is taken to have what was written later.
+    AheadOfLaterWrites,
+    /// One entry more is taken to be sent ahead of a range than was sent.
+    AheadSkipsOne,
 }
 
 /// Whether this mutant is at work in this thread.

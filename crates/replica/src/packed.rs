@@ -29,7 +29,7 @@ use bytes::Bytes;
 use crate::{ChunkItem, Entry, Key};
 
 pub use packer::Packer;
-pub(crate) use unpacker::{Unpacked, UnpackedItem};
+pub(crate) use unpacker::{MAX_PARTS, Unpacked, UnpackedItem};
 
 const HAS_SLOTS: u8 = 0x10;
 const HAS_CONTEXT: u8 = 0x20;

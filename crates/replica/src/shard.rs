@@ -10,6 +10,7 @@ mod compare;
 mod counter;
 mod coverage;
 mod descent;
+mod draft;
 mod fencing;
 mod link;
 mod list;
@@ -58,6 +59,9 @@ pub struct Limits {
     /// Payload of a range or chunk, which may be passed by one entry: large enough that a frame's overhead is small,
     /// small enough that a heartbeat behind it is not late.
     pub batch_bytes: usize,
+    /// Entries of one message of a range that cannot be cut, which may be passed by one entry: others go ahead of the range.
+    /// With an entry of sixteen values of 4 MiB, and the keys of those that went ahead, it must fit into a frame.
+    pub message_bytes: usize,
 }
 
 /// What a call made necessary.
@@ -179,7 +183,7 @@ pub struct Shard {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_slots: 16_384, max_bytes: 14 << 30, batch_bytes: 256 * 1024 }
+        Self { max_slots: 16_384, max_bytes: 14 << 30, batch_bytes: 256 * 1024, message_bytes: 32 * 1024 * 1024 }
     }
 }
 

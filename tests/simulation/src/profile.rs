@@ -113,6 +113,10 @@ impl Profile {
         let without = profile.scene.is_some() || profile.weights.corrupt > 0;
         profile.keepers = if without { 0 } else { rng.pick(&[0, 0, 0, 1, 2]) };
         profile.settings = as_sent(profile.settings);
+        for limits in &mut profile.limits {
+            // With 1, a batch goes key by key ahead of its range.
+            limits.message_bytes = rng.pick(&[1, 1, 200, 32 << 20]);
+        }
         profile
     }
 

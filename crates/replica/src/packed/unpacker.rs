@@ -16,7 +16,7 @@ pub(super) const MAX_REPEATED_BYTES: usize = 32 * 1024 * 1024;
 
 /// Items, slots, dots of contexts and versions of one message, together: several times what a batch has. Each takes some
 /// hundred bytes of memory, and as few as one on the wire.
-pub(super) const MAX_PARTS: usize = 1 << 18;
+pub(crate) const MAX_PARTS: usize = 1 << 18;
 
 /// Far more than a frame may have; places in keys are said in 32 bits.
 const MAX_PACKED_BYTES: usize = 1 << 30;

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::mutant::{Mutant, active};
 use crate::shard::LinkId;
 use crate::shard::descent::Founders;
+use crate::shard::draft::Ahead;
 use crate::shard::settle::Told;
 use crate::shard::transfer::Outgoing;
 use crate::{Digest, ReplicaId, VersionVector};
@@ -25,6 +27,8 @@ pub(super) struct PeerState {
     pub(super) holds_state: bool,
     /// The link, when one is up.
     pub(super) link: Option<Link>,
+    /// What was sent on it ahead of ranges that are not sent yet: of this replica's own writes, and of those asked for.
+    pub(super) ahead: BTreeMap<ReplicaId, Ahead>,
 }
 
 /// What is under way on one link. All of it is void when the link ends.
@@ -124,6 +128,9 @@ impl PeerState {
     /// A link came up; `live` replicas subscribe at once, joining ones when they have the state.
     pub(super) fn connect(&mut self, id: LinkId, live: bool) {
         self.link = Some(Link::new(id));
+        if !active(Mutant::AheadOutlivesLink) {
+            self.ahead.clear();
+        }
         if live {
             self.announce_everything();
         }

@@ -1,6 +1,4 @@
-//! Ranges: made from the log window, applied with the one join rule.
-
-use std::collections::BTreeMap;
+//! Ranges as they arrive: applied with the one join rule.
 
 use crate::counter::{self, MAX_RETIRED};
 use crate::log::Slot;
@@ -8,64 +6,11 @@ use crate::mutant::{Mutant, active};
 use crate::shard::adopt::has_not_seen;
 use crate::shard::{ProtocolError, Shard};
 use crate::store::{Keep, RecordId, Store};
-use crate::{Dot, Entry, Key, Owner, Range, RangeItem, ReplicaId, VersionVector};
-
-/// Framing of an item on the wire, about.
-const ITEM_OVERHEAD: usize = 48;
-
-/// What an item takes, about, with a value of the usual size.
-const USUAL_ITEM_BYTES: usize = 256;
+use crate::{Dot, Entry, Key, Owner, Range, RangeItem, VersionVector};
 
 // === impl Shard ===
 
 impl Shard {
-    /// The range of an origin from a counter: everything that is known of it, up to the batch limit. `None` if the window
-    /// starts too late.
-    pub(super) fn make_range(&self, origin: ReplicaId, from: u64) -> Option<Range> {
-        if from < self.log.start(origin) {
-            return None;
-        }
-        let known = self.clock.get(origin);
-        let mut places: BTreeMap<RecordId, usize> = BTreeMap::new();
-        let mut items: Vec<RangeItem> = Vec::new();
-        let mut continued = Vec::new();
-        let (mut to, mut bytes, mut inside) = (from, 0, false);
-        // As many as a batch has room for, about.
-        let ahead = self.limits.batch_bytes / USUAL_ITEM_BYTES;
-        self.store.expect(self.log.slots(origin, from).take(ahead).map(|slot| slot.record));
-        let mut slots = self.log.slots(origin, from).take_while(|slot| slot.counter <= known).peekable();
-        while let Some(slot) = slots.next_if(|_| inside || bytes < self.limits.batch_bytes) {
-            let place = *places.entry(slot.record).or_insert(items.len());
-            if place == items.len() {
-                let entry = self.store.entry(slot.record).unwrap_or_default().into_owned();
-                let key = self.store.key(slot.record);
-                bytes += weight(&key, &entry);
-                items.push(RangeItem { key, slots: Vec::new(), entry });
-            }
-            items[place].slots.push(slot.counter);
-            if slot.continues {
-                continued.push(slot.counter);
-            }
-            // Peers see all writes of a batch, or none.
-            inside = slot.continues && !active(Mutant::BatchTorn);
-            to = slot.counter;
-        }
-        if active(Mutant::LogCompacted) {
-            let here = |dot: Dot| dot.replica == origin && dot.counter > from && dot.counter <= to;
-            let later = |item: &&mut RangeItem| !item.entry.versions().iter().any(|version| here(version.dot));
-            items.iter_mut().filter(later).for_each(|item| item.entry = Entry::default());
-        }
-        let (token, level) = self.passed_on();
-        Some(Range { origin, from, to, items, continued, token, level })
-    }
-
-    /// What goes along with entries: the highest token that was seen, and the most acknowledgements that were asked for.
-    pub(super) fn passed_on(&self) -> (u64, u32) {
-        let token = if active(Mutant::TokensStayHere) { 0 } else { self.tokens };
-        let level = if active(Mutant::LevelStaysHere) { 0 } else { self.level };
-        (token, level)
-    }
-
     /// Joins what a range carries and claims it if nothing is missing below it. Says whether the clock moved.
     pub(super) fn apply_range(&mut self, range: Range, now: u64) -> Result<bool, ProtocolError> {
         let Range { origin, from, to, .. } = range;
@@ -173,10 +118,4 @@ fn overwrite(
         entry.versions.push(version);
         entry
     })
-}
-
-/// Roughly what an entry takes on the wire.
-pub(super) fn weight(key: &Key, entry: &Entry) -> usize {
-    let dots = entry.versions().len() + entry.context().len();
-    key.as_bytes().len() + entry.size() + ITEM_OVERHEAD + 24 * dots
 }

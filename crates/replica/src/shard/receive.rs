@@ -145,7 +145,7 @@ impl Shard {
 
     fn handle_range(&mut self, from: ReplicaId, range: Range, now: u64) -> Result<Effects, ProtocolError> {
         let origin = range.origin;
-        if let Some(link) = self.link(from) {
+        if let Some(link) = self.link(from).filter(|_| !range.is_ahead()) {
             link.asking.remove(&origin);
         }
         let takes = matches!(self.stage, Stage::Live) || (self.is_sealed() && active(Mutant::SealTakesData));

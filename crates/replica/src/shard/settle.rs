@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::mutant::{Mutant, active};
-use crate::shard::range::weight;
+use crate::shard::draft::weight;
 use crate::shard::{Effects, Shard, Stage, Wake};
 use crate::store::RecordId;
 use crate::{ChunkItem, MemberPhase, ReplicaId, Settle, ShardMessage};

@@ -146,20 +146,36 @@ impl Shard {
     /// This replica's own writes from what the peer has acknowledged on.
     fn own_range(&mut self, peer: ReplicaId) -> Option<ShardMessage> {
         let me = self.me();
-        let range = self.make_range(me, self.peers.get(&peer)?.acked.get(me));
-        if let (Some(range), true) = (&range, active(Mutant::AckBySending)) {
+        let message = self.next_of_range(peer, me, self.peers.get(&peer)?.acked.get(me))?;
+        if let (ShardMessage::Range(range), true) = (&message, active(Mutant::AckBySending)) {
             let sent = range.to;
             self.peers.get_mut(&peer)?.acked.raise(me, sent);
         }
-        let flight = if range.is_some() { Flight::Range } else { Flight::Behind };
+        // What goes ahead is answered too, before more is sent: one message at a time waits for a slow peer.
+        let flight = if matches!(message, ShardMessage::Range(_)) { Flight::Range } else { Flight::Behind };
         self.link(peer)?.in_flight = Some(flight);
-        Some(range.map_or(ShardMessage::Behind { origin: me }, ShardMessage::Range))
+        Some(message)
     }
 
     /// Another origin's writes that the peer asked for.
     fn asked_range(&mut self, peer: ReplicaId, origin: ReplicaId) -> Option<ShardMessage> {
-        let from = self.link(peer)?.asked.remove(&origin)?;
-        Some(self.make_range(origin, from).map_or(ShardMessage::Behind { origin }, ShardMessage::Range))
+        let from = *self.link(peer)?.asked.get(&origin)?;
+        let message = self.next_of_range(peer, origin, from)?;
+        let state = self.peers.get_mut(&peer)?;
+        if !state.ahead.contains_key(&origin) {
+            state.link.as_mut()?.asked.remove(&origin);
+        }
+        Some(message)
+    }
+
+    /// What goes ahead of the range of an origin from a counter, as long as there is anything, and then the range.
+    fn next_of_range(&mut self, peer: ReplicaId, origin: ReplicaId, from: u64) -> Option<ShardMessage> {
+        let ahead = self.peers.get_mut(&peer)?.ahead.remove(&origin);
+        let Some(draft) = self.make_range(origin, from, ahead) else { return Some(ShardMessage::Behind { origin }) };
+        if let Some(ahead) = draft.ahead {
+            self.peers.get_mut(&peer)?.ahead.insert(origin, ahead);
+        }
+        Some(ShardMessage::Range(draft.range))
     }
 
     fn poll_backfill(&mut self, peer: ReplicaId) -> Option<ShardMessage> {

@@ -7,6 +7,7 @@
 mod harness;
 
 mod acknowledgement;
+mod ahead;
 mod convergence;
 mod counter;
 mod deletion;

@@ -4,10 +4,10 @@ use std::panic::catch_unwind;
 
 use baton_replica::{Mutant, with_mutant};
 
-use crate::{counter, descent, operation, ownership, reissue, repair};
+use crate::{ahead, counter, descent, operation, ownership, reissue, repair};
 
 /// Each mutant and a test that must fail with it.
-const CAUGHT: [(Mutant, fn()); 28] = [
+const CAUGHT: [(Mutant, fn()); 31] = [
     (Mutant::InitOverwrites, operation::a_default_loses_to_a_value_that_was_put_before_it_and_comes_later),
     (Mutant::TakeWithoutOwnDot, operation::a_take_leaves_its_own_dot_as_a_delete_does),
     (Mutant::TouchIsNewer, operation::a_touch_does_not_win_over_a_newer_value),
@@ -39,6 +39,9 @@ const CAUGHT: [(Mutant, fn()); 28] = [
         Mutant::SayingAgainConfirms,
         ownership::overtaken::a_leaver_waits_for_the_confirmation_of_an_adoption_that_it_has_said_again,
     ),
+    (Mutant::AheadOutlivesLink, ahead::what_went_ahead_on_a_link_that_has_ended_goes_again),
+    (Mutant::AheadOfLaterWrites, ahead::what_is_written_after_its_key_went_ahead_is_in_the_next_range),
+    (Mutant::AheadSkipsOne, ahead::a_range_is_claimed_when_all_that_went_ahead_is_here),
 ];
 
 #[test]

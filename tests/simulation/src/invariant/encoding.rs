@@ -2,9 +2,10 @@
 //!
 //! Each message and each list goes through the bytes of the wire and back, as on a link: it is not too heavy to be taken
 //! apart, it is decoded, and what comes out equals what went in. A message ends with the entry, or the batch of entries,
-//! that brings it to the sender's limit: without that, it is below.
+//! that brings it to the sender's limit: without that, it is below. Of a batch that is too large for one message, entries go
+//! ahead of the range.
 
-use baton_replica::{ChunkItem, Limits, MemberPhase, Membership, Packed, Packer, Range, ShardMessage};
+use baton_replica::{ChunkItem, Entry, Limits, MemberPhase, Membership, Packed, Packer, Range, ShardMessage};
 use baton_wire::convert::{
     membership_from_wire, membership_to_wire, phase_from_wire, phase_to_wire, shard_message_from_wire,
     shard_message_to_wire,
@@ -20,6 +21,9 @@ pub(crate) fn check_message(shard: usize, message: ShardMessage, limits: Limits)
     let body = shard_message_to_wire(message.clone());
     if packed_bytes(&body) > limits.batch_bytes {
         check_size(&message, limits)?;
+    }
+    if let ShardMessage::Range(range) = &message {
+        check_entries(range, limits)?;
     }
     let frame = ShardFrame { shard: shard as u32, body: Some(body) };
     let Body::Shard(frame) = carried(Body::Shard(frame))? else { return Err(lost(&message)) };
@@ -82,6 +86,18 @@ fn check_size(message: &ShardMessage, limits: Limits) -> Result<(), String> {
     };
     match bytes >= limits.batch_bytes {
         true => Err(format!("{bytes} bytes of {limits:?} were not enough for {message:?}")),
+        false => Ok(()),
+    }
+}
+
+/// Whatever a batch holds, one message has no more than one entry, or than a limit allows.
+fn check_entries(range: &Range, limits: Limits) -> Result<(), String> {
+    let mut packer = Packer::default();
+    let entries = range.items.iter().filter(|item| item.entry != Entry::default());
+    let count = entries.inspect(|item| packer.add(&item.key, &[], &item.entry)).count();
+    let bytes = packer.finish().into_bytes().len();
+    match count > 1 && bytes > limits.message_bytes {
+        true => Err(format!("{bytes} bytes are more than {limits:?} allow: {range:?}")),
         false => Ok(()),
     }
 }

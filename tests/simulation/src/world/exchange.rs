@@ -1,6 +1,6 @@
 //! What happens on connections.
 
-use baton_replica::{MemberPhase, ReplicaId, ShardMessage};
+use baton_replica::{Entry, MemberPhase, Range, ReplicaId, ShardMessage};
 
 use super::{Event, World};
 use crate::agent::{Agent, link_id};
@@ -155,6 +155,7 @@ impl World {
         });
         if self.profile.weights.replay > 0
             && let ShardMessage::Range(range) = &message
+            && carries_all(range)
         {
             self.delivered.truncate(KEPT - 1);
             self.delivered.push_front((from, to, index, range.clone()));
@@ -375,4 +376,10 @@ impl World {
         let usual = self.rng.below(self.profile.delay + 1);
         if self.rng.chance(self.profile.stalls) { usual * 10 + 10 } else { usual }
     }
+}
+
+/// Whether nothing of a range was sent ahead: what was is on its own connection alone, as is the range, and neither is
+/// anything to anybody else.
+fn carries_all(range: &Range) -> bool {
+    range.items.iter().all(|item| item.entry != Entry::default())
 }

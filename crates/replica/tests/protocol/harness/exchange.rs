@@ -1,6 +1,6 @@
 //! What happens on the connections: made, cut, noticed, sent on, delivered, delivered again.
 
-use baton_replica::{ReplicaId, ShardMessage};
+use baton_replica::{Entry, Range, ReplicaId, ShardMessage};
 
 use super::network::Envelope;
 use super::world::World;
@@ -158,7 +158,10 @@ impl World {
         let Some(link) = node.links.get(&from).copied() else {
             return;
         };
-        let range = if let ShardMessage::Range(range) = &message { Some(range.clone()) } else { None };
+        // What went ahead of a range is on its own link alone.
+        let carries_all = |range: &&Range| range.items.iter().all(|item| item.entry != Entry::default());
+        let range =
+            if let ShardMessage::Range(range) = &message { Some(range).filter(carries_all).cloned() } else { None };
         let bootstrapped = node.handle(from, link, message, now).unwrap_or_else(|error| panic!("{to}: {error}"));
         if bootstrapped {
             self.became_active(to);

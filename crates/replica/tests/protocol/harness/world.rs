@@ -41,12 +41,12 @@ pub(crate) struct World {
 
 /// Limits that nothing in a test reaches.
 pub(crate) const fn roomy() -> Limits {
-    Limits { max_slots: 10_000, max_bytes: 1 << 30, batch_bytes: 1_000_000 }
+    Limits { max_slots: 10_000, max_bytes: 1 << 30, batch_bytes: 1_000_000, message_bytes: 1 << 30 }
 }
 
 /// One key a message, and a window of so many slots.
 pub(crate) const fn tight(max_slots: usize) -> Limits {
-    Limits { max_slots, max_bytes: 1 << 30, batch_bytes: 1 }
+    Limits { max_slots, max_bytes: 1 << 30, batch_bytes: 1, message_bytes: 1 << 30 }
 }
 
 /// A key of the only map.
