@@ -192,6 +192,8 @@ mutants! {
     DigestsAgree,
     /// A range is taken although it does not carry what it claims.
     TornRangeTaken,
+    /// A chunk ends when its bytes are enough, however much its receiver unpacks of them.
+    ChunkUnpacksToMore,
     /// A chunk is taken although it is out of order.
     TornChunkTaken,
     /// What claims or holds writes of the receiver that it has not made is taken.

@@ -3,6 +3,7 @@
 //! Every seed draws one. Each kind of trouble is frequent in some runs and absent in others, since a bit of everything in
 //! every run dilutes them all.
 
+mod bulk;
 mod theme;
 
 use baton_replica::{AckLevel, Completion, Limits, MapLimits, MapName, OnDeparture, Settings};
@@ -52,6 +53,10 @@ pub(crate) struct Profile {
     pub(crate) lag: u64,
     /// The greatest value, in bytes.
     pub(crate) value: u64,
+    /// How many bytes more all keys begin with, and all fields, that are the same.
+    pub(crate) alike: usize,
+    /// The most writes of one batch.
+    pub(crate) batch: u64,
     /// Whether a request is under way whenever a process is told to stop.
     pub(crate) late_writes: bool,
     /// Whether a process says that it leaves only when it has said all else.
@@ -160,6 +165,8 @@ impl Profile {
             skew: rng.pick(&[0, 0, 1_000, 10_000_000]),
             lag: 0,
             value: rng.pick(&[8, 8, 100, 4_096]),
+            alike: 0,
+            batch: 4,
             late_writes: rng.chance(300),
             phase_last: false,
             phase_late: false,

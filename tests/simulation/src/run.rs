@@ -37,7 +37,8 @@ pub(crate) fn run_written(seed: u64) -> Run {
 
 /// What a seed means.
 pub(crate) fn draw(seed: u64) -> (Profile, Vec<Planned>) {
-    let profile = Profile::draw(&mut Rng::fork(seed, 1));
+    let mut profile = Profile::draw(&mut Rng::fork(seed, 1));
+    profile.enlarge(&mut Rng::fork(seed, 4));
     let plan = schedule::draw(&mut Rng::fork(seed, 2), &profile);
     (profile, plan)
 }

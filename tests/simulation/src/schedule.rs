@@ -176,7 +176,7 @@ fn action(rng: &mut Rng, profile: &Profile) -> Action {
             write(rng, profile, kind)
         }),
         (weights.batch, |rng, profile| {
-            let most = rng.within(2, 4);
+            let most = rng.within(2, profile.batch);
             write(rng, profile, WriteKind::Batch(most))
         }),
         (weights.exchange, |rng, _| Action::Exchange { at: rng.next() }),

@@ -188,10 +188,18 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, profile: Profile, plan: Vec<Planned>, trace: Trace) -> Self {
         let map = MapName::parse(MAP).expect("a valid name");
-        let key = |name: u64| Key::new(&map, format!("k{name}").as_bytes()).expect("a valid key");
-        // Keys and fields in turn, so that they meet in chunks.
-        let field = |name: u64| key(name / 2).with_field(b"f").expect("a valid field");
-        let keys = (0..profile.keys).map(|name| if name % 2 == 0 { key(name / 2) } else { field(name) }).collect();
+        let (alike, long) = (profile.alike, "k".repeat(1 + profile.alike));
+        let key = |name: u64| Key::new(&map, format!("{long}{name}").as_bytes()).expect("a valid key");
+        // Keys and fields in turn, so that they meet in chunks; or long fields of one long key.
+        let field = |name: u64| match alike {
+            0 => key(name / 2).with_field(b"f"),
+            _ => key(0).with_field(format!("{long}{name}").as_bytes()),
+        };
+        let any = |name: u64| match (alike, name % 2) {
+            (0, 0) => key(name / 2),
+            _ => field(name).expect("a valid field"),
+        };
+        let keys = (0..profile.keys).map(any).collect();
         let (wanted, settings) = (profile.pods as usize, profile.settings.clone());
         let mut world = Self {
             profile,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::key::KeyRef;
+use crate::mutant::{Mutant, active};
 use crate::packed::unpacker::{MAX_PARTS, MAX_REPEATED_BYTES};
 use crate::packed::{
     CONFIRMED, HAS_ADDED, HAS_CONTEXT, HAS_DEADLINE, HAS_OWNER, HAS_SLOTS, HAS_TYPE, HAS_VALUE, Last, OTHER_WRITER,
@@ -39,8 +40,9 @@ impl Packer {
 
     /// Whether it has so many bytes, or half of anything else that whoever unpacks it takes at most: one entry more is
     /// taken too.
-    pub(crate) const fn is_full(&self, bytes: usize) -> bool {
-        self.out.len() >= bytes || self.repeated >= MAX_REPEATED_BYTES / 2 || self.parts >= MAX_PARTS / 2
+    pub(crate) fn is_full(&self, bytes: usize) -> bool {
+        let unpacks_to_much = self.repeated >= MAX_REPEATED_BYTES / 2 || self.parts >= MAX_PARTS / 2;
+        self.out.len() >= bytes || (unpacks_to_much && !active(Mutant::ChunkUnpacksToMore))
     }
 
     /// Adds an item.

@@ -35,7 +35,8 @@ impl Past {
     /// Keeps what a member holds, now and then.
     pub(crate) fn look(&mut self, world: &World) {
         self.looks += 1;
-        if self.parts.len() == MOST || !self.looks.is_multiple_of(SELDOM) {
+        // What all members hold is one chunk here, which long keys would fill.
+        if self.parts.len() == MOST || !self.looks.is_multiple_of(SELDOM) || world.profile.alike > 0 {
             return;
         }
         let (at, shard) = (self.looks % world.agents.len().max(1), self.looks % world.profile.shards);
