@@ -185,6 +185,16 @@ impl Roster {
         replica == self.me || self.peers.contains_key(&replica)
     }
 
+    /// The ids that are in use although the list does not name them: it may not know of them.
+    pub(crate) fn kept(&self) -> Vec<ReplicaId> {
+        self.kept.keys().copied().collect()
+    }
+
+    /// Whether the list itself names another replica.
+    pub(crate) fn names(&self, replica: ReplicaId) -> bool {
+        self.peers.contains_key(&replica) && !self.kept.contains_key(&replica)
+    }
+
     /// The ids in use, by id.
     pub fn listed(&self) -> Vec<ReplicaId> {
         let mut ids: Vec<ReplicaId> = self.peers.keys().copied().chain([self.me]).collect();

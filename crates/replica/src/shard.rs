@@ -296,7 +296,12 @@ impl Shard {
     /// Takes what is known of the other members; an older view than the last one changes nothing.
     pub fn set_roster(&mut self, roster: Roster) -> Effects {
         let was_leaving = self.roster.leaving();
+        let kept = self.roster.kept();
         self.roster.absorb(&roster);
+        // Who did not list them has dropped what was said of them meanwhile.
+        if kept.iter().any(|id| self.roster.names(*id)) {
+            self.announce_everything();
+        }
         // A leaver says so, and what it holds, so that others can ask for it; they say what they have of it.
         if self.roster.leaving() && !was_leaving {
             self.ask();

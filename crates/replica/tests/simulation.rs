@@ -161,6 +161,43 @@ fn who_missed_that_a_replica_was_retired_before_the_object_was_made_anew_forgets
     assert!(a.settled(id(4)).is_some() && c.settled(id(4)).is_some());
 }
 
+/// The object is made anew by an operator that has heard of nobody with the last list, and lists later whom that named. What
+/// one who had kept that member said meanwhile of its writes was dropped by one who had never heard of it, and not said
+/// again: its log slots stayed.
+#[test]
+fn who_kept_a_member_through_a_list_that_did_not_name_it_says_again_what_it_has_of_it() {
+    use MemberPhase::Active;
+    let pair = [(1, Active), (2, Active)];
+    let all = [(1, Active), (2, Active), (3, Active)];
+    let (mut a, mut c, mut x) = (shard(1, &list(1, &pair)), shard(2, &list(1, &pair)), shard(3, &list(2, &all)));
+    a.start_empty();
+    link(&mut a, &mut c);
+    exchange(&mut a, &mut c);
+    take(&mut c, &list(2, &all));
+    link(&mut c, &mut x);
+    exchange(&mut c, &mut x);
+    put(&mut x);
+    exchange(&mut c, &mut x);
+    let anew = |number, rows| {
+        let version = |uid: &str, number| MembershipVersion { uid: uid.into(), number };
+        Membership { version: version("v", number), follows: vec![version("u", 1)], ..list(number, rows) }
+    };
+    for shard in [&mut a, &mut c] {
+        take(shard, &anew(1, &pair));
+    }
+    exchange(&mut a, &mut c);
+    for shard in [&mut a, &mut c, &mut x] {
+        take(shard, &anew(2, &all));
+    }
+    link(&mut a, &mut x);
+    for _ in 0..2 {
+        exchange(&mut a, &mut x);
+        exchange(&mut c, &mut x);
+        exchange(&mut a, &mut c);
+    }
+    assert_eq!([a, c, x].map(|shard| (shard.clock().get(id(3)), shard.log_slots())), [(1, 0); 3]);
+}
+
 fn key() -> Key {
     Key::new(&MapName::parse("default").expect("a name"), b"k").expect("a key")
 }
