@@ -157,13 +157,16 @@ fn run_parts(args: &Args, tally: &mut Tally) {
 
 fn run_suites(args: &Args, executables: &Executables, tally: &mut Tally) {
     let filter = args.filter.as_deref();
+    // The benches that are run with hardly any keys are among the units.
+    if (args.has(Part::Unit) || args.has(Part::Process))
+        && let Err(error) = apt::ensure(&[apt::REDIS_TOOLS, apt::REDIS, apt::BROWSER])
+    {
+        tally.failed("the packages that suites need", &format!("{error:#}"));
+    }
     if args.has(Part::Unit) {
         suite::units(executables, filter, tally);
     }
     if args.has(Part::Process) {
-        if let Err(error) = apt::ensure(&[apt::REDIS_TOOLS, apt::REDIS, apt::BROWSER]) {
-            tally.failed("the packages of the process-level suite", &format!("{error:#}"));
-        }
         suite::processes(executables, filter, tally);
     }
     if args.has(Part::E2e) {
