@@ -53,7 +53,9 @@ impl<'a> Lost<'a> {
 impl Drop for Lost<'_> {
     fn drop(&mut self) {
         for part in self.parts.iter().rev() {
-            let _ = self.cluster.part("start", part);
+            if let Err(error) = self.cluster.part("start", part) {
+                eprintln!("{part} does not come back: {error:#}");
+            }
         }
     }
 }

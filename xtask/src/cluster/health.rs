@@ -19,8 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a part is asked.
 const PERIOD: Duration = Duration::from_millis(150);
 
-/// How long CoreDNS may take to answer one question about its health.
-const DNS_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a part may take to answer one question about its health.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Waits until `ready`, and fails as soon as one of the started parts ends.
 pub(super) fn wait(
@@ -76,11 +76,19 @@ pub(super) fn service_account(layout: &Layout) -> bool {
 
 /// CoreDNS has read the Services.
 pub(super) fn dns() -> bool {
+    is_well(&format!("{GATEWAY}:8181"), "/ready")
+}
+
+/// A node's kubelet serves, as it does only when it has found the container runtime.
+pub(super) fn kubelet(node: Node) -> bool {
+    is_well(&format!("{}:10248", node.ip()), "/healthz")
+}
+
+fn is_well(address: &str, path: &str) -> bool {
     let ask = || -> Result<String> {
-        let address: SocketAddr = format!("{GATEWAY}:8181").parse()?;
-        let mut stream = TcpStream::connect_timeout(&address, DNS_TIMEOUT)?;
-        stream.set_read_timeout(Some(DNS_TIMEOUT))?;
-        stream.write_all(b"GET /ready HTTP/1.0\r\n\r\n")?;
+        let mut stream = TcpStream::connect_timeout(&address.parse::<SocketAddr>()?, TIMEOUT)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        write!(stream, "GET {path} HTTP/1.0\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)

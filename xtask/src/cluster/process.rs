@@ -15,7 +15,7 @@ use crate::command;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a kubelet is started again.
-const KUBELET_LIVES: u32 = 5;
+const KUBELET_LIVES: u32 = 50;
 
 /// A part that was just started.
 pub(super) struct Started {
@@ -50,7 +50,8 @@ pub(super) fn start(layout: &Layout, part: Part) -> Result<Started> {
         .stderr(out)
         .spawn()
         .with_context(|| format!("cannot start {part}"))?;
-    // Kubelets that start at once are in each other's way at one socket of the machine.
+    // Kubelets that start at once are in each other's way at one socket of the machine, and one that starts right after its
+    // container runtime ends, as that answers others before it answers kubelets.
     let lives = if matches!(part, Part::Kubelet(_)) { KUBELET_LIVES } else { 0 };
     Ok(Started { part, child, lives })
 }

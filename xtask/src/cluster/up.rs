@@ -88,7 +88,8 @@ pub(super) fn restart(layout: &Layout, part: Part) -> Result<()> {
         Part::Apiserver => health::apiserver(layout),
         Part::Coredns => health::dns(),
         Part::Containerd(node) => health::containerd(node),
-        Part::ControllerManager | Part::Scheduler | Part::Kubelet(_) | Part::KubeProxy(_) => runs(part),
+        Part::Kubelet(node) => health::kubelet(node),
+        Part::ControllerManager | Part::Scheduler | Part::KubeProxy(_) => runs(part),
     })
 }
 
