@@ -87,7 +87,9 @@ pub fn decide(situation: Situation<'_>) -> Decision {
     enrol(&situation, &mut rows);
     let ask = follow_pods(&situation, &mut rows);
     let forgetting = forget(&situation, &mut rows);
-    if let Some(listing) = current {
+    if let Some(listing) = current
+        && first::unheard(&situation, &rows).is_empty()
+    {
         retire(&listing.uid, situation.attendees, &mut rows);
     }
     let Grant { first, silence, again_in, started_empty } = first::grant(&situation, &rows, granted);

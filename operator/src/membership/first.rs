@@ -67,7 +67,7 @@ pub(super) fn grant(situation: &Situation<'_>, rows: &[MemberRow], granted: Opti
 
 /// Pods whose agent has started, so may hold state, and that no row names: the list was lost, and they
 /// have not said hello since.
-fn unheard(situation: &Situation<'_>, rows: &[MemberRow]) -> Vec<String> {
+pub(super) fn unheard(situation: &Situation<'_>, rows: &[MemberRow]) -> Vec<String> {
     let listed = |uid: &str| rows.iter().any(|row| row.pod_uid == uid);
     let started = |agent: &Agent| matches!(agent, Agent::Present { started: true, .. });
     let pods = situation.view.pods.values().map(|pod| &pod.facts);

@@ -1,7 +1,9 @@
 //! Which members that are Gone need not be listed any more: those of whom every other member lacks nothing.
 //!
-//! Nobody is dropped while a process that was removed may live on. Ids that a list does not name count as settled everywhere, so a row is dropped by proof only: every member that is not
-//! Gone, Joining ones too, has said that it has settled the row's member, among exactly the members that are listed now.
+//! Nobody is dropped while a process that was removed may live on, nor while one runs that no row names: the object was
+//! made anew, and it has not been heard since. Ids that a list does not name count as settled everywhere, so a row is
+//! dropped by proof only: every member that is not Gone, Joining ones too, has said that it has settled the row's member,
+//! among exactly the members that are listed now.
 
 use std::collections::{BTreeMap, BTreeSet};
 

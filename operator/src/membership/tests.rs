@@ -1,11 +1,12 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use baton_crds::membership::{Followed, MemberPhase, MemberRow, ReplicaId};
+use baton_replica::settle_round;
 
 use super::{Decision, Draft, PodCheck, PodRef, Situation, Unreached, Verdict, decide};
-use crate::directory::Attendee;
+use crate::directory::{Attendee, Settled};
 use crate::fixture::{attendee, known, listing, pod, row, view};
 use crate::index::{Agent, GroupView, Life, PodFacts, Standing};
 use MemberPhase::{Active, Gone, Joining, Leaving};
@@ -376,6 +377,22 @@ fn a_pod_with_a_started_agent_that_nobody_has_heard_may_hold_state() {
     world.silence = Some(world.now);
     world.now += Duration::from_secs(60);
     assert_eq!(world.draft().started_empty.expect("an alarm").unreachable, ["a"]);
+}
+
+/// It may be the only one that has a write of whom the others have settled among themselves.
+#[test]
+fn nobody_is_dropped_while_a_started_agent_has_not_been_heard() {
+    let rows = vec![row(1, "a", Active), row(3, "c", Gone)];
+    let ids = [(1, baton_replica::MemberPhase::Active), (3, baton_replica::MemberPhase::Gone)];
+    let round = settle_round("list", ids.map(|(id, phase)| (baton_replica::ReplicaId::new(id).expect("an id"), phase)));
+    let mut started = pod("b");
+    started.agent = Agent::Present { started: true, termination: None };
+    let mut world = World::new(&[pod("a"), started]).listed(2, None, rows).attended(&[(1, "a", Active)]);
+    world.agent(1).settled = Settled { round, replicas: BTreeSet::from([ReplicaId(3)]) };
+    assert_eq!(world.decide().draft, None);
+
+    world.view.pods.remove("b");
+    assert_eq!(phases(&world.draft()), [(1, Active)]);
 }
 
 #[test]
