@@ -31,6 +31,15 @@ pub struct Farewell {
     pub message: String,
 }
 
+// === impl AgentEnd ===
+
+impl AgentEnd {
+    /// It ended with everything acknowledged.
+    pub fn handed_off(&self) -> bool {
+        self.code == 0 && self.farewell.as_ref().is_some_and(|farewell| farewell.outcome == "acknowledged")
+    }
+}
+
 // === impl Pod ===
 
 impl Pod {

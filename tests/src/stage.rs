@@ -186,8 +186,7 @@ impl Stage {
     /// All of these pods ended with everything acknowledged.
     pub fn ensure_handed_off(&self, pods: &[Pod]) -> Result<()> {
         for (name, end) in self.ends(pods)? {
-            let said = end.farewell.as_ref().map(|farewell| farewell.outcome.as_str());
-            ensure!(end.code == 0 && said == Some("acknowledged"), "the handoff of {name}: {end:?}");
+            ensure!(end.handed_off(), "the handoff of {name}: {end:?}");
         }
         Ok(())
     }
