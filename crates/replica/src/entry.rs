@@ -44,6 +44,12 @@ impl Entry {
         owners.max_by_key(|owner| owner.rank())
     }
 
+    /// Whether it shows an owner that an ownership, which has ended by its deadline, came after.
+    pub(crate) fn shows_earlier(&self, owner: &Owner) -> bool {
+        let confirms = |register: &Owner| register.since == owner.since && active(Mutant::ConfirmationLosesToPut);
+        self.owner().is_some_and(|register| register.is_before(owner) && !confirms(register))
+    }
+
     /// The counter's value: the integer that was put, and what each replica has added since. `None` if nothing was ever
     /// added, or if what was put is no integer. A sum beyond 64 bits stays at the end of the range.
     pub fn counter(&self) -> Option<i64> {

@@ -10,6 +10,7 @@
 
 mod counter;
 mod entry;
+mod expiry;
 mod hlc;
 mod id;
 mod key;

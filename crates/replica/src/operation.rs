@@ -3,6 +3,9 @@
 //! First it is asked whether an operation can be done at all, and whether it has anything to write; then it is done, and
 //! cannot fail. So a batch can be refused as a whole.
 
+use std::borrow::Cow;
+
+use crate::expiry::{change_unexpired, unexpired};
 use crate::mutant::{Mutant, active};
 use crate::{Dot, Entry, Hlc, Key, Owner, Read, ReplicaId, Roster, Token, Value, Version, counter};
 
@@ -181,13 +184,17 @@ impl Operation {
         !matches!(self, Self::Delete | Self::Take | Self::Release)
     }
 
-    /// Whether it can be done to an entry in which nothing has expired, and whether that is a write.
-    pub(crate) fn need(&self, entry: &Entry, roster: &Roster) -> Result<Need, Refusal> {
-        let exists = !entry.versions().is_empty();
-        let if_true = |needed| if needed { Need::Write } else { Need::Nothing };
-        if self.takes_token() && entry.owner().is_some_and(|owner| owner.token == u64::MAX) {
+    /// Whether it can be done to what is stored of a key, and whether that is a write.
+    pub(crate) fn need(&self, stored: Option<&Entry>, roster: &Roster, now: u64) -> Result<Need, Refusal> {
+        let none = Entry::default();
+        let stored = stored.unwrap_or(&none);
+        // A new token is above that of a version which has expired and cannot be dropped yet, too.
+        if self.takes_token() && stored.owner().is_some_and(|owner| owner.token == u64::MAX) {
             return Err(Refusal::NoToken);
         }
+        let entry = &*unexpired(Cow::Borrowed(stored), now);
+        let exists = !entry.versions().is_empty();
+        let if_true = |needed| if needed { Need::Write } else { Need::Nothing };
         match self {
             Self::Put { .. } => Ok(Need::Write),
             Self::Init { .. } => Ok(if_true(!exists || active(Mutant::InitOverwrites))),
@@ -207,6 +214,10 @@ impl Operation {
 
     /// Does it; the entry needs it.
     pub(crate) fn apply(self, entry: &mut Entry, author: &Author<'_>) -> Answer {
+        change_unexpired(entry, author.now, |entry| self.apply_unexpired(entry, author))
+    }
+
+    fn apply_unexpired(self, entry: &mut Entry, author: &Author<'_>) -> Answer {
         let &Author { dot, hlc, token, .. } = author;
         match self {
             Self::Put { value, expires_at } => put(entry, Version::put(dot, hlc, value, expires_at)),

@@ -288,17 +288,11 @@ impl Shard {
     }
 }
 
-/// Whether a key shows an owner that an ownership, which has ended by its deadline, came after.
-pub(super) fn shows_earlier(entry: &Entry, owner: &Owner) -> bool {
-    let confirms = |register: &Owner| register.since == owner.since && active(Mutant::ConfirmationLosesToPut);
-    entry.owner().is_some_and(|register| register.is_before(owner) && !confirms(register))
-}
-
 /// Whether an entry was written by who had not seen an ownership: registers that follow it have greater tokens, and who
 /// deletes a key keeps the ownership's dot in the context.
 pub(super) fn has_not_seen(entry: &Entry, owner: &Owner) -> bool {
     match entry.owner() {
-        Some(_) => shows_earlier(entry, owner),
+        Some(_) => entry.shows_earlier(owner),
         None => !entry.versions().is_empty() && !entry.context().covers(owner.since),
     }
 }

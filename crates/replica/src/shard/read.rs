@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::mutant::{Mutant, active};
-use crate::operation::own;
-use crate::shard::adopt::shows_earlier;
+use crate::expiry::unexpired;
 use crate::shard::{Shard, WriteError};
 use crate::store::Found;
 use crate::version::Plain;
@@ -138,17 +136,4 @@ impl Shard {
     pub fn readable(&self) -> Result<(), WriteError> {
         if self.is_joining() || self.brings_back() { Err(WriteError::Joining) } else { Ok(()) }
     }
-}
-
-/// The entry as everybody must see it from its versions' deadlines on, whether or not they were dropped already.
-pub(super) fn unexpired(entry: Cow<'_, Entry>, now: u64) -> Cow<'_, Entry> {
-    if entry.versions().iter().all(|version| !version.has_expired(now)) || active(Mutant::ExpiredIsShown) {
-        return entry;
-    }
-    let live = entry.versions().iter().filter(|version| !version.has_expired(now));
-    let mut left = Entry::new(live.cloned().collect(), entry.context().clone());
-    if let Some(owner) = entry.owner().filter(|owner| shows_earlier(&left, owner)) {
-        own(&mut left, *owner);
-    }
-    Cow::Owned(left)
 }

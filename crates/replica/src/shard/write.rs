@@ -5,13 +5,13 @@
 //! that key along. Nor does a full-state transfer keep batches together. In the end all of it is everywhere, and against
 //! concurrent writes it wins or loses as one: its writes bear one time.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::expiry::{change_unexpired, unexpired};
 use crate::log::Slot;
 use crate::mutant::{Mutant, active};
 use crate::operation::{Author, Need, put};
-use crate::shard::adopt::shows_earlier;
-use crate::shard::read::unexpired;
 use crate::shard::{Shard, Stage};
 use crate::store::{Keep, RecordId};
 use crate::{
@@ -104,13 +104,13 @@ impl Shard {
             // The most frequent write does not look at what it replaces.
             Operation::Put { value, expires_at: None } if *condition == Condition::Always => {
                 let hlc = self.hlc.tick(now);
-                self.make_put(key, false, hlc, value)
+                self.make_put(key, false, hlc, value, now)
             }
             operation => {
-                let entry = self.store.get(key).map(|entry| unexpired(entry, now));
-                check(condition, entry.as_deref())?;
-                let existed = entry.as_deref().is_some_and(|entry| !entry.versions().is_empty());
-                let need = operation.need(entry.as_deref().unwrap_or(&Entry::default()), &self.roster)?;
+                let stored = self.store.get(key);
+                check(condition, stored.as_deref(), now)?;
+                let need = operation.need(stored.as_deref(), &self.roster, now)?;
+                let existed = stored.as_deref().is_some_and(|entry| exists(entry, now));
                 let hlc = self.hlc.tick(now);
                 self.perform(key, operation, (need, existed), Place::Alone, hlc, now)
             }
@@ -140,11 +140,11 @@ impl Shard {
         let hlc = self.hlc.tick(now);
         let mut done = Vec::with_capacity(requests.len());
         for Request { key, operation, .. } in requests {
-            let entry = self.store.get(&key);
-            let existed = entry.as_deref().is_some_and(|entry| !entry.versions().is_empty());
-            let need = operation.need(entry.as_deref().unwrap_or(&Entry::default()), &self.roster);
+            let stored = self.store.get(&key);
+            let existed = stored.as_deref().is_some_and(|entry| exists(entry, now));
+            let need = operation.need(stored.as_deref(), &self.roster, now);
             let Ok(need) = need else { unreachable!("the batch was rehearsed") };
-            drop(entry);
+            drop(stored);
             let place = if self.clock.get(self.me()) > before { Place::After } else { Place::Alone };
             done.push(self.perform(&key, operation, (need, existed), place, hlc, now));
         }
@@ -201,7 +201,7 @@ impl Shard {
     }
 
     /// What [`Self::make_write`] does for a put, in the usual case by fewer steps.
-    fn make_put(&mut self, key: &Key, follows: bool, hlc: Hlc, value: Value) -> Done {
+    fn make_put(&mut self, key: &Key, follows: bool, hlc: Hlc, value: Value, now: u64) -> Done {
         let settled = self.is_settled_alone();
         let dot = self.next_dot();
         let version = Version::put(dot, hlc, value, None);
@@ -220,9 +220,11 @@ impl Shard {
             }
             Ok(record) => (Some(record), true),
             Err(version) => store.change(key, 1, seen, |entry| {
-                let existed = !entry.versions().is_empty();
-                put(entry, version);
-                existed
+                change_unexpired(entry, now, |entry| {
+                    let existed = !entry.versions().is_empty();
+                    put(entry, version);
+                    existed
+                })
             }),
         };
         self.log_write(dot, record, follows);
@@ -271,7 +273,7 @@ impl Shard {
         let token = if operation.takes_token() { self.token_for(key, hlc) } else { 0 };
         let follows = place == Place::After;
         if let Operation::Put { value, expires_at: None } = operation {
-            return self.make_put(key, follows, hlc, value);
+            return self.make_put(key, follows, hlc, value, now);
         }
         let (dot, answer) = self.make_write(key, follows, |entry, dot, roster| {
             operation.apply(entry, &Author { roster, dot, hlc, token, now })
@@ -295,13 +297,13 @@ impl Shard {
         let mut dot = Dot { replica: self.me(), counter: self.clock.get(self.me()) };
         for (at, Request { key, condition, operation }) in requests.iter().enumerate() {
             let rejected = |error| Rejected { at, error };
-            let stored = self.store.get(key).map(|entry| unexpired(entry, now));
+            let stored = self.store.get(key);
             if !active(Mutant::BatchIgnoresConditions) {
-                check(condition, stored.as_deref()).map_err(rejected)?;
+                check(condition, stored.as_deref(), now).map_err(rejected)?;
             }
             let stored = stored.unwrap_or_default();
             let entry = copies.get(key).unwrap_or(&stored);
-            let need = operation.need(entry, &self.roster).map_err(|refusal| rejected(refusal.into()))?;
+            let need = operation.need(Some(entry), &self.roster, now).map_err(|refusal| rejected(refusal.into()))?;
             if need == Need::Write && again.contains(key) {
                 dot.counter += 1;
                 let token = entry.owner().map_or(0, |owner| owner.token.saturating_add(1));
@@ -328,7 +330,7 @@ impl Shard {
         let (record, (before, overtaken, after)) = store.change(key, 0, seen, |entry| {
             let before = entry.owner().copied();
             entry.expire(now);
-            let overtaken = before.filter(|owner| shows_earlier(entry, owner));
+            let overtaken = before.filter(|owner| entry.shows_earlier(owner));
             (before, overtaken, entry.owner().copied())
         });
         if let Some(record) = record {
@@ -342,9 +344,14 @@ impl Shard {
     }
 }
 
-fn check(condition: &Condition, entry: Option<&Entry>) -> Result<(), WriteError> {
-    if condition.holds(entry) {
+fn check(condition: &Condition, stored: Option<&Entry>, now: u64) -> Result<(), WriteError> {
+    let entry = stored.map(|stored| unexpired(Cow::Borrowed(stored), now));
+    if condition.holds(entry.as_deref()) {
         return Ok(());
     }
-    Err(WriteError::Condition { current: entry.and_then(Entry::tag) })
+    Err(WriteError::Condition { current: entry.as_deref().and_then(Entry::tag) })
+}
+
+fn exists(stored: &Entry, now: u64) -> bool {
+    !unexpired(Cow::Borrowed(stored), now).versions().is_empty()
 }

@@ -1,5 +1,7 @@
 //! Invariant: nothing that a peer sends can crash a replica or make it claim what it was not given, whatever the peer is.
 
+use std::collections::BTreeSet;
+
 use baton_replica::{
     Answer, Applied, Chunk, ChunkItem, Condition, Dot, Entry, Hlc, Key, LinkId, MemberPhase, Operation, Owner, Packed,
     ProtocolError, Range, RangeItem, Refusal, ReplicaId, Request, Roster, Settle, Shard, ShardMessage, Value, Version,
@@ -12,6 +14,9 @@ use crate::harness::{World, key, list, roomy, tight};
 
 const ME: u64 = 1;
 const PEER: u64 = 2;
+
+/// Milliseconds from one message to the next.
+const STEP: u64 = 500;
 
 fn id(number: u64) -> ReplicaId {
     ReplicaId::new(number).expect("not zero")
@@ -47,10 +52,73 @@ fn settle(origin: ReplicaId, seen: u64, items: Vec<ChunkItem>) -> ShardMessage {
     ShardMessage::Settle(Settle { origin, round: 0, seen, last: true, items, token: 0 })
 }
 
+/// When something ends, while the messages come.
+fn deadline() -> impl Strategy<Value = Option<u64>> {
+    prop::option::of((1..6_u64).prop_map(|step| step * STEP))
+}
+
+/// Versions of one replica come often: it has issued them again for others.
 fn entry() -> impl Strategy<Value = Entry> {
-    let version = (origin(), counter(), any::<u64>())
-        .prop_map(|(replica, counter, hlc)| Version { hlc: Hlc::from_bits(hlc), ..put(Dot { replica, counter }) });
-    (prop::collection::vec(version, 0..3), clock()).prop_map(|(versions, context)| Entry::new(versions, context))
+    let number = Value { content_type: "".into(), body: Bytes::from_static(b"5") };
+    let hlc = prop_oneof![(1..9_u64), any::<u64>()];
+    let version = (origin(), counter(), hlc, any::<bool>(), deadline()).prop_map(
+        move |(replica, counter, hlc, is_number, expires_at)| {
+            let plain = put(Dot { replica, counter });
+            let value = if is_number { Some(number.clone()) } else { plain.value.clone() };
+            Version { hlc: Hlc::from_bits(hlc), value, expires_at, ..plain }
+        },
+    );
+    let versions =
+        (prop::collection::vec(version, 0..4), any::<bool>(), origin()).prop_map(|(versions, one, origin)| {
+            let renamed = |mut version: Version| {
+                version.dot.replica = if one { origin } else { version.dot.replica };
+                version
+            };
+            let mut versions: Vec<Version> = versions.into_iter().map(renamed).collect();
+            let mut seen = BTreeSet::new();
+            versions.retain(|version| seen.insert(version.dot));
+            versions
+        });
+    let context = prop_oneof![Just(VersionVector::new()), clock()];
+    (versions, context).prop_map(|(versions, context)| Entry::new(versions, context))
+}
+
+/// Versions of the peer, under counters from 1.
+fn entry_of_one() -> impl Strategy<Value = Entry> {
+    let token = prop_oneof![Just(7), (u64::MAX - 2)..=u64::MAX];
+    let version = (any::<bool>(), prop::option::of(token), deadline(), 1..9_u64);
+    prop::collection::vec(version, 1..4).prop_map(|versions| {
+        let version = |(counter, (is_number, token, expires_at, hlc)): (u64, (bool, Option<u64>, _, u64))| {
+            let dot = Dot { replica: id(PEER), counter };
+            let owner = |token| Box::new(Owner { replica: Some(id(PEER)), token, since: dot, dot, confirmed: true });
+            let body = Bytes::from_static(if is_number { b"5" } else { b"v" });
+            let value = Some(Value { content_type: "".into(), body });
+            Version { hlc: Hlc::from_bits(hlc), value, owner: token.map(owner), expires_at, ..put(dot) }
+        };
+        Entry::new((1..).zip(versions).map(version).collect(), VersionVector::new())
+    })
+}
+
+/// Two keys, so that some come twice.
+fn requests() -> impl Strategy<Value = Vec<Request>> {
+    let value = || Value { content_type: "".into(), body: Bytes::from_static(b"7") };
+    let operation = prop_oneof![
+        deadline().prop_map(move |expires_at| Operation::Put { value: value(), expires_at }),
+        deadline().prop_map(move |expires_at| Operation::Init { value: value(), expires_at }),
+        Just(Operation::Increment(1)),
+        Just(Operation::Delete),
+        Just(Operation::Take),
+        deadline().prop_map(|expires_at| Operation::Touch { expires_at }),
+        Just(Operation::Claim),
+        Just(Operation::Confirm),
+        Just(Operation::Release),
+    ];
+    let request = (0..2_u8, operation).prop_map(|(number, operation)| Request {
+        key: key(&format!("k{number}")),
+        condition: Condition::Always,
+        operation,
+    });
+    prop::collection::vec(request, 0..4)
 }
 
 fn range_of(origin: ReplicaId, from: u64, to: u64, items: Vec<RangeItem>) -> Range {
@@ -157,19 +225,23 @@ proptest! {
     fn no_message_crashes_a_replica(
         live in any::<bool>(),
         leaving in any::<bool>(),
-        messages in prop::collection::vec((2..=4_u64, message()), 1..12),
+        messages in prop::collection::vec((2..=4_u64, message(), requests()), 1..12),
     ) {
         let mut shard = replica(live, leaving);
-        for (from, message) in messages {
+        let mut written = u64::from(live);
+        for (step, (from, message, requests)) in (1..).zip(messages) {
+            let now = step * STEP;
             let before = shard.clock().clone();
             let range = if let ShardMessage::Range(range) = &message { Some((range.origin, range.to)) } else { None };
-            let _ = shard.handle(id(from), LinkId(1), message, 1_000);
+            let _ = shard.handle(id(from), LinkId(1), message, now);
             prop_assert!(shard.clock().covers_all(&before), "a clock went back");
             if let Some((origin, to)) = range {
                 let moved = shard.clock().above(&before);
                 prop_assert!(moved.iter().all(|moved| moved == (origin, to)), "more was claimed than the range said");
             }
-            prop_assert_eq!(shard.clock().get(id(ME)), u64::from(live), "a peer made this replica's writes");
+            prop_assert_eq!(shard.clock().get(id(ME)), written, "a peer made this replica's writes");
+            let _ = shard.write(requests, now);
+            written = shard.clock().get(id(ME));
             for peer in 2..=4 {
                 // A transfer that is being served sends four chunks at most before it waits; the rest is a few answers.
                 let sent = std::iter::from_fn(|| shard.poll_transmit(id(peer), LinkId(1))).take(100).count();
@@ -177,6 +249,18 @@ proptest! {
             }
         }
         let _ = (shard.coverage(&shard.clock().clone(), baton_replica::Need { acks: 1, level: 1 }), shard.keys_not_covered());
+    }
+
+    #[test]
+    fn no_write_upon_what_a_peer_has_sent_crashes_a_replica(
+        entry in entry_of_one(),
+        batches in prop::collection::vec(requests(), 1..6),
+    ) {
+        let mut shard = replica(true, false);
+        shard.handle(id(PEER), LinkId(1), range_of_one(entry, "k1"), 0).expect("a sound range");
+        for (step, requests) in (1..).zip(batches) {
+            let _ = shard.write(requests, step * STEP);
+        }
     }
 }
 
@@ -335,6 +419,71 @@ fn a_version_that_cannot_be_dropped_yet_is_not_due() {
     assert!(!shard.expire(5_000, 1));
     assert_eq!(["e0", "e1"].map(|name| versions(&shard, name)), [2, 0]);
     assert_eq!(shard.next_deadline(), None);
+}
+
+/// A range of one key with versions of the peer, under counters from 1.
+fn range_of_one(entry: Entry, name: &str) -> ShardMessage {
+    let slots: Vec<u64> = (1..=entry.versions().len() as u64).collect();
+    let to = slots.len() as u64;
+    ShardMessage::Range(range_of(id(PEER), 0, to, vec![RangeItem { key: key(name), slots, entry }]))
+}
+
+/// A number that lives, and beside it a text that has expired and cannot be dropped as long as the number lives: it would
+/// take that along. The owner is that of the text.
+fn number_beside_expired_text(owner: Option<Owner>) -> Shard {
+    let version = |counter, body: &'static str, expires_at| Version {
+        hlc: Hlc::from_bits(counter),
+        value: Some(Value { content_type: "".into(), body: Bytes::from_static(body.as_bytes()) }),
+        expires_at,
+        ..put(Dot { replica: id(PEER), counter })
+    };
+    let text = Version { owner: owner.map(Box::new), ..version(2, "abc", Some(100)) };
+    let mut shard = replica(true, false);
+    let range = range_of_one(Entry::new(vec![version(1, "5", None), text], VersionVector::new()), "k");
+    shard.handle(id(PEER), LinkId(1), range, 1).expect("a sound range");
+    shard
+}
+
+/// The batch was tried out on what lives, and made on what was stored: what could be added to the one could not be added
+/// to the other, and the agent ended.
+#[test]
+fn what_has_expired_and_cannot_be_dropped_yet_is_no_part_of_a_write() {
+    let increment = || Request { key: key("k"), condition: Condition::Always, operation: Operation::Increment(1) };
+    let later = |shard: &Shard| shard.get(&key("k"), 1_000_000).expect("live").map(|read| read.value.body);
+
+    let mut shard = number_beside_expired_text(None);
+    let done = shard.write(vec![increment()], 1_000).expect("a number");
+    assert_eq!(done[0].answer, Answer::Count(6));
+    assert_eq!(later(&shard).as_deref(), Some(&b"6"[..]), "what was added does not end with the text");
+
+    let mut shard = number_beside_expired_text(None);
+    let done = shard.write_one(&key("k"), &Condition::Always, Operation::Increment(1), 1_000).expect("a number");
+    assert_eq!(done.answer, Answer::Count(6));
+    let done = shard.write(vec![increment(), increment()], 2_000).expect("a number");
+    assert_eq!(done[1].answer, Answer::Count(8));
+    shard.delete(&key("k"), &Condition::Always, 3_000).expect("live");
+    let left = shard.entries().find(|(name, _)| *name == key("k"));
+    assert!(left.is_none_or(|(_, entry)| entry.versions().is_empty()), "the delete has ended the text too");
+}
+
+/// The same with the last fencing token, which the expired text's owner bears.
+#[test]
+fn an_ownership_that_has_expired_neither_goes_on_with_a_put_nor_ends_a_batch() {
+    let dot = Dot { replica: id(PEER), counter: 2 };
+    let value = || Value { content_type: "".into(), body: Bytes::from_static(b"v") };
+    for token in [7, u64::MAX - 1, u64::MAX] {
+        let owner = Owner { replica: Some(id(PEER)), token, since: dot, dot, confirmed: true };
+        let request = |operation| Request { key: key("k"), condition: Condition::Always, operation };
+        let put = || request(Operation::Put { value: value(), expires_at: None });
+        let mut shard = number_beside_expired_text(Some(owner));
+        let done = shard.write(vec![put(), request(Operation::Claim), request(Operation::Claim)], 1_000);
+        assert!(done.is_ok(), "{done:?}");
+        let mut shard = number_beside_expired_text(Some(owner));
+        let _ = shard.write(vec![request(Operation::Claim), request(Operation::Claim)], 1_000);
+        let mut shard = number_beside_expired_text(Some(owner));
+        shard.put(&key("k"), value(), &Condition::Always, 1_000).expect("live");
+        assert_eq!(shard.get(&key("k"), 1_000).expect("live").expect("there").owner, None);
+    }
 }
 
 /// Founders are kept for ever, and said in every chunk.
