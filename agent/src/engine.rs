@@ -31,11 +31,11 @@ use baton_replica::{
     Shards, Surroundings, Urgency, Wake,
 };
 use baton_telemetry::Repeat;
+use baton_wire::convert::{OF_FILE, are_ordered};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, watch};
 
 use crate::channel::Channels;
-use crate::membership::{OF_FILE, are_ordered};
 use crate::presence::Sessions;
 
 use whole::Whole;

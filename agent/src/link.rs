@@ -19,12 +19,6 @@ pub(crate) use hello::member_phase;
 
 use std::time::Duration;
 
-/// The wire format of this release. A link speaks the lower of its two sides' formats.
-const PROTOCOL: u32 = 2;
-
-/// The oldest that this release speaks: that of the release before.
-const OLDEST_PROTOCOL: u32 = 2;
-
 /// How long a peer may take to say who it is.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -48,11 +42,3 @@ const MAX_FRAME_BYTES: usize = 72 * 1024 * 1024;
 
 /// HTTP/2 windows: a full batch of every shard in flight.
 const STREAM_WINDOW: u32 = 4 * 1024 * 1024;
-
-/// The most of a peer's words that goes into a log line or an answer.
-const MAX_WORDS: usize = 200;
-
-/// A peer's words for people, on one line.
-fn shortened(words: &str) -> String {
-    words.chars().take(MAX_WORDS).flat_map(char::escape_debug).collect()
-}

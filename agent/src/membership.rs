@@ -11,14 +11,6 @@ use crate::engine::Engine;
 use crate::transport::Transport;
 use operator::{Caller, Certificate};
 
-/// What the UIDs of lists begin with that a process has made for itself, from a members file.
-pub(crate) const OF_FILE: &str = "file:";
-
-/// Whether two lists have one order by their numbers: not if a process has made one of them for itself.
-pub(crate) fn are_ordered(one: &str, other: &str) -> bool {
-    one == other || !(one.starts_with(OF_FILE) || other.starts_with(OF_FILE))
-}
-
 /// Follows the list until the process ends.
 pub(crate) async fn run(engine: Arc<Engine>, transport: Transport, config: Config) {
     match config.source {

@@ -1,15 +1,22 @@
 //! Frames: a whole conversation as bytes, as three peers send it to one replica.
 
 use baton_replica::ReplicaId;
-use baton_wire::convert::{phase_from_wire, shard_message_to_wire};
+use baton_wire::convert::{
+    MAX_CHANNEL_BYTES, phase_from_wire, publication_from_wire, publication_to_wire, shard_message_to_wire,
+};
+use baton_wire::directory::Version;
+use baton_wire::handshake::{PROTOCOL, shortened};
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::{self as wire, Frame};
 use bytes::{Buf, Bytes};
 use prost::Message;
 
 use crate::meter::Meter;
-use crate::replica::{Replica, Situation, peer};
+use crate::replica::{GROUP, ME, Replica, SHARDS, Situation, peer};
 use crate::{directory, membership, shard};
+
+/// The name of a channel that is longer than any.
+const LONG: [u8; MAX_CHANNEL_BYTES + 1] = [b'x'; MAX_CHANNEL_BYTES + 1];
 
 /// The byte of each situation.
 const SITUATIONS: [Situation; 4] = [Situation::Joining, Situation::Live, Situation::Leaving, Situation::Sealed];
@@ -51,17 +58,53 @@ fn take(replica: &mut Replica, from: ReplicaId, frame: Bytes, came: usize) {
         Some(Body::Shard(frame)) => frame.body.into_iter().for_each(|body| replica.hear(from, body, came)),
         Some(Body::NewerMembership(list)) => membership::take(list),
         Some(Body::Phase(notice)) => drop(phase_from_wire(notice.phase)),
-        _ => {}
+        Some(Body::Hello(hello)) => replica.greet(hello),
+        Some(Body::Publications(list)) => list.publications.iter().for_each(publish),
+        Some(Body::Refused(refused)) => {
+            assert!(!shortened(&refused.message).contains(char::is_control), "a refusal that is more than one line");
+        }
+        // Numbers, and a receipt that is kept as it came.
+        Some(Body::Heartbeat(_) | Body::Receipt(_) | Body::ReceiptKept(_)) | None => {}
     }
+}
+
+/// What a session does with a message of a channel.
+fn publish(publication: &wire::Publication) {
+    let Ok((channel, payload)) = publication_from_wire(publication) else { return };
+    let again = publication_to_wire(channel, payload);
+    assert_eq!(again, *publication, "a message arrives as another message");
 }
 
 /// A frame of each kind, and a shard's messages in an order that makes sense.
 pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let shard = |message| Body::Shard(wire::ShardFrame { shard: 0, body: Some(shard_message_to_wire(message)) });
-    let hello = wire::Hello { protocol: 1, group: "games/arena".into(), replica: 2, shards: 16, ..Default::default() };
-    let refused = wire::Refused { code: "gone".into(), message: "removed".into() };
+    let hello = wire::Hello {
+        protocol: PROTOCOL,
+        group: GROUP.into(),
+        replica: 2,
+        shards: SHARDS as u32,
+        phase: 2,
+        membership: Some(Version { uid: "uid".into(), number: 9 }),
+        ..Default::default()
+    };
+    let refusals = [
+        wire::Hello { protocol: 0, ..hello.clone() },
+        wire::Hello { group: "no\nINFO all is well".into(), ..hello.clone() },
+        wire::Hello { shards: u32::MAX, ..hello.clone() },
+        wire::Hello { replica: 0, ..hello.clone() },
+        wire::Hello { replica: ME, ..hello.clone() },
+        wire::Hello { replica: u64::MAX, ..hello.clone() },
+        wire::Hello { pod_name: "another".into(), ..hello.clone() },
+        wire::Hello { phase: i32::MAX, membership: Some(Version { uid: "file:1".into(), number: 1 }), ..hello.clone() },
+    ];
+    let said = |channel: &'static str, payload: Vec<u8>| publication_to_wire(channel.into(), payload.into());
+    let messages = vec![said("lobby", b"hello".to_vec()), said("", Vec::new()), said("lobby", vec![0xff; 300])];
+    let long = vec![said(str::from_utf8(&LONG).expect("letters"), Vec::new())];
+    let publications = |publications| Body::Publications(wire::Publications { publications });
+    let refused = wire::Refused { code: "gone".into(), message: "removed\nby a person".into() };
     let others = [
         Body::Hello(hello),
+        publications(messages.clone()),
         Body::NewerMembership(membership::usual()),
         Body::Phase(wire::PhaseNotice { phase: 3 }),
         Body::Heartbeat(wire::Heartbeat { seen: 1, sum: 2 }),
@@ -72,6 +115,8 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
     let conversation = shard::conversation();
     vec![
         ("others", talk(1, others)),
+        ("hellos", talk(1, refusals.map(Body::Hello))),
+        ("publications", talk(1, [messages, long, Vec::new()].map(publications))),
         ("joining", talk(0, conversation.clone().into_iter().map(shard))),
         ("live", talk(1, conversation.clone().into_iter().map(shard))),
         ("leaving", talk(2, conversation.clone().into_iter().map(shard))),

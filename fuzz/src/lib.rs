@@ -7,6 +7,7 @@
 pub mod corpus;
 pub mod directory;
 pub mod frame;
+pub mod identity;
 pub mod key;
 pub mod membership;
 pub mod meter;
@@ -30,9 +31,10 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "directory", run: directory::run, show: directory::show, seeds: directory::seeds },
     Target { name: "frame", run: frame::run, show: frame::show, seeds: frame::seeds },
+    Target { name: "identity", run: identity::run, show: identity::show, seeds: identity::seeds },
     Target { name: "key", run: key::run, show: key::show, seeds: key::seeds },
     Target { name: "membership", run: membership::run, show: membership::show, seeds: membership::seeds },
     Target { name: "resp", run: resp::run, show: resp::show, seeds: resp::seeds },

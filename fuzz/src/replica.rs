@@ -6,6 +6,9 @@ use baton_replica::{
 };
 use baton_wire::convert::{membership_from_wire, shard_message_from_wire, shard_message_to_wire};
 use baton_wire::directory as wire;
+use baton_wire::handshake::Here;
+use baton_wire::peer::Hello;
+use baton_wire::peer::frame;
 use baton_wire::peer::shard_frame::Body;
 use bytes::Bytes;
 
@@ -17,6 +20,10 @@ pub(crate) const PEERS: u64 = 3;
 
 /// The id that this process had before, if it was removed once.
 pub(crate) const FORMER: u64 = ME + PEERS + 1;
+
+/// The group that it belongs to, and how many shards it says that it has.
+pub(crate) const GROUP: &str = "games/arena";
+pub(crate) const SHARDS: usize = 16;
 
 /// Small enough that both are reached by a few messages.
 const LIMITS: Limits = Limits { max_slots: 64, max_bytes: 1 << 30, batch_bytes: 4 * 1024, message_bytes: 8 * 1024 };
@@ -227,6 +234,19 @@ impl Replica {
             through: None,
             keys: 0,
             items: items.collect(),
+        }
+    }
+
+    /// Holds a hello against what this agent is. Who passes is another member that the list names.
+    pub(crate) fn greet(&self, hello: Hello) {
+        let list = self.roster.version().map(|version| version.uid.as_str());
+        let here = Here { group: GROUP, replica: id(ME), shards: SHARDS, list };
+        let greeted = here.check(Some(frame::Body::Hello(hello)));
+        match greeted.and_then(|greeted| greeted.listed(id(ME), &self.roster).map(|()| greeted.replica)) {
+            Ok(peer) => assert!(peer != id(ME) && self.roster.lists(peer), "a stranger is taken for a member"),
+            Err(refusal) => {
+                assert!(!refusal.to_string().contains(char::is_control), "a refusal that is more than one line");
+            }
         }
     }
 

@@ -46,6 +46,11 @@ fn any_frames_are_taken_or_refused() {
 }
 
 #[test]
+fn any_answer_to_who_somebody_is_is_taken_or_refused() {
+    replay("identity", MUTATIONS);
+}
+
+#[test]
 fn any_key_is_taken_or_refused() {
     replay("key", MUTATIONS);
 }

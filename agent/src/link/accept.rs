@@ -7,6 +7,7 @@ use std::time::Duration;
 use baton_identity::Identity as Proven;
 use baton_replica::{Membership, ReplicaId};
 use baton_wire::convert::{membership_from_wire, phase_to_wire};
+use baton_wire::handshake::{Greeted, Refusal};
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::peer_server::{Peer, PeerServer};
 use baton_wire::peer::{Frame, IdentifyRequest, Identity};
@@ -21,7 +22,7 @@ use tower::util::MapRequestLayer;
 use tracing::debug;
 
 use crate::engine::Engine;
-use crate::link::hello::{self, Greeted, Refusal};
+use crate::link::hello;
 use crate::link::pulse::Pulse;
 use crate::link::session::Session;
 use crate::link::{HELLO_TIMEOUT, MAX_FRAME_BYTES, OUTBOX_FRAMES, SILENCE, STREAM_WINDOW};
@@ -108,7 +109,7 @@ async fn accept(
 ) -> Result<(), Refusal> {
     let first = timeout(HELLO_TIMEOUT, incoming.message()).await;
     let Ok(Ok(Some(first))) = first else { return Err(Refusal::NoHello) };
-    let mut greeted = hello::check(&engine, first.body)?.proved(proven.as_ref());
+    let mut greeted = hello::check(&engine, first.body, proven.as_ref())?;
     let me = engine.replica();
     let _ = outbox.send(hello::hello(&engine, me)).await;
     exchange_lists(&engine, me, &mut greeted, &mut incoming, &outbox).await;

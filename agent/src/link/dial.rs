@@ -138,7 +138,7 @@ async fn dial(engine: &Arc<Engine>, transport: &Transport, peer: ReplicaId, addr
     outbox.send(hello::hello(engine, me)).await?;
     let mut incoming = timeout(HELLO_TIMEOUT, client.sync(ReceiverStream::new(frames))).await??.into_inner();
     let first = hello::next(&mut incoming).await?;
-    let mut greeted = hello::check(engine, first.body)?.proved(proven.as_ref());
+    let mut greeted = hello::check(engine, first.body, proven.as_ref())?;
     anyhow::ensure!(greeted.replica == peer, "another replica answers at this address: {}", greeted.replica);
     if greeted.membership < engine.membership_number()
         && let Some((number, frame)) = hello::newer_membership(engine)

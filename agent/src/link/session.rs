@@ -9,6 +9,7 @@ use baton_wire::convert::{
     membership_from_wire, phase_from_wire, phase_to_wire, publication_from_wire, publication_to_wire,
     shard_message_from_wire, shard_message_to_wire,
 };
+use baton_wire::handshake::{Greeted, shortened};
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::{Frame, Heartbeat, PhaseNotice, Publications, ReceiptKept, ShardFrame};
 use futures_util::Stream;
@@ -19,11 +20,11 @@ use tracing::{debug, info, warn};
 
 use crate::channel::Message;
 use crate::engine::{Engine, LinkHandle, Summary};
-use crate::link::hello::{Greeted, frame, member_phase, newer_membership};
+use crate::link::hello::{frame, member_phase, newer_membership};
 use crate::link::order::Order;
 use crate::link::pulse::{Lifeless, Pulse};
 use crate::link::refused::{Part, Refused};
-use crate::link::{HEARTBEAT, OUTBOX_FRAMES, UNASKED, shortened};
+use crate::link::{HEARTBEAT, OUTBOX_FRAMES, UNASKED};
 
 /// Messages of shards before all else on the link has its turn: as many as the outbox takes, twice.
 const TURN: usize = 2 * OUTBOX_FRAMES;

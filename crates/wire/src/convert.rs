@@ -3,12 +3,14 @@
 //! What comes from a peer or the operator is checked here, once. Keys and values are copied out of the receive
 //! buffer, so that a small value does not keep a large frame alive.
 
+mod identity;
 mod membership;
 mod publication;
 mod settings;
 mod shard;
 
-pub use membership::{membership_from_wire, membership_to_wire, phase_from_wire, phase_to_wire};
+pub use identity::{Identified, identity_from_wire};
+pub use membership::{OF_FILE, are_ordered, membership_from_wire, membership_to_wire, phase_from_wire, phase_to_wire};
 pub use publication::{MAX_CHANNEL_BYTES, MAX_MESSAGE_BYTES, publication_from_wire, publication_to_wire};
 pub use shard::{shard_message_from_wire, shard_message_to_wire};
 

@@ -5,6 +5,7 @@
 
 mod codec;
 pub mod convert;
+pub mod handshake;
 pub mod weight;
 
 pub use generated::baton::{directory::v1 as directory, identity::v1 as identity, peer::v1 as peer};

@@ -1,5 +1,6 @@
 //! Lists and what follows from them.
 
+use baton_wire::handshake::PROTOCOL;
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::{Applied, ShardFrame, VersionVector, shard_frame};
 
@@ -9,7 +10,7 @@ use super::*;
 #[tokio::test]
 async fn a_list_goes_ahead_of_what_follows_from_it() {
     let mut town = Town::of(2).await;
-    let mut peer = Stranger::of(&mut town, link::PROTOCOL).await;
+    let mut peer = Stranger::of(&mut town, PROTOCOL).await;
     for shard in 0..SHARDS as u32 {
         let nothing = Applied { clock: Some(VersionVector::default()), full: true, ..Applied::default() };
         peer.say(Some(Body::Shard(ShardFrame { shard, body: Some(shard_frame::Body::Applied(nothing)) }))).await;

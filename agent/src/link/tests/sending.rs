@@ -1,6 +1,7 @@
 //! Whom a leaver sends to first.
 
 use baton_replica::{Applied, Roster, VersionVector};
+use baton_wire::handshake::Greeted;
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::{Frame, ShardFrame, shard_frame};
 use futures_util::stream::pending;
@@ -9,7 +10,6 @@ use tokio::task::yield_now;
 
 use super::*;
 use crate::engine::LinkHandle;
-use crate::link::hello::Greeted;
 use crate::link::pulse::Pulse;
 use crate::link::session::Session;
 

@@ -3,6 +3,7 @@
 use baton_wire::directory::{
     HandoffReport, Member as RowOnTheWire, Membership as ListOnTheWire, Phase as WirePhase, Version,
 };
+use baton_wire::handshake::{OLDEST_PROTOCOL, PROTOCOL};
 use baton_wire::peer::frame::Body;
 use baton_wire::peer::peer_client::PeerClient;
 use baton_wire::peer::{Frame, Heartbeat, Hello, PhaseNotice, ShardFrame};
@@ -77,9 +78,9 @@ impl Stranger {
 #[tokio::test]
 async fn a_peer_of_a_newer_release_is_linked_and_what_it_alone_knows_is_passed_over() {
     let mut town = Town::of(1).await;
-    let mut newer = Stranger::of(&mut town, link::PROTOCOL + 1).await;
+    let mut newer = Stranger::of(&mut town, PROTOCOL + 1).await;
     let hello = newer.hear(|body| matches!(body, Body::Hello(_))).await;
-    assert!(matches!(hello, Some(Body::Hello(hello)) if hello.protocol == link::PROTOCOL), "it says what it speaks");
+    assert!(matches!(hello, Some(Body::Hello(hello)) if hello.protocol == PROTOCOL), "it says what it speaks");
     // This is what protobuf makes of a frame, and of a shard's message, that this release does not know.
     newer.say(None).await;
     newer.say(Some(Body::Shard(ShardFrame { shard: 0, body: None }))).await;
@@ -97,7 +98,7 @@ async fn a_peer_whose_list_is_faster_than_the_agents_is_waited_for() {
     list.members.push(Stranger::row());
     // It says that it has none newer, so that it need not pass its own on.
     town[0].engine.take_membership_from_source(known.clone());
-    let mut early = Stranger::with(&town, link::PROTOCOL, &known).await;
+    let mut early = Stranger::with(&town, PROTOCOL, &known).await;
     assert!(early.hear(|body| matches!(body, Body::Hello(_))).await.is_some());
     list.version.number += 1;
     town[0].engine.take_membership_from_source(list);
@@ -108,7 +109,7 @@ async fn a_peer_whose_list_is_faster_than_the_agents_is_waited_for() {
 #[tokio::test]
 async fn a_peer_of_a_release_too_old_is_told_so() {
     let mut town = Town::of(1).await;
-    let mut older = Stranger::of(&mut town, link::OLDEST_PROTOCOL - 1).await;
+    let mut older = Stranger::of(&mut town, OLDEST_PROTOCOL - 1).await;
     let refused = older.hear(|body| matches!(body, Body::Refused(_))).await;
     assert!(matches!(refused, Some(Body::Refused(refused)) if refused.code == "protocol"));
 }
@@ -116,7 +117,7 @@ async fn a_peer_of_a_release_too_old_is_told_so() {
 #[tokio::test]
 async fn a_receipt_larger_than_any_departures_ends_the_link_that_it_came_on() {
     let mut town = Town::of(1).await;
-    let mut peer = Stranger::of(&mut town, link::PROTOCOL).await;
+    let mut peer = Stranger::of(&mut town, PROTOCOL).await;
     let receipt = HandoffReport { message: "x".repeat(1 << 20), ..Default::default() };
     peer.say(Some(Body::Receipt(receipt))).await;
     assert!(peer.hear(|body| matches!(body, Body::ReceiptKept(_))).await.is_none());
@@ -127,7 +128,7 @@ async fn a_receipt_larger_than_any_departures_ends_the_link_that_it_came_on() {
 #[tokio::test]
 async fn a_list_of_more_rows_than_any_group_has_ends_the_link() {
     let mut town = Town::of(1).await;
-    let mut peer = Stranger::of(&mut town, link::PROTOCOL).await;
+    let mut peer = Stranger::of(&mut town, PROTOCOL).await;
     let list = ListOnTheWire { members: vec![RowOnTheWire::default(); 100_000], ..Default::default() };
     peer.say(Some(Body::NewerMembership(list))).await;
     assert!(peer.hear(|_| false).await.is_none(), "the link ends");
@@ -165,12 +166,6 @@ async fn a_peer_that_refuses_is_dialled_less_and_less_often() {
     wait("it is dialled six times", || dialled.load(std::sync::atomic::Ordering::Relaxed) >= 6).await;
     // The pauses between are at least half of 50, 100, 200, 400 and 800 ms.
     assert!(began.elapsed() > Duration::from_millis(750), "after {:?}", began.elapsed());
-}
-
-#[test]
-fn a_peers_words_stay_on_one_line_and_short() {
-    assert_eq!(link::shortened("no\nINFO all is well\u{1b}[0m"), "no\\nINFO all is well\\u{1b}[0m");
-    assert_eq!(link::shortened(&"é".repeat(1 << 20)).chars().count(), 200);
 }
 
 /// A peer of an older release passes a list on without the settings that it does not know.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use baton_replica::{MemberPhase, ReplicaId};
-use baton_wire::convert::phase_from_wire;
+use baton_wire::convert::{Identified, identity_from_wire};
+use baton_wire::handshake::shortened;
 use baton_wire::peer::peer_client::PeerClient;
 use baton_wire::peer::{IdentifyRequest, Identity};
 use tokio::task::JoinSet;
@@ -16,19 +16,6 @@ use crate::transport::Transport;
 
 /// How long a process may take to answer.
 const TIMEOUT: Duration = Duration::from_secs(1);
-
-/// Ended processes that one answer may name: more than a group without an operator has restarts.
-const MAX_GONE: usize = 16_384;
-
-/// What a process said of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Identified {
-    pub(super) replica: ReplicaId,
-    pub(super) phase: MemberPhase,
-    pub(super) name: String,
-    /// Processes that it has seen end.
-    pub(super) gone: Vec<ReplicaId>,
-}
 
 /// One question under way for each address at most.
 pub(super) struct Prober {
@@ -84,14 +71,12 @@ impl Prober {
     }
 
     fn check(&self, identity: Identity) -> Result<Identified, String> {
-        let Identity { group, replica, phase, pod_name: name, gone } = identity;
-        if group != self.group {
-            return Err(format!("it belongs to the group {group}"));
+        let identified = identity_from_wire(identity).map_err(|error| error.to_string())?;
+        if identified.group == self.group {
+            Ok(identified)
+        } else {
+            Err(format!("it belongs to the group {}", shortened(&identified.group)))
         }
-        let replica = ReplicaId::new(replica).ok_or("it has no replica id")?;
-        let phase = phase_from_wire(phase).ok_or("it has no phase")?;
-        let gone = gone.into_iter().take(MAX_GONE).filter_map(ReplicaId::new).collect();
-        Ok(Identified { replica, phase, name, gone })
     }
 }
 

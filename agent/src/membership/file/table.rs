@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use baton_replica::{Member, MemberPhase, Membership, MembershipVersion, ReplicaId};
+use baton_wire::convert::{Identified, OF_FILE};
 
-use crate::membership::OF_FILE;
 use crate::membership::file::first::{Witness, may_start_empty};
 use crate::membership::file::list::{FileError, List, Slot};
-use crate::membership::file::probe::Identified;
 
 /// How soon a process that did not answer is asked again.
 const RETRY: Duration = Duration::from_millis(300);
@@ -192,7 +191,7 @@ impl Table {
     }
 
     fn take_identity(&mut self, address: &str, identified: Identified) {
-        let Identified { replica, phase, name, gone: _ } = identified;
+        let Identified { group: _, replica, phase, name, gone: _ } = identified;
         let held = phase != MemberPhase::Joining;
         if let Some(row) = self.others.iter_mut().find(|row| row.replica == replica) {
             row.phase = row.phase.max(phase);

@@ -14,6 +14,14 @@ const MAX_ROWS: usize = 32_768;
 /// Most lists of other sources that one says to come after; an operator names fewer.
 const MAX_FOLLOWED: usize = 64;
 
+/// What the UIDs of lists begin with that a process has made for itself, from a members file.
+pub const OF_FILE: &str = "file:";
+
+/// Whether two lists have one order by their numbers: not if a process has made one of them for itself.
+pub fn are_ordered(one: &str, other: &str) -> bool {
+    one == other || !(one.starts_with(OF_FILE) || other.starts_with(OF_FILE))
+}
+
 /// A phase from the wire; `None` for one that this release does not know.
 pub fn phase_from_wire(phase: i32) -> Option<MemberPhase> {
     match wire::Phase::try_from(phase).ok()? {

@@ -51,7 +51,7 @@ impl Bench {
     /// The same, and whom it has seen end.
     fn tells(&mut self, address: &str, name: &str, replica: u64, phase: MemberPhase, gone: &[u64]) {
         let gone = gone.iter().map(|bits| id(*bits)).collect();
-        let answer = Identified { replica: id(replica), phase, name: name.to_owned(), gone };
+        let answer = Identified { group: String::new(), replica: id(replica), phase, name: name.to_owned(), gone };
         self.table.take_answer(address, Some(answer), self.time());
     }
 
