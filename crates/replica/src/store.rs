@@ -118,6 +118,11 @@ impl Store {
         self.records.key(id).to_key()
     }
 
+    /// The key of a record, if the record still exists.
+    pub(crate) fn existing_key(&self, id: RecordId) -> Option<Key> {
+        self.records.contains(id).then(|| self.key(id))
+    }
+
     /// How many log slots name the record.
     pub(crate) fn slots(&self, id: RecordId) -> u32 {
         self.records.slots(id)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::mutant::{Mutant, active};
 use crate::operation::own;
 use crate::shard::{Listed, Shard, Stage, WriteError};
-use crate::store::RecordId;
+use crate::store::{RecordId, Store};
 use crate::{Entry, Key, OnDeparture, Owner, Read, ReplicaId, Succession};
 
 /// What was done about keys whose owner has departed.
@@ -51,6 +51,7 @@ pub(super) struct Heritage {
     /// Keys that went from this replica to another, whose app has not confirmed it.
     unconfirmed: BTreeSet<Key>,
     /// All others that went from it since it leaves, or were adopted from it: one that owns them next may have to confirm.
+    /// Until their entries are gone: what is deleted may have been put and adopted by somebody who has not seen that.
     handed: BTreeSet<Key>,
     /// An ownership was said again, and the caller has not asked for that.
     said_again: bool,
@@ -114,6 +115,12 @@ impl Shard {
         self.store.owned_count(self.me())
     }
 
+    /// How many keys are noted as to their owners: those that went to others, and those whose owner is to be said again.
+    pub fn noted_owners(&self) -> usize {
+        let Heritage { overtaken, unconfirmed, handed, .. } = &self.heritage;
+        overtaken.len() + unconfirmed.len() + handed.len()
+    }
+
     /// The keys and fields that this replica owns, in key order, after one of them; at most `limit`. Looks at all of them.
     pub fn owned(&self, after: Option<&Key>, limit: usize, now: u64) -> Result<Vec<Listed>, WriteError> {
         self.readable()?;
@@ -168,11 +175,23 @@ impl Shard {
         let waits = next.is_some() && owner.is_some_and(|owner| !owner.confirmed);
         // Who has adopted the key may have heard before this replica that it leaves.
         let is_lost = before.is_some_and(|before| before.replica == Some(me)) && (leaving || waits);
-        if was_handed || is_lost {
+        if (was_handed || is_lost) && self.store.find(key).is_some() {
             let waits = waits && !active(Mutant::AdoptionConfirms);
             let keys = if waits { &mut heritage.unconfirmed } else { &mut heritage.handed };
             keys.insert(key.clone());
         }
+    }
+
+    /// Does what may be the end of a record. A key that is gone goes to nobody.
+    pub(super) fn end_record<R>(&mut self, id: RecordId, end: impl FnOnce(&mut Store) -> R) -> R {
+        let notes_any = !(self.heritage.unconfirmed.is_empty() && self.heritage.handed.is_empty());
+        let key = if notes_any { self.store.existing_key(id) } else { None };
+        let result = end(&mut self.store);
+        if let Some(key) = key.filter(|key| self.store.find(key).is_none()) {
+            self.heritage.unconfirmed.remove(&key);
+            self.heritage.handed.remove(&key);
+        }
+        result
     }
 
     /// One side of a join had not seen the ownership that the other knew: it will be said again. Whoever gave it may be

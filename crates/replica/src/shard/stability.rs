@@ -111,7 +111,7 @@ impl Shard {
     pub(super) fn release_cut_slots(&mut self) {
         self.store.expect(self.log.cut_records());
         while let Some(record) = self.log.pop_cut() {
-            if self.store.release(record) {
+            if self.end_record(record, |store| store.release(record)) {
                 self.unpurged.look_at(record);
             }
         }
@@ -135,7 +135,7 @@ impl Shard {
             };
             match unstable {
                 Some(dot) => self.unpurged.wait_for(dot, id),
-                None => self.store.purge(id),
+                None => self.end_record(id, |store| store.purge(id)),
             }
         }
     }

@@ -376,6 +376,32 @@ pub(crate) fn a_leaver_waits_for_the_app_of_who_has_adopted_what_was_released_me
     assert_eq!(world.shard(a).handover(), Handover { unadopted: 0, unconfirmed: 1 });
 }
 
+/// A pod that was relabelled out of its group is leaving for as long as it lives, and its app goes on: it noted each session
+/// that another has taken over, and kept the note when the session had long ended.
+#[test]
+fn a_leaver_that_stays_forgets_the_sessions_that_it_gave_away_when_they_have_ended() {
+    let (mut world, [a, b]) = World::group(roomy());
+    world.leave(a);
+    world.settle_owners();
+    for number in 0..10 {
+        let session = key(&format!("session {number}"));
+        let write = |world: &mut World, at, operation| {
+            world.write(at, &session, Condition::Always, operation).expect("can be done");
+        };
+        write(&mut world, a, put("session"));
+        write(&mut world, a, Operation::Claim);
+        world.settle_owners();
+        if number % 2 == 0 {
+            write(&mut world, b, Operation::Confirm);
+            world.settle_owners();
+        }
+        assert_eq!(world.shard(a).noted_owners(), 1);
+        write(&mut world, b, Operation::Delete);
+        world.settle_owners();
+        assert_eq!((world.shard(a).remembered_keys(), world.shard(a).noted_owners()), (0, 0));
+    }
+}
+
 #[test]
 pub(crate) fn only_the_owner_confirms() {
     let (mut world, [a, b]) = World::group(roomy());

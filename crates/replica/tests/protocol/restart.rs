@@ -122,13 +122,15 @@ fn fill(world: &mut World, by: i64) {
     world.settle();
 }
 
-/// What a shard keeps beside the values.
+/// What a shard keeps beside the values. What it notes of keys is of keys that there are.
 #[derive(Debug, PartialEq, Eq)]
 struct Size {
     clock: usize,
     slots: usize,
     keys: usize,
     context: usize,
+    unpurged: usize,
+    owners: usize,
     bytes: usize,
 }
 
@@ -138,6 +140,8 @@ fn size(shard: &Shard) -> Size {
         slots: shard.log_slots(),
         keys: shard.remembered_keys(),
         context: shard.entries().map(|(_, entry)| entry.context().len()).sum(),
+        unpurged: shard.unpurged(),
+        owners: shard.noted_owners(),
         bytes: shard.entries().map(|(_, entry)| entry.size()).sum(),
     }
 }

@@ -49,6 +49,8 @@ impl World {
             assert!(node.shard.lacks_nothing_known(), "{id} lacks something");
             self.oracle.assert_claims_are_held(&node.shard);
             self.oracle.assert_nothing_is_undead(&node.shard);
+            let (noted, kept) = (node.shard.noted_owners(), node.shard.remembered_keys());
+            assert!(noted <= kept, "{id} notes the owners of {noted} keys and has {kept}");
             for (other, peer) in staying() {
                 assert_eq!(node.shard.clock(), peer.shard.clock(), "{id} and {other} have seen different writes");
             }
