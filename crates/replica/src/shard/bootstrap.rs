@@ -17,6 +17,7 @@ impl Shard {
         self.founders = vec![self.me()];
         self.find_exceptions();
         self.renew_succession();
+        self.settle_what_is_heard();
         self.announce_everything();
         Effects { wake: Wake::All, acknowledged: false, bootstrapped: true }
     }

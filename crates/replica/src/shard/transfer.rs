@@ -213,6 +213,7 @@ impl Shard {
             Purpose::Join => Ok(self.end_incoming(&clock, &founders)),
             Purpose::Repair => {
                 self.incoming = None;
+                self.settle_what_is_heard();
                 self.forget_stable();
                 // Who said meanwhile that its window starts too late repeats it.
                 self.announce_everything();

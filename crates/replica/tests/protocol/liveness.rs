@@ -1,10 +1,12 @@
 //! Liveness: when faults end, all replicas converge, joiners get the state, every leaver becomes covered, no log is kept.
 //! Only those peers are polled that a call named, so a missing wake-up is a stall.
 
-use baton_replica::{Condition, Key, Limits, MapName, Operation, Request, Value};
+use baton_replica::{
+    Condition, Key, Limits, MapName, MemberPhase, Operation, ReplicaId, Request, Roster, Shard, Value,
+};
 use proptest::prelude::*;
 
-use crate::harness::{Chances, World, run, schedules};
+use crate::harness::{Chances, World, list, roomy, run, schedules};
 
 proptest! {
     #![proptest_config(crate::harness::config(192))]
@@ -48,4 +50,17 @@ fn a_joiner_gets_many_long_keys_that_are_alike() {
     world.connect(a, new);
     world.exchange(a, new);
     assert!(!world.shard(new).is_joining());
+}
+
+/// Every holder of the state has been removed: who may start without it waits for nobody's word of them.
+#[test]
+fn whoever_starts_empty_alone_settles_all_that_are_gone() {
+    let [me, gone] = [1, 2].map(|number| ReplicaId::new(number).expect("not zero"));
+    let mut roster = Roster::new(me);
+    roster.take(&list(1, &[(me, MemberPhase::Joining), (gone, MemberPhase::Gone)]));
+    let mut shard = Shard::new(0, Roster::new(me), roomy());
+    let _ = shard.set_roster(roster);
+    assert_eq!(shard.settled(gone), None);
+    let _ = shard.start_empty();
+    assert_eq!(shard.settled(gone), Some(0));
 }
