@@ -206,6 +206,10 @@ mutants! {
     AheadOfLaterWrites,
     /// One entry more is taken to be sent ahead of a range than was sent.
     AheadSkipsOne,
+    /// No acknowledgement counts for a handoff.
+    NobodyCounts,
+    /// No write ever has an acknowledgement.
+    NobodyAnswers,
 }
 
 /// Whether this mutant is at work in this thread.

@@ -34,6 +34,8 @@ pub(crate) struct Agent {
     /// How far its wall clock is ahead.
     pub(crate) skew: u64,
     pub(crate) born: u64,
+    /// Since when it has the state and serves, if it ever did.
+    pub(crate) active: Option<u64>,
     /// A flush of acknowledgements is due.
     pub(crate) heard: bool,
     /// The departure may have come further, or a writer may have been answered.
@@ -67,6 +69,8 @@ pub(crate) struct Agent {
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) wire: usize,
+    /// When it came up.
+    pub(crate) since: u64,
     /// Shards to poll, by bit.
     pub(crate) marked: u32,
     pub(crate) told: Option<MemberPhase>,
@@ -116,6 +120,7 @@ impl Agent {
             watermark: None,
             skew: 0,
             born,
+            active: None,
             heard: false,
             stirred: true,
             look_at: None,
@@ -272,9 +277,9 @@ impl Agent {
         }
     }
 
-    pub(crate) fn link_up(&mut self, peer: ReplicaId, wire: usize, phase: MemberPhase) {
+    pub(crate) fn link_up(&mut self, peer: ReplicaId, wire: usize, phase: MemberPhase, now: u64) {
         let marked = (1 << self.shards.len()) - 1;
-        self.links.insert(peer, Link { wire, marked, told: None });
+        self.links.insert(peer, Link { wire, since: now, marked, told: None });
         self.update_roster(|roster| {
             roster.heard(peer, phase);
             roster.set_linked(peer, true);

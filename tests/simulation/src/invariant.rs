@@ -16,6 +16,7 @@ pub(crate) mod join;
 pub(crate) mod liveness;
 pub(crate) mod ownership;
 pub(crate) mod passing;
+pub(crate) mod progress;
 pub(crate) mod reading;
 pub(crate) mod resurrection;
 pub(crate) mod retirement;
@@ -77,6 +78,8 @@ pub enum Invariant {
     Encoding,
     /// When all faults end, everything comes to rest: what makes the others worth something.
     Liveness,
+    /// Without faults nobody fails: who leaves hands off, and who writes is answered.
+    Progress,
     /// The same seed is the same run: else no failure could be looked at.
     Reproduction,
 }

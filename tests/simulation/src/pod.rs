@@ -11,7 +11,8 @@ pub(crate) struct Pod {
     pub(crate) hook: Hook,
     /// Since when it is being deleted.
     pub(crate) terminating: Option<u64>,
-    pub(crate) stopped: bool,
+    /// Since when it is told to stop.
+    pub(crate) stopped: Option<u64>,
     pub(crate) revision: u64,
     /// Whether it has no app, and never had.
     pub(crate) keeper: bool,
@@ -37,7 +38,7 @@ pub(crate) enum Hook {
 impl Pod {
     pub(crate) const fn new(revision: u64) -> Self {
         let (app, hook) = (App::Running, Hook::NotCalled);
-        Self { agent: None, app, hook, terminating: None, stopped: false, revision, keeper: false }
+        Self { agent: None, app, hook, terminating: None, stopped: None, revision, keeper: false }
     }
 
     pub(crate) const fn keeper() -> Self {
@@ -46,6 +47,6 @@ impl Pod {
 
     /// Whether the kubelet may stop the agent: the app is gone and the hook has returned.
     pub(crate) fn may_stop(&self) -> bool {
-        self.terminating.is_some() && !self.stopped && self.app == App::Exited && self.hook == Hook::Returned
+        self.terminating.is_some() && self.stopped.is_none() && self.app == App::Exited && self.hook == Hook::Returned
     }
 }

@@ -92,6 +92,9 @@ impl Shard {
     ///
     /// A leaving replica counts what counts for its handoff only.
     pub fn acknowledgements(&self, dot: Dot) -> u32 {
+        if active(Mutant::NobodyAnswers) {
+            return 0;
+        }
         let leaving = self.roster.leaving();
         let has = |id: &ReplicaId| {
             self.peers.get(id).is_some_and(|peer| if leaving { &peer.counted } else { &peer.acked }.covers(dot))

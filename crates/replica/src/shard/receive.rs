@@ -116,6 +116,7 @@ impl Shard {
         let heard = (self.asked > 0 && applied.heard_leaving == self.asked) || active(Mutant::OldAckCounted);
         let has_all = includes(&peer.founders, &self.founders) || active(Mutant::StrangersCounted);
         let counts = heard && has_all && (applied.leaving == 0 || active(Mutant::LeaversCountEachOther));
+        let counts = counts && !active(Mutant::NobodyCounts);
         if counts {
             peer.counted.join(&applied.clock);
             peer.vouches = true;

@@ -1,6 +1,6 @@
 //! How a process leaves: the shell around the lifecycle, as the real agent's departure is.
 
-use baton_replica::{Action, Need, Progress, Roster, Shard, Shards, Surroundings, VersionVector};
+use baton_replica::{Action, Need, Phase, Progress, Roster, Shard, Shards, Surroundings, VersionVector};
 
 use super::{Agent, Wish};
 
@@ -36,6 +36,9 @@ impl Agent {
             }
         }
         self.phase = self.life.phase();
+        if self.phase == Phase::Active {
+            self.active.get_or_insert(now);
+        }
         wishes
     }
 

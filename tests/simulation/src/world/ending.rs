@@ -1,8 +1,11 @@
 //! The end of all faults: everything must come to rest by the agents' own means.
 
+use baton_replica::ReplicaId;
+
 use super::{Event, World};
 use crate::invariant::{self, Invariant, Violation};
 use crate::operator::News;
+use crate::schedule::{Acks, If, Write, WriteKind};
 
 /// Virtual time in which a small group comes to rest; the longest grace period is well within it.
 const PATIENCE: u64 = 200_000;
@@ -53,7 +56,37 @@ impl World {
         Invariant::Bound.of(invariant::bound::check_end(self))?;
         Invariant::Ownership.of(invariant::ownership::check_end(self))?;
         Invariant::Join.of(invariant::transfer::check(self, &self.past))?;
+        Invariant::Acknowledgement.of(invariant::acknowledgement::check_end(self))?;
+        self.write_everywhere()?;
+        self.last_departure()?;
+        self.check()?;
+        Invariant::Liveness.of(invariant::liveness::check(self))?;
         Invariant::Acknowledgement.of(invariant::acknowledgement::check_end(self))
+    }
+
+    /// Every member writes, and waits for all others.
+    fn write_everywhere(&mut self) -> Result<(), Violation> {
+        let first = self.oracle.operations.len();
+        for id in self.agents.keys().copied().collect::<Vec<_>>() {
+            let (key, kind, acks, condition) = (self.rng.next(), WriteKind::Put, Acks::All, If::Always);
+            self.write_at(id, Write { key, kind, acks, condition, bytes: 1 })?;
+        }
+        self.rest()?;
+        Invariant::Progress.of(invariant::progress::check_answered(self, first))
+    }
+
+    /// One leaves, and another comes only if too few would be left.
+    fn last_departure(&mut self) -> Result<(), Violation> {
+        let ids: Vec<ReplicaId> = self.agents.keys().copied().collect();
+        let at = self.rng.below(ids.len() as u64) as usize;
+        let (id, stay) = (ids[at], ids.len() - 1);
+        if stay >= self.profile.settings.handoff_acks as usize {
+            self.wanted = self.wanted.min(self.staying().len()).saturating_sub(1).max(1);
+        }
+        let pod = self.agents[&id].pod;
+        self.terminate(pod, 0, 0);
+        self.rest()?;
+        Invariant::Progress.of(invariant::progress::check_left(self, id))
     }
 
     /// Everything that is under way happens.

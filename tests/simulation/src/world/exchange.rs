@@ -135,7 +135,7 @@ impl World {
         }
         self.refused.remove(&(to, from));
         if let Some(agent) = self.agents.get_mut(&to) {
-            agent.link_up(from, wire, phase);
+            agent.link_up(from, wire, phase, self.now);
         }
         Ok(())
     }

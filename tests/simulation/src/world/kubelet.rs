@@ -161,6 +161,7 @@ impl World {
             Invariant::Handover.of(invariant::handover::check_returned(self, id))?;
         } else {
             Invariant::Handover.of(invariant::handover::check_failed(self, id))?;
+            Invariant::Progress.of(invariant::progress::check_hook(self, id))?;
         }
         let Some(number) = self.agents.get(&id).map(|agent| agent.pod) else { return Ok(()) };
         if let Some(pod) = self.pods.get_mut(&number).filter(|pod| pod.hook == Hook::Held) {
@@ -177,8 +178,9 @@ impl World {
     }
 
     fn may_stop(&mut self, number: u32) -> Result<(), Violation> {
+        let now = self.now;
         let Some(pod) = self.pods.get_mut(&number).filter(|pod| pod.may_stop()) else { return Ok(()) };
-        pod.stopped = true;
+        pod.stopped = Some(now);
         if pod.agent.is_none() {
             self.pod_ended(number);
             return Ok(());
@@ -207,11 +209,13 @@ impl World {
             self.pod_ended(number);
             return Ok(());
         };
-        if !std::mem::replace(&mut pod.stopped, true) {
+        let Some(stopped) = pod.stopped else {
+            pod.stopped = Some(self.now);
             self.add(MIN_STOP, Event::Kill(number));
             self.add(0, Event::Stop(number));
             return Ok(());
-        }
+        };
+        Invariant::Progress.of(invariant::progress::check_killed(self, id, stopped))?;
         self.trace.say(self.now, || format!("{id} is killed: its grace is over"));
         self.end_process(id, false);
         self.pod_ended(number);
@@ -227,6 +231,8 @@ impl World {
             for (operation, holders) in self.oracle.operations.iter_mut().zip(holders) {
                 operation.holders.extend(holders);
             }
+        } else {
+            Invariant::Progress.of(invariant::progress::check_exit(self, id))?;
         }
         let Some(number) = self.agents.get(&id).map(|agent| agent.pod) else { return Ok(()) };
         self.end_process(id, outcome.is_safe());
