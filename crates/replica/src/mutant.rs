@@ -210,6 +210,10 @@ mutants! {
     NobodyCounts,
     /// No write ever has an acknowledgement.
     NobodyAnswers,
+    /// The timer drops nothing that has expired.
+    TimerDropsNothing,
+    /// Watchers hear of no change of a key that nobody owns.
+    UnownedChangesUntold,
 }
 
 /// Whether this mutant is at work in this thread.

@@ -9,6 +9,7 @@ pub(crate) mod convergence;
 pub(crate) mod counter;
 pub(crate) mod digest;
 pub(crate) mod encoding;
+pub(crate) mod expiry;
 pub(crate) mod handoff;
 pub(crate) mod handover;
 pub(crate) mod input;
@@ -21,6 +22,7 @@ pub(crate) mod reading;
 pub(crate) mod resurrection;
 pub(crate) mod retirement;
 pub(crate) mod settlement;
+pub(crate) mod subscription;
 pub(crate) mod succession;
 pub(crate) mod token;
 pub(crate) mod transfer;
@@ -60,6 +62,10 @@ pub enum Invariant {
     Handover,
     /// A read shows what wins.
     Reading,
+    /// What has expired is dropped when the timer runs.
+    Expiry,
+    /// Who follows the changes knows what is there.
+    Subscription,
     /// A write is made only if what it asks of its keys holds.
     Condition,
     /// A write waits for as many acknowledgements as it asks for.

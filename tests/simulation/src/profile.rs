@@ -125,11 +125,6 @@ impl Profile {
         profile
     }
 
-    /// Whether anybody owns anything.
-    pub(crate) fn owns(&self) -> bool {
-        self.weights.own > 0
-    }
-
     fn draw_any(rng: &mut Rng) -> Self {
         let held = rng.chance(600);
         let batch = [1, 1, 200, 65_536];

@@ -279,6 +279,7 @@ impl World {
         self.mix_state();
         Invariant::Convergence.of(invariant::convergence::check(self))?;
         Invariant::Reading.of(invariant::reading::check(self))?;
+        Invariant::Subscription.of(invariant::subscription::check(self))?;
         Invariant::Bound.of(invariant::bound::check(self))?;
         if !self.counts_twice {
             Invariant::Counter.of(invariant::counter::check(self))?;

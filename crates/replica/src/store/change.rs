@@ -1,5 +1,6 @@
 //! What changed, with the old value and the new: the source of every subscription.
 
+use crate::mutant::{Mutant, active};
 use crate::{Entry, Key, Owner, Tag, Value};
 
 /// What a reader would have seen of one key.
@@ -67,7 +68,9 @@ impl Feed {
             return;
         }
         let (before, after) = (State::of(before), State::of(after));
-        if before != after {
+        let owned = |state: &Option<State>| state.as_ref().is_some_and(|state| state.owner.is_some());
+        let untold = active(Mutant::UnownedChangesUntold) && !owned(&before) && !owned(&after);
+        if before != after && !untold {
             self.changes.push(Change { key: key.clone(), before, after });
         }
     }

@@ -14,15 +14,16 @@ const PAUSE: u64 = 20;
 // === impl World ===
 
 impl World {
-    /// The app hears what has changed, if anybody owns anything in this run.
+    /// The app hears what has changed.
     pub(super) fn listen(&mut self, id: ReplicaId) -> Result<(), Violation> {
-        if !self.profile.owns() {
-            return Ok(());
-        }
         let mut told = Vec::new();
         for index in 0..self.profile.shards {
             let Some(agent) = self.agents.get_mut(&id) else { return Ok(()) };
-            for change in agent.shards[index].take_changes() {
+            let changes = agent.shards[index].take_changes();
+            for change in &changes {
+                Invariant::Subscription.of(invariant::subscription::follow(&mut agent.known[index], change))?;
+            }
+            for change in changes {
                 Invariant::Token.of(invariant::token::check(self, id, index, &change))?;
                 let adopted = adopted(&change, id);
                 told.extend(adopted.map(|token| Adopted { by: id, shard: index, key: change.key, token }));

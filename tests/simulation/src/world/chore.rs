@@ -18,6 +18,7 @@ impl World {
         for shard in &mut agent.shards {
             if shard.next_deadline().is_some_and(|deadline| deadline <= wall) {
                 shard.expire(wall, MOST);
+                Invariant::Expiry.of(invariant::expiry::check(shard, wall))?;
             }
         }
         let due = agent.shards.iter().any(|shard| shard.adoption_due());

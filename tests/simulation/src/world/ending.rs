@@ -57,11 +57,20 @@ impl World {
         Invariant::Ownership.of(invariant::ownership::check_end(self))?;
         Invariant::Join.of(invariant::transfer::check(self, &self.past))?;
         Invariant::Acknowledgement.of(invariant::acknowledgement::check_end(self))?;
+        self.run_timers()?;
         self.write_everywhere()?;
         self.last_departure()?;
         self.check()?;
         Invariant::Liveness.of(invariant::liveness::check(self))?;
         Invariant::Acknowledgement.of(invariant::acknowledgement::check_end(self))
+    }
+
+    /// Every member looks for what has expired.
+    fn run_timers(&mut self) -> Result<(), Violation> {
+        for id in self.agents.keys().copied().collect::<Vec<_>>() {
+            self.after(id)?;
+        }
+        Invariant::Expiry.of(invariant::expiry::check_end(self))
     }
 
     /// Every member writes, and waits for all others.

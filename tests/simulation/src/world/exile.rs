@@ -80,9 +80,6 @@ impl World {
         let limits = self.limits_of(id);
         let mut next = Agent::new(id, agent.pod, self.profile.shards, limits, self.profile.grace, self.now);
         next.inherit(agent);
-        if self.profile.owns() {
-            next.watch();
-        }
         self.enter(next);
         self.plan_dials(id);
         self.plan_reissue(id);
