@@ -21,8 +21,8 @@ pub(crate) struct Args {
     /// The first seed
     #[arg(long)]
     pub(crate) first: Option<u64>,
-    /// This seed only: prints what happens in it
-    #[arg(long, conflicts_with_all = ["seeds", "first"])]
+    /// This seed only, unless `--seeds` says how many from it on: prints what happens in it
+    #[arg(long, conflicts_with = "first")]
     pub(crate) seed: Option<u64>,
     /// Run wrong protocols instead: each must be noticed
     #[arg(long)]

@@ -19,7 +19,7 @@ pub struct Hunt {
 
 /// Prints what happens in a seed of a wrong protocol; says whether it was noticed.
 pub fn tell_mutant(mutant: Mutant, seed: u64) -> bool {
-    !with_mutant(Some(mutant), || tell(seed, &format!(" --mutants --mutant {mutant:?}")))
+    with_mutant(Some(mutant), || tell(seed, &format!(" --mutants --mutant {mutant:?}"))).failed > 0
 }
 
 /// The mutants of this name, or all; an error names those that there are.

@@ -10,17 +10,20 @@ use clap::Parser;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// How many seeds are run unless it is said.
+const SEEDS: u64 = 1_000;
+
 /// Run the whole protocol in virtual time, under every fault, a world for each seed.
 #[derive(Parser)]
 struct Args {
-    /// How many seeds
-    #[arg(long, default_value_t = 1_000)]
-    seeds: u64,
+    /// How many seeds; 1,000 if not given
+    #[arg(long)]
+    seeds: Option<u64>,
     /// The first seed
     #[arg(long, default_value_t = 0)]
     first: u64,
-    /// This seed only; prints what happens in it, whether it fails or not
-    #[arg(long, conflicts_with_all = ["seeds", "first"])]
+    /// This seed only, unless `--seeds` says how many from it on; prints what happens in it, whether it fails or not
+    #[arg(long, conflicts_with = "first")]
     seed: Option<u64>,
     /// Where the result goes, as JSON; written while the seeds are running, too
     #[arg(long)]
@@ -41,24 +44,22 @@ fn main() -> ExitCode {
     // A violated rule may be a panic inside a run; what it says is in the violation.
     std::panic::set_hook(Box::new(|_| {}));
     let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let good = match args.seed {
+    let good = match (args.seed, args.seeds) {
         _ if args.mutants => mutants(&args, threads),
-        Some(seed) => baton_simulation::tell(seed, ""),
-        None => seeds(&args, threads),
+        (Some(seed), None) => {
+            let result = baton_simulation::tell(seed, "");
+            write(&args, &result.json());
+            result.failures.is_empty()
+        }
+        _ => seeds(&args, threads),
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn seeds(args: &Args, threads: usize) -> bool {
-    let write = |sweep: &Sweep| {
-        if let Some(report) = &args.report
-            && let Err(error) = std::fs::write(report, sweep.json())
-        {
-            eprintln!("cannot write {}: {error}", report.display());
-        }
-    };
-    let result = sweep(args.first, args.seeds, threads, &write);
-    write(&result);
+    let report = |sweep: &Sweep| write(args, &sweep.json());
+    let result = sweep(args.first(), args.seeds.unwrap_or(SEEDS), threads, &report);
+    report(&result);
     println!("{result}");
     if let Some((seed, _)) = result.failures.first() {
         print_failure(*seed, "");
@@ -75,16 +76,12 @@ fn mutants(args: &Args, threads: usize) -> bool {
             return false;
         }
     };
-    if let ([mutant], Some(seed), None) = (&mutants[..], args.seed, &args.report) {
+    if let ([mutant], Some(seed), None, None) = (&mutants[..], args.seed, args.seeds, &args.report) {
         return baton_simulation::tell_mutant(*mutant, seed);
     }
-    let (first, seeds) = args.seed.map_or((args.first, args.seeds), |seed| (seed, 1));
-    let hunt = baton_simulation::hunt(&mutants, first, seeds, threads);
-    if let Some(report) = &args.report
-        && let Err(error) = std::fs::write(report, hunt.json())
-    {
-        eprintln!("cannot write {}: {error}", report.display());
-    }
+    let seeds = args.seeds.unwrap_or(if args.seed.is_some() { 1 } else { SEEDS });
+    let hunt = baton_simulation::hunt(&mutants, args.first(), seeds, threads);
+    write(args, &hunt.json());
     println!("{hunt}");
     hunt.missed().is_empty()
 }
@@ -93,4 +90,20 @@ fn mutants(args: &Args, threads: usize) -> bool {
 fn mutants(_: &Args, _: usize) -> bool {
     eprintln!("this program was built without the feature `mutants`");
     false
+}
+
+// === impl Args ===
+
+impl Args {
+    fn first(&self) -> u64 {
+        self.seed.unwrap_or(self.first)
+    }
+}
+
+fn write(args: &Args, result: &str) {
+    if let Some(report) = &args.report
+        && let Err(error) = std::fs::write(report, result)
+    {
+        eprintln!("cannot write {}: {error}", report.display());
+    }
 }

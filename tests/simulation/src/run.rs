@@ -23,6 +23,17 @@ pub struct Run {
     pub lines: Vec<String>,
 }
 
+// === impl Run ===
+
+impl Run {
+    /// Another run of the same seed must be the same.
+    pub(crate) fn compare(&mut self, other: &Self) {
+        if self.hash != other.hash {
+            self.violation = Some(Violation::chance());
+        }
+    }
+}
+
 /// Runs a seed.
 pub fn run(seed: u64) -> Run {
     let (profile, plan) = draw(seed);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::invariant::Violation;
 use crate::minimise::minimise;
-use crate::run::{run, run_written};
+use crate::run::{Run, run, run_written};
 
 /// Failures that are remembered; a protocol that fails more often has one cause.
 const MOST_FAILURES: usize = 100;
@@ -49,19 +49,11 @@ pub fn sweep(first: u64, count: u64, threads: usize, progress: &(dyn Fn(&Sweep) 
     let total = Mutex::new(Sweep { first, wanted: count, ..Sweep::default() });
     let add = |seed: u64| {
         let mut result = run(seed);
-        if seed.is_multiple_of(TWICE) && run(seed).hash != result.hash {
-            result.violation = Some(Violation::chance());
+        if seed.is_multiple_of(TWICE) {
+            result.compare(&run(seed));
         }
-        let Ok(mut total) = total.lock() else { return };
-        total.seeds += 1;
-        total.events += result.events;
-        total.hash = total.hash.wrapping_add(result.hash.wrapping_mul(seed | 1));
-        total.seconds = begun.elapsed().as_secs_f64();
-        if let Some(violation) = result.violation {
-            total.failed += 1;
-            total.failures.push((seed, violation));
-            total.failures.sort_by_key(|(seed, _)| *seed);
-            total.failures.truncate(MOST_FAILURES);
+        if let Ok(mut total) = total.lock() {
+            total.add(seed, result, begun);
         }
     };
     let work = || {
@@ -95,33 +87,56 @@ pub fn sweep(first: u64, count: u64, threads: usize, progress: &(dyn Fn(&Sweep) 
 
 /// Prints the smallest schedule that still fails, what happens in it, and how to run it again: with these arguments too.
 pub fn print_failure(seed: u64, with: &str) {
-    let Some(minimal) = minimise(seed, TRIES) else { return };
+    let again = format!("again: cargo xtask sim --seed {seed}{with}");
+    let Some(minimal) = minimise(seed, TRIES) else {
+        println!("\nseed {seed} breaks no rule in a run by itself\n{again}");
+        return;
+    };
     println!("\n{}", minimal.profile);
     for line in &minimal.lines {
         println!("{line}");
     }
     let (all, left) = minimal.actions;
     println!("\nseed {seed}, {left} of {all} actions: {}", minimal.violation);
-    println!("again: cargo xtask sim --seed {seed}{with}");
+    println!("{again}");
 }
 
-/// Prints what happens in a seed; says whether it went well. It is run again with these arguments too.
-pub fn tell(seed: u64, with: &str) -> bool {
-    let told = run_written(seed);
-    if told.violation.is_some() {
+/// Prints what happens in a seed, which is run twice. It is run again with these arguments too.
+pub fn tell(seed: u64, with: &str) -> Sweep {
+    let begun = Instant::now();
+    let mut told = run_written(seed);
+    told.compare(&run(seed));
+    let (lines, events, hash) = (std::mem::take(&mut told.lines), told.events, told.hash);
+    let mut result = Sweep { first: seed, wanted: 1, ..Sweep::default() };
+    result.add(seed, told, begun);
+    if result.failed > 0 {
+        println!("{result}");
         print_failure(seed, with);
-        return false;
+        return result;
     }
-    for line in &told.lines {
+    for line in &lines {
         println!("{line}");
     }
-    println!("seed {seed}: {} events, hash {:016x}", told.events, told.hash);
-    true
+    println!("seed {seed}: {events} events, hash {hash:016x}");
+    result
 }
 
 // === impl Sweep ===
 
 impl Sweep {
+    fn add(&mut self, seed: u64, run: Run, begun: Instant) {
+        self.seeds += 1;
+        self.events += run.events;
+        self.hash = self.hash.wrapping_add(run.hash.wrapping_mul(seed | 1));
+        self.seconds = begun.elapsed().as_secs_f64();
+        if let Some(violation) = run.violation {
+            self.failed += 1;
+            self.failures.push((seed, violation));
+            self.failures.sort_by_key(|(seed, _)| *seed);
+            self.failures.truncate(MOST_FAILURES);
+        }
+    }
+
     /// The result for programs.
     pub fn json(&self) -> String {
         let failures = self
