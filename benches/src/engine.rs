@@ -1,6 +1,10 @@
 //! What an agent's engine is without its locks and its links: shards, chosen by the key.
 
-use baton_replica::{Condition, Key, Limits, MapName, Read, ReplicaId, Roster, Shard, Sought, Value};
+use std::hint::black_box;
+
+use baton_replica::{
+    Applied, Condition, Key, Limits, LinkId, MapName, Read, ReplicaId, Roster, Shard, ShardMessage, Sought, Value,
+};
 use bytes::Bytes;
 
 use crate::sample;
@@ -11,9 +15,14 @@ pub(crate) const SHARDS: usize = 16;
 /// The wall clock of a run in which it does not matter.
 pub(crate) const NOW: u64 = 1_700_000_000_000;
 
+/// That to every peer.
+const LINK: LinkId = LinkId(1);
+
 /// The shards of one replica.
 pub(crate) struct Engine {
     pub(crate) shards: Vec<Shard>,
+    /// Those that it is linked to.
+    peers: Vec<ReplicaId>,
     map: MapName,
 }
 
@@ -28,7 +37,37 @@ impl Engine {
         for shard in &mut shards {
             shard.start_empty();
         }
-        Self { shards, map: MapName::parse("bench").unwrap_or_else(|error| unreachable!("{error}")) }
+        Self { shards, peers: Vec::new(), map: MapName::parse("bench").unwrap_or_else(|error| unreachable!("{error}")) }
+    }
+
+    /// The same, linked to all others, which have all that there is whenever [`Self::spread`] was called.
+    pub(crate) fn linked(me: u64, members: u64) -> Self {
+        let mut engine = Self::new(me, members);
+        engine.peers = (1..=members).filter(|member| *member != me).map(replica).collect();
+        for shard in &mut engine.shards {
+            for peer in &engine.peers {
+                shard.link_up(*peer, LINK);
+                hear(shard, *peer, true);
+            }
+        }
+        engine
+    }
+
+    /// Sends peers what there is for them, and takes their acknowledgements of it.
+    pub(crate) fn spread(&mut self) {
+        for shard in &mut self.shards {
+            for peer in &self.peers {
+                while let Some(message) = shard.poll_transmit(*peer, LINK) {
+                    black_box(message);
+                    hear(shard, *peer, false);
+                }
+            }
+        }
+    }
+
+    /// Writes that some peer has not acknowledged, as far as the log remembers them.
+    pub(crate) fn log_slots(&self) -> usize {
+        self.shards.iter().map(Shard::log_slots).sum()
     }
 
     /// Puts a value as it comes from a client: key and value are copied out of its request.
@@ -85,6 +124,15 @@ impl Engine {
     fn shard(&self, key: &Key) -> usize {
         (key.hash() % self.shards.len() as u64) as usize
     }
+}
+
+/// A peer says that it has all that there is here.
+fn hear(shard: &mut Shard, peer: ReplicaId, full: bool) {
+    let founders = if full { shard.founders().to_vec() } else { Vec::new() };
+    let clock = shard.clock().clone();
+    let applied = Applied { clock, full, answers_range: !full, heard_leaving: 0, leaving: 0, founders };
+    let done = shard.handle(peer, LINK, ShardMessage::Applied(applied), NOW);
+    debug_assert!(done.is_ok(), "{done:?}");
 }
 
 /// The id of a member of a bench's group, from 1.
