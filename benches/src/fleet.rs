@@ -1,5 +1,7 @@
-//! Agents as processes on loopback, with a members file, and a meter in front of each if the row counts bytes.
+//! Agents as processes on loopback, with a members file, certificates for their links, and a meter in front of each if the
+//! row counts bytes.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -8,9 +10,13 @@ use baton_tests::agent::{Agent, Hook, Options};
 use baton_tests::members::Members;
 use baton_tests::port;
 use jiff::Timestamp;
+use serde::Serialize;
 
+use crate::certificate::Signer;
 use crate::meter::Meter;
 use crate::pipe::Pipe;
+use crate::row::Stage;
+use crate::segment::{self, Carried};
 
 const GRACE: u32 = 30;
 /// How long an agent may take to end.
@@ -26,7 +32,19 @@ pub(crate) struct Fleet {
     members: Members,
     folder: PathBuf,
     meters: Option<Vec<Meter>>,
+    /// None if the links are plain text.
+    signer: Option<Signer>,
     started: usize,
+}
+
+/// What links between agents are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Links {
+    /// Mutual TLS, as in a cluster.
+    Tls,
+    /// What a members file without certificates makes of them.
+    Plain,
 }
 
 /// How long a join took.
@@ -51,20 +69,20 @@ pub(crate) struct Left {
 
 impl Fleet {
     /// Starts so many agents, one after the other.
-    pub(crate) fn start(folder: &Path, size: usize) -> Result<Self> {
-        Self { meters: None, ..Self::empty(folder) }.with(size)
+    pub(crate) fn start(stage: &Stage, name: &str, size: usize) -> Result<Self> {
+        Self::empty(&stage.folder(name)?, stage.links())?.with(size)
     }
 
     /// The same; what is written is answered when so many others have acknowledged it.
     pub(crate) fn with_acks(folder: &Path, size: usize, acks: u32) -> Result<Self> {
-        let mut fleet = Self::empty(folder);
+        let mut fleet = Self::empty(folder, Links::Tls)?;
         fleet.members.set_acks(acks);
         fleet.with(size)
     }
 
     /// The same, and what their links carry is counted.
-    pub(crate) fn metered(folder: &Path, size: usize) -> Result<Self> {
-        Self { meters: Some(Vec::new()), ..Self::empty(folder) }.with(size)
+    pub(crate) fn metered(stage: &Stage, name: &str, size: usize) -> Result<Self> {
+        Self { meters: Some(Vec::new()), ..Self::empty(&stage.folder(name)?, stage.links())? }.with(size)
     }
 
     /// One more agent; returns when it is ready.
@@ -111,12 +129,14 @@ impl Fleet {
         }
     }
 
-    /// An agent ends as the kubelet ends it: the hook, then SIGTERM. Fails unless all was acknowledged.
-    pub(crate) fn leave(&mut self, mut agent: Agent) -> Result<Left> {
+    /// An agent ends as the kubelet ends it: the hook, then SIGTERM, with something between. Fails unless all was
+    /// acknowledged.
+    pub(crate) fn leave(&mut self, mut agent: Agent, after_hook: impl FnOnce()) -> Result<Left> {
         self.members.mark_leaving(&[agent.name()])?;
         let begun = Instant::now();
         let hook = agent.drain()?;
         ensure!(hook.code == Some(0), "the hook failed: {}", hook.stderr);
+        after_hook();
         let (status, farewell) = agent.stop(PATIENCE)?;
         let stop = begun.elapsed();
         ensure!(status.success() && farewell.outcome == "acknowledged", "the handoff failed: {}", farewell.message);
@@ -127,13 +147,13 @@ impl Fleet {
     /// The oldest agent ends.
     pub(crate) fn leave_oldest(&mut self) -> Result<Left> {
         let oldest = self.agents.remove(0);
-        self.leave(oldest)
+        self.leave(oldest, || ())
     }
 
     /// The youngest agent ends.
     pub(crate) fn leave_youngest(&mut self) -> Result<Left> {
         let youngest = self.agents.pop().context("no agent")?;
-        self.leave(youngest)
+        self.leave(youngest, || ())
     }
 
     /// The ports of the API.
@@ -151,14 +171,24 @@ impl Fleet {
         self.meters.iter().flatten().map(Meter::bytes).collect()
     }
 
-    fn empty(folder: &Path) -> Self {
-        Self {
+    /// What each connection between agents has carried so far, as TCP counts it on its way to the meters.
+    pub(crate) fn carried(&self) -> Result<BTreeMap<u16, Carried>> {
+        let mut all = BTreeMap::new();
+        for meter in self.meters.iter().flatten() {
+            all.extend(segment::accepted(meter.port())?);
+        }
+        Ok(all)
+    }
+
+    fn empty(folder: &Path, links: Links) -> Result<Self> {
+        Ok(Self {
             agents: Vec::new(),
             members: Members::new(folder, "web-1"),
             folder: folder.to_owned(),
             meters: None,
+            signer: (links == Links::Tls).then(Signer::new).transpose()?,
             started: 0,
-        }
+        })
     }
 
     fn with(mut self, size: usize) -> Result<Self> {
@@ -179,7 +209,10 @@ impl Fleet {
             meters.push(meter);
         }
         self.members.add(&name, listed)?;
-        let flags = FLAGS.map(str::to_owned).to_vec();
+        let mut flags = FLAGS.map(str::to_owned).to_vec();
+        if let Some(signer) = &self.signer {
+            flags.extend(signer.flags(&self.folder, &name)?);
+        }
         Ok(Options { name, members: self.members.file().to_owned(), peer, grace: GRACE, flags, program: None })
     }
 }

@@ -1,6 +1,7 @@
 //! Many puts: some connections to each agent, each with a window of requests on their way.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -18,7 +19,9 @@ const LAST: usize = 256;
 /// What is put, and how fast.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Load {
-    /// Keys `0..keys`; each belongs to one connection, which puts them in no order.
+    /// The number of the first key.
+    pub(crate) first: u64,
+    /// So many keys from there; each belongs to one connection, which puts them in no order.
     pub(crate) keys: u64,
     pub(crate) value_bytes: usize,
     /// Puts of all connections together.
@@ -65,15 +68,20 @@ struct Laid {
 impl Load {
     /// Fills agents with keys: each once.
     pub(crate) fn fill(keys: u64, value_bytes: usize) -> Self {
-        Self { keys, value_bytes, puts: keys, window: 64, rate: None, fill: true, round: 0 }
+        Self { first: 0, keys, value_bytes, puts: keys, window: 64, rate: None, fill: true, round: 0 }
     }
 
     /// Spreads the load over these ports of the API, and waits until all `ports` have it.
     pub(crate) fn run(self, ports: &[u16]) -> Result<Outcome> {
+        self.run_until(ports, &AtomicBool::new(false))
+    }
+
+    /// The same, and puts nothing more when it is told to end.
+    pub(crate) fn run_until(self, ports: &[u16], ended: &AtomicBool) -> Result<Outcome> {
         let of = (ports.len() * CONNECTIONS) as u64;
         let begun = Instant::now();
         let laid =
-            lanes(of, |number| Lane { load: self, number, of, port: ports[number as usize % ports.len()] }.run())?;
+            lanes(of, |number| Lane { load: self, number, of, port: ports[number as usize % ports.len()] }.run(ended))?;
         let accepted = begun.elapsed();
         for port in ports {
             let mut pipe = Pipe::connect(*port)?;
@@ -93,7 +101,7 @@ impl Load {
 // === impl Lane ===
 
 impl Lane {
-    fn run(self) -> Result<Laid> {
+    fn run(self, ended: &AtomicBool) -> Result<Laid> {
         let Load { value_bytes, window, round, .. } = self.load;
         let mut pipe = Pipe::connect(self.port)?;
         let mut laid = Laid { puts: 0, longest: Duration::ZERO, last: Vec::new() };
@@ -102,7 +110,7 @@ impl Lane {
         std::thread::sleep(begun.saturating_duration_since(Instant::now()));
         loop {
             let batch: Vec<u64> = numbers.by_ref().take(window).collect();
-            if batch.is_empty() {
+            if batch.is_empty() || ended.load(Ordering::Relaxed) {
                 return Ok(laid);
             }
             let values = batch.iter().map(|number| sample::value(*number, round + laid.puts, value_bytes));
@@ -133,13 +141,13 @@ impl Lane {
 
     /// The keys of this connection: those that leave its number when divided by how many connections there are.
     fn numbers(&self) -> Box<dyn Iterator<Item = u64>> {
-        let (of, number) = (self.of, self.number);
+        let (of, number, first) = (self.of, self.number, self.load.first);
         let own = self.load.keys / of + u64::from(self.load.keys % of > number);
         if self.load.fill {
-            return Box::new((0..own).map(move |step| step * of + number));
+            return Box::new((0..own).map(move |step| first + step * of + number));
         }
         let puts = (self.load.puts / of) as usize;
-        Box::new(sample::numbers(own).take(puts).map(move |step| step * of + number))
+        Box::new(sample::numbers(own).take(puts).map(move |step| first + step * of + number))
     }
 }
 

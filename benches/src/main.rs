@@ -1,6 +1,7 @@
 //! Measures Baton against its targets; `cargo xtask bench` builds what this needs and runs it.
 
 mod apiserver;
+mod certificate;
 mod crowd;
 mod engine;
 mod figure;
@@ -13,6 +14,7 @@ mod redis;
 mod report;
 mod row;
 mod sample;
+mod segment;
 mod world;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +24,7 @@ use anyhow::Result;
 use clap::Parser;
 
 use crate::figure::Figure;
+use crate::fleet::Links;
 use crate::report::Report;
 use crate::row::{Row, Scale, Stage};
 
@@ -47,8 +50,11 @@ struct Cli {
     /// A thousandth of the keys: shows that the rows work, and nothing else
     #[arg(long)]
     smoke: bool,
+    /// Links between agents without certificates, in plain text: shows what TLS takes
+    #[arg(long)]
+    plain: bool,
     /// Compare what an app's requests cost instead, with Redis
-    #[arg(long, conflicts_with_all = ["row", "counts"])]
+    #[arg(long, conflicts_with_all = ["row", "counts", "plain"])]
     fronts: bool,
     /// Fill shards with so many keys and print what they take: the memory row runs it
     #[arg(long, value_name = "KEYS", hide = true)]
@@ -78,14 +84,15 @@ fn run(cli: &Cli) -> Result<()> {
     };
     let folder = tempfile::Builder::new().prefix("baton-bench-").tempdir()?;
     if cli.fronts {
-        return compare(&Stage::new(scale, folder.path(), None)?, cli.report.as_deref());
+        return compare(&Stage::new(scale, Links::Tls, folder.path(), None)?, cli.report.as_deref());
     }
     let rows = if cli.row.is_empty() { Row::CORE.to_vec() } else { cli.row.clone() };
-    let mut report = Report::new(scale);
+    let links = if cli.plain { Links::Plain } else { Links::Tls };
+    let mut report = Report::new(scale, links);
     let mut broken = Vec::new();
     println!("{report}");
     for row in rows {
-        let stage = Stage::new(scale, &folder.path().join(row.name()), cli.counts.clone())?;
+        let stage = Stage::new(scale, links, &folder.path().join(row.name()), cli.counts.clone())?;
         println!("\n{}: {}", row.name(), row.title());
         let outcome = row.measure(&stage);
         match &outcome {
@@ -114,7 +121,7 @@ fn run(cli: &Cli) -> Result<()> {
 
 /// A line for each command and front; one that misses its target is a figure like any other.
 fn compare(stage: &Stage, report: Option<&Path>) -> Result<()> {
-    println!("{}", Report::new(stage.scale()));
+    println!("{}", Report::new(stage.scale(), stage.links()));
     let lines = front::compare(stage)?;
     report.map_or(Ok(()), |path| front::write(&lines, path))
 }

@@ -1,7 +1,8 @@
-//! All figures of a run, for a file, with what they must be read with: the machine and how busy it was.
+//! All figures of a run, for a file, with what they must be read with: the commit, the machine and how busy it was.
 
 use std::fmt;
 use std::path::Path;
+use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -9,12 +10,16 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::figure::Figure;
+use crate::fleet::Links;
 use crate::row::{Row, Scale};
 
 /// The file's text.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     scale: Scale,
+    links: Links,
+    /// That the benches were built from, and `-changed` if that is not all.
+    commit: String,
     began: Timestamp,
     processor: String,
     cores: usize,
@@ -39,10 +44,11 @@ struct Section {
 // === impl Report ===
 
 impl Report {
-    pub(crate) fn new(scale: Scale) -> Self {
+    pub(crate) fn new(scale: Scale, links: Links) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let last = (Instant::now(), load_average());
-        Self { scale, began: Timestamp::now(), processor: processor(), cores, rows: Vec::new(), last }
+        let (began, commit, processor) = (Timestamp::now(), commit(), processor());
+        Self { scale, links, commit, began, processor, cores, rows: Vec::new(), last }
     }
 
     /// Adds a row that has just ended, and says how long it took and under what load.
@@ -66,10 +72,23 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scale, began, processor, cores, .. } = self;
+        let Self { scale, links, commit, began, processor, cores, .. } = self;
         let (_, load) = self.last;
-        write!(f, "{began:.0}: {cores} cores of {processor}; load {load:.2}; {}", scale.title())
+        let links = if *links == Links::Plain { "; links in plain text" } else { "" };
+        let title = scale.title();
+        write!(f, "{began:.0}, commit {commit}: {cores} cores of {processor}; load {load:.2}; {title}{links}")
     }
+}
+
+/// That of the sources, which have just been built.
+fn commit() -> String {
+    let git = |words: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(env!("CARGO_MANIFEST_DIR")).args(words).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let Some(commit) = git(&["rev-parse", "--short=12", "HEAD"]) else { return "unknown".to_owned() };
+    let changed = git(&["status", "--porcelain", "--untracked-files=no"]).is_none_or(|files| !files.is_empty());
+    if changed { commit + "-changed" } else { commit }
 }
 
 /// The model, as Linux knows it.

@@ -21,6 +21,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use crate::figure::Figure;
+use crate::fleet::Links;
 
 /// What can be measured alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -63,6 +64,7 @@ pub(crate) enum Scale {
 pub(crate) struct Stage {
     scale: Scale,
     folder: PathBuf,
+    links: Links,
     counts: Option<PathBuf>,
 }
 
@@ -144,9 +146,14 @@ impl Row {
 // === impl Stage ===
 
 impl Stage {
-    pub(crate) fn new(scale: Scale, folder: &Path, counts: Option<PathBuf>) -> Result<Self> {
+    pub(crate) fn new(scale: Scale, links: Links, folder: &Path, counts: Option<PathBuf>) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
-        Ok(Self { scale, folder: folder.to_owned(), counts })
+        Ok(Self { scale, folder: folder.to_owned(), links, counts })
+    }
+
+    /// What links between agents are.
+    pub(crate) const fn links(&self) -> Links {
+        self.links
     }
 
     pub(crate) const fn scale(&self) -> Scale {

@@ -20,6 +20,9 @@ pub(crate) const REDIS: Need = Need { program: "redis-server", package: "redis-s
 /// Its own clients, which send the same requests to Redis and to Baton.
 pub(crate) const REDIS_TOOLS: Need = Need { program: "redis-benchmark", package: "redis-tools" };
 
+/// What connections between agents have carried is read from it.
+pub(crate) const SOCKETS: Need = Need { program: "ss", package: "iproute2" };
+
 /// In which the arena's page is looked at.
 pub(crate) const BROWSER: Need = Need { program: "chromium-headless-shell", package: "chromium-headless-shell" };
 

@@ -159,7 +159,7 @@ fn run_suites(args: &Args, executables: &Executables, tally: &mut Tally) {
     let filter = args.filter.as_deref();
     // The benches that are run with hardly any keys are among the units.
     if (args.has(Part::Unit) || args.has(Part::Process))
-        && let Err(error) = apt::ensure(&[apt::REDIS_TOOLS, apt::REDIS, apt::BROWSER])
+        && let Err(error) = apt::ensure(&[apt::REDIS_TOOLS, apt::REDIS, apt::SOCKETS, apt::BROWSER])
     {
         tally.failed("the packages that suites need", &format!("{error:#}"));
     }

@@ -32,7 +32,7 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
 
 /// The hook as the kubelet sees it: with the start of its process.
 fn holds(stage: &Stage, keys: u64) -> Result<Vec<Duration>> {
-    let mut fleet = Fleet::start(&stage.folder(&format!("keys-{keys}"))?, 2)?;
+    let mut fleet = Fleet::start(stage, &format!("keys-{keys}"), 2)?;
     load::fill(&fleet.ports(), keys, VALUE_BYTES)?;
     (0..stage.rounds(PODS))
         .map(|_| {

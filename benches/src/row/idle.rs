@@ -1,4 +1,4 @@
-//! What a pair says to each other when nothing happens.
+//! What a pair says to each other when nothing happens: the payload of its link, and all that goes over the network.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use crate::figure::Figure;
 use crate::fleet::Fleet;
 use crate::load;
 use crate::row::Stage;
+use crate::segment::{self, Carried};
 
 const VALUE_BYTES: usize = 256;
 const WATCH: Duration = Duration::from_secs(30);
@@ -15,19 +16,27 @@ const WATCH: Duration = Duration::from_secs(30);
 const SETTLE: Duration = Duration::from_secs(3);
 
 pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
-    let fleet = Fleet::metered(&stage.folder("pair")?, 2)?;
+    let fleet = Fleet::metered(stage, "pair", 2)?;
     load::fill(&fleet.ports()[..1], stage.amount(1_000_000), VALUE_BYTES)?;
     std::thread::sleep(SETTLE);
-    let before: Vec<u64> = fleet.bytes().concat();
+    let before = fleet.carried()?;
     let time = stage.time(WATCH);
     std::thread::sleep(time);
-    let after: Vec<u64> = fleet.bytes().concat();
-    ensure!(before.len() == after.len(), "a link has ended");
-    let link = (0..before.len()).max_by_key(|at| before[*at]).context("no connections")?;
-    let rate = |at: usize| (after[at] - before[at]) as f64 / time.as_secs_f64();
-    let others: f64 = (0..before.len()).filter(|at| *at != link).map(rate).sum();
+    let after = fleet.carried()?;
+    ensure!(before.keys().eq(after.keys()), "a link has ended, or is new");
+    // That which has carried the keys.
+    let (link, _) = before.iter().max_by_key(|(_, carried)| carried.payload).context("no connections")?;
+    let rate = |bytes: fn(&Carried) -> u64, one: bool| {
+        let ports = before.keys().filter(|port| !one || *port == link);
+        let bytes: u64 = ports.map(|port| bytes(&after[port]) - bytes(&before[port])).sum();
+        bytes as f64 / time.as_secs_f64()
+    };
+    let payload = |carried: &Carried| carried.payload;
     Ok(vec![
-        Figure::new("the link, both ways, without TCP's and IP's headers", rate(link), "B/s").at_most(100.0),
-        Figure::new("who is at an address of the members file (none asks so on Kubernetes)", others, "B/s"),
+        Figure::new("the link, both ways, with the headers of TCP and IP", rate(segment::bytes, true), "B/s")
+            .at_most(100.0),
+        Figure::new("the link, both ways, payload of TCP", rate(payload, true), "B/s"),
+        Figure::new("all connections between the two, with headers", rate(segment::bytes, false), "B/s"),
+        Figure::new("all connections between the two, payload", rate(payload, false), "B/s"),
     ])
 }

@@ -52,7 +52,7 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
 
 impl Sources {
     fn fill(stage: &Stage, keys: u64) -> Result<Self> {
-        let fleet = Fleet::start(&stage.folder(&format!("baton-{keys}"))?, 1)?;
+        let fleet = Fleet::start(stage, &format!("baton-{keys}"), 1)?;
         load::fill(&fleet.ports(), keys, VALUE_BYTES)?;
         let primary = Server::start("primary", &stage.folder(&format!("redis-{keys}"))?)?;
         primary.fill(keys, VALUE_BYTES)?;

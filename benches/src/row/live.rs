@@ -27,6 +27,8 @@ const PROBES: u64 = 2_000;
 const PAUSE: Duration = Duration::from_millis(2);
 /// Between two looks for a probe: looking without a pause takes a core.
 const LOOK: Duration = Duration::from_micros(20);
+/// Until the load is under way.
+const START: Duration = Duration::from_millis(500);
 /// A put that takes longer to spread than this is lost.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// At half load few requests wait behind each other, as those of an app do.
@@ -36,11 +38,11 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
     let keys = stage.amount(KEYS);
     let full = Load { puts: stage.amount(PUTS), fill: false, round: 1 << 32, ..Load::fill(keys, VALUE_BYTES) };
     let alone = {
-        let mut fleet = Fleet::start(&stage.folder("one")?, 1)?;
+        let mut fleet = Fleet::start(stage, "one", 1)?;
         load::fill(&fleet.ports(), keys, VALUE_BYTES)?;
         run(full, &mut fleet)?
     };
-    let mut fleet = Fleet::start(&stage.folder("three")?, 3)?;
+    let mut fleet = Fleet::start(stage, "three", 3)?;
     load::fill(&fleet.ports(), keys, VALUE_BYTES)?;
     let (group, spent) = run(full, &mut fleet)?;
     let (alone, spent_alone) = alone;
@@ -54,17 +56,21 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
         Figure::new("one agent alone: puts, accepted", rate(alone.puts, alone.accepted), "/s"),
         Figure::new("one agent alone: its processor time, per put", spent_alone, "us"),
     ];
-    let at = |rate| Load { rate: Some(rate), window: WINDOW, round: 2 << 32, ..full };
-    let [seen_50, seen_99, acknowledged_50, acknowledged_99] =
-        probe(&fleet, at(TARGET / 2.0), "target", stage.amount(PROBES))?.percentiles();
+    // It ends with the probes.
+    let at = |rate| Load { puts: u64::MAX, rate: Some(rate), window: WINDOW, round: 2 << 32, ..full };
+    let (probes, meanwhile) = probe(&fleet, at(TARGET / 2.0), "target", stage.amount(PROBES))?;
+    let [seen_50, seen_99, acknowledged_50, acknowledged_99] = probes.percentiles();
     figures.extend([
+        Figure::new("50 k/s: puts meanwhile, accepted", meanwhile, "/s"),
         Figure::new("50 k/s: put until another agent shows it, p50", seen_50, "ms").at_most(1.0),
         Figure::new("50 k/s: put until another agent shows it, p99", seen_99, "ms").at_most(5.0),
         Figure::new("50 k/s: put until both others acknowledge, p50", acknowledged_50, "ms"),
         Figure::new("50 k/s: put until both others acknowledge, p99", acknowledged_99, "ms"),
     ]);
-    let [seen_50, seen_99, ..] = probe(&fleet, at(spread / 2.0), "reached", stage.amount(PROBES))?.percentiles();
+    let (probes, meanwhile) = probe(&fleet, at(spread / 2.0), "reached", stage.amount(PROBES))?;
+    let [seen_50, seen_99, ..] = probes.percentiles();
     figures.extend([
+        Figure::new("half of what was reached: puts meanwhile, accepted", meanwhile, "/s"),
         Figure::new("half of what was reached: until another agent shows it, p50", seen_50, "ms"),
         Figure::new("half of what was reached: until another agent shows it, p99", seen_99, "ms"),
     ]);
@@ -98,23 +104,18 @@ impl Probes {
     }
 }
 
-/// Puts through the first agent and looks at the second, while the load goes on. Every name is new, so that what is seen
-/// is this put.
-fn probe(fleet: &Fleet, load: Load, names: &str, count: u64) -> Result<Probes> {
+/// Puts through the first agent and looks at the second, while one load goes on without a break. Every name is new, so that
+/// what is seen is this put. Says also how many puts of the load were accepted in a second.
+fn probe(fleet: &Fleet, load: Load, names: &str, count: u64) -> Result<(Probes, f64)> {
     let ports = fleet.ports();
     let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let load = scope.spawn(|| {
-            let mut outcome = Ok(());
-            while outcome.is_ok() && !ended.load(Ordering::Relaxed) {
-                outcome = Load { puts: load.puts / 10, ..load }.run(&ports).map(drop);
-            }
-            outcome
-        });
+        let load = scope.spawn(|| load.run_until(&ports, &ended));
+        std::thread::sleep(START);
         let probes = probes(&ports, names, count);
         ended.store(true, Ordering::Relaxed);
-        load.join().map_err(|_| anyhow::anyhow!("the load panicked"))??;
-        probes
+        let outcome = load.join().map_err(|_| anyhow::anyhow!("the load panicked"))??;
+        Ok((probes?, rate(outcome.puts, outcome.accepted)))
     })
 }
 

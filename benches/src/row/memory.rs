@@ -1,6 +1,7 @@
 //! Resident memory over key and value, of one agent of a pair, against one Redis; and again after ten rollouts in
 //! which every key was written once more.
 
+use std::ops::Range;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -21,7 +22,7 @@ const AFTER: &str = "an agent, after 10 rollouts";
 pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
     let keys = stage.amount(1_000_000);
     let bare = shards(keys)?;
-    let mut fleet = Fleet::start(&stage.folder("baton")?, 2)?;
+    let mut fleet = Fleet::start(stage, "baton", 2)?;
     let empty = resident(&mut fleet)?;
     let over = |bytes: u64| bytes.saturating_sub(empty) as f64 / keys as f64 - (NAME_BYTES + VALUE_BYTES) as f64;
     load::fill(&fleet.ports(), keys, VALUE_BYTES)?;
@@ -70,22 +71,42 @@ pub(crate) fn fill_shards(keys: u64) -> Result<f64> {
     Ok(bytes as f64 / keys as f64 - (NAME_BYTES + VALUE_BYTES) as f64)
 }
 
-/// Replaces both agents again and again, and writes a tenth of the keys after each time.
+/// Replaces both agents again and again, and writes another part of the keys after each time: all of them in the end.
 fn roll(stage: &Stage, fleet: &mut Fleet, keys: u64) -> Result<()> {
-    for round in 1..=stage.rounds(ROLLOUTS) {
+    let rounds = stage.rounds(ROLLOUTS);
+    for round in 1..=rounds {
         for _ in 0..2 {
             fleet.add()?;
             fleet.leave_oldest()?;
             std::thread::sleep(NOTICE);
         }
-        let share = Load { puts: keys / ROLLOUTS, fill: false, round: round << 32, ..Load::fill(keys, VALUE_BYTES) };
+        let part = part(keys, round, rounds);
+        let share = Load { first: part.start, round: round << 32, ..Load::fill(part.end - part.start, VALUE_BYTES) };
         share.run(&fleet.ports())?;
     }
     Ok(())
+}
+
+/// The keys that are written in a round, the first of which is 1.
+const fn part(keys: u64, round: u64, rounds: u64) -> Range<u64> {
+    keys * (round - 1) / rounds..keys * round / rounds
 }
 
 /// The youngest agent's, at rest: after rollouts it got everything by transfer.
 fn resident(fleet: &mut Fleet) -> Result<u64> {
     std::thread::sleep(REST);
     fleet.agents.last_mut().context("no agent")?.process().resident()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ten_rollouts_write_every_key_once() {
+        for keys in [1_000_000, 1_234, 7] {
+            let written: Vec<u64> = (1..=ROLLOUTS).flat_map(|round| part(keys, round, ROLLOUTS)).collect();
+            assert!(written.into_iter().eq(0..keys));
+        }
+    }
 }

@@ -1,12 +1,15 @@
 //! A rolling restart under writers: each member is replaced, the new one first. Four writers each wait for one
 //! acknowledgement of every put. The same is done to a primary and two replicas of Redis, with `FAILOVER`, and `WAIT 1`
 //! after every `SET`.
+//!
+//! Puts are counted from the start of a new member to the end of the old one; the pause after each replacement counts on
+//! neither side. What a writer waits for counts in the pauses too: a gap may begin in a replacement and end later.
 
 mod baton;
 mod redis;
 mod writer;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
@@ -19,14 +22,18 @@ const KEYS: u64 = 100_000;
 const VALUE_BYTES: usize = 256;
 /// How long writers write before, and after.
 const CALM: Duration = Duration::from_secs(5);
+/// After each replacement: until the other agents have noticed that one has ended. A pod takes longer to come than this.
+const REST: Duration = Duration::from_secs(3);
+/// Members of either group, which are all replaced.
+const MEMBERS: usize = 3;
 
 /// What a restart did to the writers.
 struct Restart {
     /// Puts per second before.
     before: f64,
-    /// And while members were replaced.
+    /// And while members were replaced, without the pauses between.
     during: f64,
-    /// The longest that any writer was without an answer meanwhile.
+    /// The longest that any writer was without an answer meanwhile, pauses and all.
     gap: Duration,
     /// The same before: what the machine does alone.
     calm_gap: Duration,
@@ -55,15 +62,23 @@ pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Lets a crew write, replaces the members meanwhile, and counts.
-fn observe(crew: &Crew, calm: Duration, replace: impl FnOnce() -> Result<Vec<Duration>>) -> Result<Restart> {
+/// Lets a crew write, replaces one member after the other meanwhile, and counts.
+fn observe(crew: &Crew, calm: Duration, mut replace: impl FnMut() -> Result<Option<Duration>>) -> Result<Restart> {
     crew.pass(calm / 2);
     crew.reset();
     let before = crew.pass(calm);
     ensure!(before.puts > 0, "nobody writes");
     crew.reset();
-    let begun = std::time::Instant::now();
-    let stops = replace()?;
-    let during = crew.since(begun);
-    Ok(Restart { before: before.rate(), during: during.rate(), gap: during.gap, calm_gap: before.gap, lost: 0, stops })
+    let (mut puts, mut time, mut stops) = (0, Duration::ZERO, Vec::new());
+    for _ in 0..MEMBERS {
+        let (already, begun) = (crew.passed().puts, Instant::now());
+        stops.extend(replace()?);
+        time += begun.elapsed();
+        puts += crew.passed().puts - already;
+        std::thread::sleep(REST);
+    }
+    let gap = crew.passed().gap;
+    let rate = |puts: u64, time: Duration| puts as f64 / time.as_secs_f64();
+    let (before, calm_gap) = (rate(before.puts, calm), before.gap);
+    Ok(Restart { before, during: rate(puts, time), gap, calm_gap, lost: 0, stops })
 }

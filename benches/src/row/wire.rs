@@ -25,7 +25,7 @@ const LINK: LinkId = LinkId(1);
 pub(super) fn measure(stage: &Stage) -> Result<Vec<Figure>> {
     let frames = frames()?;
     let keys = stage.amount(200_000);
-    let mut fleet = Fleet::metered(&stage.folder("pair")?, 2)?;
+    let mut fleet = Fleet::metered(stage, "pair", 2)?;
     let ports = &fleet.ports()[..1];
     let load = Load { window: BATCH as usize / 2, ..Load::fill(keys, VALUE_BYTES) };
     load.run(ports)?;

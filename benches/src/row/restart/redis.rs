@@ -10,12 +10,11 @@ use anyhow::{Result, ensure};
 use baton_tests::wait;
 
 use super::writer::{Crew, Door, Session};
-use super::{CALM, Restart, VALUE_BYTES, observe};
+use super::{CALM, MEMBERS, Restart, VALUE_BYTES, observe};
 use crate::redis::{Client, Reply, Server};
 use crate::row::Stage;
 use crate::sample;
 
-const REPLICAS: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(1);
 /// What a `SET` waits for its replica, in milliseconds.
@@ -35,19 +34,21 @@ pub(super) fn restart(stage: &Stage, keys: u64) -> Result<Restart> {
     let folder = stage.folder("redis")?;
     let mut group = Group { primary: Server::start("redis-0", &folder)?, replicas: Vec::new(), started: 0 };
     group.primary.fill(keys, VALUE_BYTES)?;
-    for _ in 0..REPLICAS {
+    for _ in 1..MEMBERS {
         group.add(&folder)?;
     }
     let door = Arc::new(Primary(AtomicU16::new(group.primary.port)));
     let crew = Crew::start(&door, keys, VALUE_BYTES);
+    let mut old = MEMBERS - 1;
     let mut restart = observe(&crew, stage.time(CALM), || {
-        for _ in 0..REPLICAS {
-            group.add(&folder)?;
-            group.replicas.remove(0);
-        }
         group.add(&folder)?;
-        group.fail_over(&door)?;
-        Ok(Vec::new())
+        if old > 0 {
+            group.replicas.remove(0);
+            old -= 1;
+        } else {
+            group.fail_over(&door)?;
+        }
+        Ok(None)
     })?;
     crew.pass(stage.time(CALM));
     let acknowledged = crew.finish()?;

@@ -45,20 +45,12 @@ struct Desk {
     gap: Mutex<Duration>,
 }
 
-/// What was done in a while.
+/// What was done since the count began.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Passed {
     pub(super) puts: u64,
-    time: Duration,
+    /// The longest that a writer was without an answer.
     pub(super) gap: Duration,
-}
-
-// === impl Passed ===
-
-impl Passed {
-    pub(super) fn rate(self) -> f64 {
-        self.puts as f64 / self.time.as_secs_f64()
-    }
 }
 
 // === impl Crew ===
@@ -83,15 +75,14 @@ impl Crew {
 
     /// Lets them write for a while.
     pub(super) fn pass(&self, time: Duration) -> Passed {
-        let begun = Instant::now();
         std::thread::sleep(time);
-        self.since(begun)
+        self.passed()
     }
 
-    /// What they did since the count began, at that time.
-    pub(super) fn since(&self, begun: Instant) -> Passed {
+    /// What they did since the count began.
+    pub(super) fn passed(&self) -> Passed {
         let gap = *self.desk.gap.lock().unwrap_or_else(PoisonError::into_inner);
-        Passed { puts: self.desk.puts.load(Ordering::Relaxed), time: begun.elapsed(), gap }
+        Passed { puts: self.desk.puts.load(Ordering::Relaxed), gap }
     }
 
     /// Ends them, and returns the last acknowledged value of every key.
