@@ -58,7 +58,7 @@ pub(crate) struct Agent {
     pub(crate) may_have_settled: bool,
     /// What it owned when it began to leave, and what its app has claimed since.
     pub(crate) estate: Option<BTreeMap<(usize, Key), Owner>>,
-    /// What its app knows of each shard, by the changes that it was told.
+    /// What its app knows of each shard, by the changes that it was told, if it wants to hear of them.
     pub(crate) known: Vec<Known>,
     /// What it has adopted in this step: its app is to be told.
     pub(crate) adopted: Vec<(usize, Key, Token)>,
@@ -110,15 +110,10 @@ impl Agent {
             handoff_timeout: Settings::default().handoff_timeout,
             stop_without_hook: std::time::Duration::from_secs(2),
         };
-        let shard = |index| {
-            let mut shard = Shard::new(index, roster.clone(), limits);
-            shard.watch(true);
-            shard
-        };
         Self {
             id,
             pod,
-            shards: (0..shards).map(shard).collect(),
+            shards: (0..shards).map(|index| Shard::new(index, roster.clone(), limits)).collect(),
             roster,
             list: None,
             life: Lifecycle::new(budget),
@@ -140,11 +135,17 @@ impl Agent {
             founded: false,
             may_have_settled: false,
             estate: None,
-            known: vec![Known::new(); shards],
+            known: Vec::new(),
             adopted: Vec::new(),
             adopts: false,
             left: None,
         }
+    }
+
+    /// Its app wants to hear of what changes.
+    pub(crate) fn watch(&mut self) {
+        self.shards.iter_mut().for_each(|shard| shard.watch(true));
+        self.known = vec![Known::new(); self.shards.len()];
     }
 
     pub(crate) fn holds_state(&self) -> bool {

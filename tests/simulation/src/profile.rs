@@ -6,7 +6,7 @@
 mod bulk;
 mod theme;
 
-use baton_replica::{AckLevel, Completion, Limits, MapLimits, MapName, OnDeparture, Settings};
+use baton_replica::{AckLevel, Completion, Limits, MapLimits, MapName, OnDeparture, ReplicaId, Settings};
 use std::time::Duration;
 
 use crate::rng::Rng;
@@ -123,6 +123,11 @@ impl Profile {
             limits.message_bytes = rng.pick(&[1, 1, 200, 32 << 20]);
         }
         profile
+    }
+
+    /// Whether the app beside a process hears of changes: what a transfer brings is taken another way where none does.
+    pub(crate) const fn watches(&self, id: ReplicaId) -> bool {
+        self.weights.own > 0 || id.bits().is_multiple_of(2)
     }
 
     fn draw_any(rng: &mut Rng) -> Self {

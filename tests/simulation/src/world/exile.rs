@@ -80,6 +80,9 @@ impl World {
         let limits = self.limits_of(id);
         let mut next = Agent::new(id, agent.pod, self.profile.shards, limits, self.profile.grace, self.now);
         next.inherit(agent);
+        if self.profile.watches(id) {
+            next.watch();
+        }
         self.enter(next);
         self.plan_dials(id);
         self.plan_reissue(id);

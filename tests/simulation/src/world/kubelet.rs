@@ -77,6 +77,9 @@ impl World {
         let limits = self.limits_of(id);
         let mut agent = Agent::new(id, number, self.profile.shards, limits, self.profile.grace, self.now);
         agent.skew = self.rng.below(self.profile.skew + 1);
+        if self.profile.watches(id) {
+            agent.watch();
+        }
         self.trace.say(self.now, || format!("{id} starts in pod {number} with {limits:?}"));
         self.enter(agent);
         self.after(id)
