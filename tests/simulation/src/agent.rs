@@ -32,8 +32,8 @@ pub(crate) struct Agent {
     pub(crate) links: BTreeMap<ReplicaId, Link>,
     /// Its clocks when its hook was called: what invariants hold that against.
     pub(crate) watermark: Option<Vec<VersionVector>>,
-    /// How far its wall clock is ahead.
-    pub(crate) skew: u64,
+    /// How far its wall clock is ahead, or behind.
+    pub(crate) skew: i64,
     pub(crate) born: u64,
     /// Since when it has the state and serves, if it ever did.
     pub(crate) active: Option<u64>,

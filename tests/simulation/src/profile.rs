@@ -5,6 +5,7 @@
 
 mod bulk;
 mod theme;
+mod vary;
 
 use baton_replica::{AckLevel, Completion, Limits, MapLimits, MapName, OnDeparture, ReplicaId, Settings};
 use std::time::Duration;
@@ -49,6 +50,8 @@ pub(crate) struct Profile {
     pub(crate) app_stop: u64,
     /// The furthest that a wall clock is off.
     pub(crate) skew: u64,
+    /// Whether it may be behind, and not ahead only.
+    pub(crate) behind: bool,
     /// How long it takes a process to take over what others owned, at most.
     pub(crate) lag: u64,
     /// The greatest value, in bytes.
@@ -57,6 +60,8 @@ pub(crate) struct Profile {
     pub(crate) alike: usize,
     /// The most writes of one batch.
     pub(crate) batch: u64,
+    /// Whether batches do whatever a single request may.
+    pub(crate) mixed: bool,
     /// Whether a request is under way whenever a process is told to stop.
     pub(crate) late_writes: bool,
     /// Whether a process says that it leaves only when it has said all else.
@@ -104,6 +109,8 @@ pub(crate) struct Weights {
     pub(crate) corrupt: u64,
     pub(crate) repeat: u64,
     pub(crate) release: u64,
+    pub(crate) slow: u64,
+    pub(crate) clear: u64,
 }
 
 // === impl Profile ===
@@ -163,10 +170,12 @@ impl Profile {
             grace: rng.pick(&[3_000, 5_000, 30_000]),
             app_stop: rng.pick(&[0, 20, 200, 2_000, 8_000]),
             skew: rng.pick(&[0, 0, 1_000, 10_000_000]),
+            behind: false,
             lag: 0,
             value: rng.pick(&[8, 8, 100, 4_096]),
             alike: 0,
             batch: 4,
+            mixed: false,
             late_writes: rng.chance(300),
             phase_last: false,
             phase_late: false,
@@ -226,6 +235,8 @@ impl Weights {
         corrupt: 0,
         repeat: 0,
         release: 0,
+        slow: 0,
+        clear: 0,
     };
 
     fn draw(rng: &mut Rng, held: bool) -> Self {
@@ -263,6 +274,8 @@ impl Weights {
             exile: some(&[0, 0, 0, 2]),
             repeat: some(&[0, 0, 0, 3]),
             release: some(&[0, 0, 0, 2]),
+            slow: 0,
+            clear: 0,
         }
     }
 }

@@ -50,6 +50,7 @@ pub(crate) fn run_written(seed: u64) -> Run {
 pub(crate) fn draw(seed: u64) -> (Profile, Vec<Planned>) {
     let mut profile = Profile::draw(&mut Rng::fork(seed, 1));
     profile.enlarge(&mut Rng::fork(seed, 4));
+    profile.vary(&mut Rng::fork(seed, 5));
     let plan = schedule::draw(&mut Rng::fork(seed, 2), &profile);
     (profile, plan)
 }

@@ -67,7 +67,9 @@ pub(crate) enum Action {
     /// All pods are replaced: all at once, or one by one.
     Roll { at_once: bool },
     /// A wall clock jumps.
-    Clock { at: u64, ahead: u64 },
+    Clock { at: u64, off: i64 },
+    /// All links of a process are slow, until those of another are: each message takes so much longer.
+    Slow { at: u64, millis: u64 },
     /// The operator is away.
     LoseOperator { millis: u64 },
     /// The group's object is deleted and made anew, and the operator remembers its list or has to hear of it.
@@ -114,6 +116,10 @@ pub(crate) enum WriteKind {
     Confirm,
     /// Puts, deletes and increments of so many keys at once.
     Batch(u64),
+    /// Anything of so many keys at once.
+    Mixed(u64),
+    /// A key is deleted, and all its fields.
+    Clear,
 }
 
 /// What the client asks of the key.
@@ -159,7 +165,7 @@ pub(crate) fn draw(rng: &mut Rng, profile: &Profile) -> Vec<Planned> {
 fn action(rng: &mut Rng, profile: &Profile) -> Action {
     let weights = profile.weights;
     // Nothing but these: writing is what all others are about.
-    let choices: [(u64, Draw); 31] = [
+    let choices: [(u64, Draw); 33] = [
         (weights.put, |rng, profile| write(rng, profile, WriteKind::Put)),
         (weights.delete, |rng, profile| write(rng, profile, WriteKind::Delete)),
         (weights.count, |rng, profile| {
@@ -177,7 +183,7 @@ fn action(rng: &mut Rng, profile: &Profile) -> Action {
         }),
         (weights.batch, |rng, profile| {
             let most = rng.within(2, profile.batch);
-            write(rng, profile, WriteKind::Batch(most))
+            write(rng, profile, if profile.mixed { WriteKind::Mixed(most) } else { WriteKind::Batch(most) })
         }),
         (weights.exchange, |rng, _| Action::Exchange { at: rng.next() }),
         (weights.deliver, |rng, _| Action::Deliver { at: rng.next(), count: rng.within(1, 3) }),
@@ -192,7 +198,10 @@ fn action(rng: &mut Rng, profile: &Profile) -> Action {
         (weights.stop, |rng, _| Action::StopApp { at: rng.next() }),
         (weights.scale, |rng, _| Action::Scale { pods: rng.pick(&[1, 1, 2, 3, 4]) }),
         (weights.roll, |rng, _| Action::Roll { at_once: rng.chance(500) }),
-        (weights.clock, |rng, _| Action::Clock { at: rng.next(), ahead: rng.below(20_000_000) }),
+        (weights.clock, |rng, profile| {
+            let at = rng.next();
+            Action::Clock { at, off: profile.off(rng.below(20_000_000)) }
+        }),
         (weights.operator, |rng, _| Action::LoseOperator { millis: rng.pick(&[50, 1_000, 20_000]) }),
         (weights.anew, |rng, _| Action::MakeAnew { remembers: rng.chance(500) }),
         (weights.push, |rng, _| Action::Push { at: rng.next(), age: rng.pick(&[0, 0, 0, 1, 3]) }),
@@ -203,6 +212,11 @@ fn action(rng: &mut Rng, profile: &Profile) -> Action {
         (weights.replay, |rng, _| Action::Replay { at: rng.next(), to: rng.next() }),
         (weights.repeat, |rng, _| Action::Repeat { at: rng.next() }),
         (weights.release, |rng, _| Action::Release { at: rng.next() }),
+        (weights.slow, |rng, profile| {
+            let at = rng.next();
+            Action::Slow { at, millis: rng.pick(&[4, 20]) * profile.gap }
+        }),
+        (weights.clear, |rng, profile| write(rng, profile, WriteKind::Clear)),
     ];
     let mut at = rng.below(choices.iter().map(|(weight, _)| weight).sum());
     for (weight, make) in choices {

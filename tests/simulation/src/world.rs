@@ -171,6 +171,8 @@ pub(crate) struct World {
     refused: BTreeMap<(ReplicaId, ReplicaId), u32>,
     /// Connections that flow until the next action.
     flowing: Vec<usize>,
+    /// Whose links are slow, and by how much.
+    slow: Option<(ReplicaId, u64)>,
     /// Ranges that were delivered, to be delivered again: from, to, shard.
     delivered: VecDeque<(ReplicaId, ReplicaId, usize, Range)>,
     /// Messages of all kinds that were delivered, to be delivered again, broken.
@@ -231,6 +233,7 @@ impl World {
             dialling: BTreeSet::new(),
             refused: BTreeMap::new(),
             flowing: Vec::new(),
+            slow: None,
             delivered: VecDeque::new(),
             heard: VecDeque::new(),
             tags: BTreeMap::new(),
@@ -474,7 +477,7 @@ impl World {
 
     /// The wall clock of a process.
     pub(crate) fn wall(&self, id: ReplicaId) -> u64 {
-        EPOCH + self.now + self.agents.get(&id).map_or(0, |agent| agent.skew)
+        (EPOCH + self.now).saturating_add_signed(self.agents.get(&id).map_or(0, |agent| agent.skew))
     }
 
     /// What every process holds: the same seed gives the same entries, not only the same steps.

@@ -90,9 +90,10 @@ impl World {
             }
             Action::Scale { pods } => self.scale(pods as usize),
             Action::Roll { at_once } => self.roll(at_once),
-            Action::Clock { at, ahead } => {
+            Action::Slow { at, millis } => self.slow = self.some_agent(at).map(|id| (id, millis)),
+            Action::Clock { at, off } => {
                 if let Some(agent) = self.some_agent(at).and_then(|id| self.agents.get_mut(&id)) {
-                    agent.skew = ahead;
+                    agent.skew = off;
                 }
             }
             Action::LoseOperator { millis } => {

@@ -3,6 +3,7 @@
 
 use baton_replica::{Change, Condition, Operation, Owner, ReplicaId, Request, Token, Value, WriteError};
 
+use super::client::Way;
 use super::{Event, World};
 use crate::invariant::{self, Invariant, Violation};
 use crate::oracle::Adopted;
@@ -74,7 +75,7 @@ impl World {
         }
         self.show_old_token(&adopted)?;
         let request = Request { key, condition: Condition::Token(token), operation: Operation::Confirm };
-        match self.perform(by, shard, vec![request], false)? {
+        match self.perform(by, shard, vec![request], Way::Alone)? {
             Err(WriteError::Joining) => self.add(PAUSE, Event::Confirm(adopted)),
             Err(error) => Invariant::Ownership.of(invariant::ownership::check_refused(self, &adopted, &error))?,
             Ok(_) => {}

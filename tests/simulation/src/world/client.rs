@@ -19,6 +19,16 @@ use crate::schedule::{Acks, If, Write, WriteKind};
 /// How long a write waits for acknowledgements, as in the agent.
 const ACK_TIMEOUT: u64 = 5_000;
 
+/// How requests are made.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    /// One by itself.
+    Alone,
+    Batch,
+    /// The first is of a key, and the others of its fields: all are deleted by one call.
+    Clear,
+}
+
 // === impl World ===
 
 impl World {
@@ -52,9 +62,16 @@ impl World {
         for request in &mut requests {
             request.condition = condition(&agent.shards[index], &mut self.tags, &request.key, write.condition, wall);
         }
-        let as_batch = matches!(write.kind, WriteKind::Batch(_));
+        let way = match write.kind {
+            WriteKind::Batch(_) | WriteKind::Mixed(_) => Way::Batch,
+            WriteKind::Clear => {
+                requests.extend(operation::fields(&agent.shards[index], &requests[0].key, wall));
+                Way::Clear
+            }
+            _ => Way::Alone,
+        };
         // If it is refused, then for a reason, which was looked at.
-        if let Ok(Some((dot, number))) = self.perform(id, index, requests, as_batch)? {
+        if let Ok(Some((dot, number))) = self.perform(id, index, requests, way)? {
             self.await_acknowledgements(id, index, dot, number, wanted);
         }
         Ok(())
@@ -67,7 +84,7 @@ impl World {
         id: ReplicaId,
         index: usize,
         requests: Vec<Request>,
-        as_batch: bool,
+        way: Way,
     ) -> Result<Result<Option<(Dot, usize)>, WriteError>, Violation> {
         let wall = self.wall(id);
         let Some(agent) = self.agents.get_mut(&id) else { return Ok(Ok(None)) };
@@ -75,11 +92,14 @@ impl World {
         let before: Vec<Shown> = requests.iter().map(|request| agent.shown(index, &request.key, wall)).collect();
         let shard = &mut agent.shards[index];
         let counter = shard.clock().get(id);
-        let outcome = match &requests[..] {
-            [Request { key, condition, operation }] if !as_batch => {
-                shard.write_one(key, condition, operation.clone(), wall).map(|done| vec![done])
-            }
-            _ => shard.write(requests.clone(), wall).map_err(|rejected| rejected.error),
+        let Request { key, condition, operation } = &requests[0];
+        let outcome = match way {
+            Way::Alone => shard.write_one(key, condition, operation.clone(), wall).map(|done| vec![done]),
+            Way::Batch => shard.write(requests.clone(), wall).map_err(|rejected| rejected.error),
+            Way::Clear => shard.delete_with_fields(key, condition, wall).map(|cleared| {
+                let existed = before.iter().map(|shown| !shown.entry.versions().is_empty()).collect();
+                operation::cleared(&cleared, existed)
+            }),
         };
         Invariant::Condition.of(invariant::condition::check(&requests, &before, outcome.as_ref().map(drop)))?;
         let done = match outcome {

@@ -37,6 +37,8 @@ impl World {
         }
         for wire in self.network.open().collect::<Vec<_>>() {
             self.release(wire);
+            // What was slow holds nothing up that comes after it.
+            self.network.wires[wire].ends.iter_mut().for_each(|end| end.last = self.now);
         }
         for id in self.agents.keys().copied().collect::<Vec<_>>() {
             self.thaw(id)?;

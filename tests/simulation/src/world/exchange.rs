@@ -61,7 +61,7 @@ impl World {
         }
         let list = self.agents.get(&from).and_then(|agent| agent.list.clone());
         let waits = self.profile.held && !self.calm && !self.network.wires[wire].flows;
-        let at = self.now + if waits { 0 } else { self.transit() };
+        let at = self.now + if waits { 0 } else { self.transit(from, to) };
         let end = self.network.wires[wire].end(to);
         end.queue.push_back(Envelope { list, body });
         end.last = end.last.max(at);
@@ -273,7 +273,7 @@ impl World {
             if self.dialling.insert((id, peer)) {
                 let tries = self.refused.get(&(id, peer)).copied().unwrap_or(0);
                 let pause = if tries == 0 { 0 } else { (FIRST_BACKOFF << tries).min(MAX_BACKOFF) };
-                let after = pause + self.transit();
+                let after = pause + self.transit(id, peer);
                 self.add(after, Event::Dial { from: id, to: peer });
             }
         }
@@ -369,11 +369,12 @@ impl World {
         }
     }
 
-    fn transit(&mut self) -> u64 {
+    fn transit(&mut self, from: ReplicaId, to: ReplicaId) -> u64 {
         if self.calm {
             return 1;
         }
-        let usual = self.rng.below(self.profile.delay + 1);
+        let slow = self.slow.filter(|(id, _)| *id == from || *id == to).map_or(0, |(_, millis)| millis);
+        let usual = slow + self.rng.below(self.profile.delay + 1);
         if self.rng.chance(self.profile.stalls) { usual * 10 + 10 } else { usual }
     }
 }

@@ -76,7 +76,7 @@ impl World {
         let id = self.new_id();
         let limits = self.limits_of(id);
         let mut agent = Agent::new(id, number, self.profile.shards, limits, self.profile.grace, self.now);
-        agent.skew = self.rng.below(self.profile.skew + 1);
+        agent.skew = self.profile.off(self.rng.below(self.profile.skew + 1));
         if self.profile.watches(id) {
             agent.watch();
         }

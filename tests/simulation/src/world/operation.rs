@@ -1,10 +1,22 @@
 //! What a request of a client is, and what it must do.
 
-use baton_replica::{Answer, Condition, Done, Entry, Hlc, Key, Operation, Request, Value};
+use baton_replica::{Answer, Cleared, Condition, Done, Dot, Entry, Hlc, Key, Operation, Request, Shard, Value};
 use bytes::Bytes;
 
 use crate::oracle::Kind;
 use crate::schedule::{Write, WriteKind};
+
+/// What a batch may do to one key, in turn.
+const ANY: [WriteKind; 8] = [
+    WriteKind::Put,
+    WriteKind::Init,
+    WriteKind::Expiring(300),
+    WriteKind::Delete,
+    WriteKind::Take,
+    WriteKind::Put,
+    WriteKind::Touch(Some(300)),
+    WriteKind::Increment(2),
+];
 
 /// The shard of a key.
 pub(super) fn shard_of(key: &Key, shards: usize) -> usize {
@@ -15,8 +27,11 @@ pub(super) fn shard_of(key: &Key, shards: usize) -> usize {
 pub(super) fn requests(keys: &[Key], shards: usize, write: &Write, number: usize, now: u64) -> Vec<Request> {
     let first = (write.key % keys.len() as u64) as usize;
     let request = |key: &Key, operation| Request { key: key.clone(), condition: Condition::Always, operation };
-    let WriteKind::Batch(most) = write.kind else {
-        return vec![request(&keys[first], single(write, number, now))];
+    let (most, mixed) = match write.kind {
+        WriteKind::Batch(most) => (most, false),
+        WriteKind::Mixed(most) => (most, true),
+        WriteKind::Clear => return vec![request(&keys[first].without_field(), Operation::Delete)],
+        _ => return vec![request(&keys[first], single(write, number, now))],
     };
     let shard = shard_of(&keys[first], shards);
     let others = (0..keys.len()).map(|at| &keys[(first + at) % keys.len()]);
@@ -26,7 +41,11 @@ pub(super) fn requests(keys: &[Key], shards: usize, write: &Write, number: usize
         1 => Operation::Increment(2),
         _ => Operation::Put { value: value(number + at, write.bytes), expires_at: None },
     };
-    mates.map(|(at, key)| request(key, part(at))).collect()
+    let any = |at: usize| {
+        let kind = ANY[(write.bytes as usize + at) % ANY.len()];
+        single(&Write { kind, ..*write }, number + at, now)
+    };
+    mates.map(|(at, key)| request(key, if mixed { any(at) } else { part(at) })).collect()
 }
 
 fn single(write: &Write, number: usize, now: u64) -> Operation {
@@ -42,7 +61,9 @@ fn single(write: &Write, number: usize, now: u64) -> Operation {
         WriteKind::Claim => Operation::Claim,
         WriteKind::Release => Operation::Release,
         WriteKind::Confirm => Operation::Confirm,
-        WriteKind::Put | WriteKind::Batch(_) => Operation::Put { value: value(), expires_at: None },
+        WriteKind::Put | WriteKind::Batch(_) | WriteKind::Mixed(_) | WriteKind::Clear => {
+            Operation::Put { value: value(), expires_at: None }
+        }
     }
 }
 
@@ -52,6 +73,26 @@ fn value(number: usize, bytes: u64) -> Value {
 
 fn integer(number: usize) -> Value {
     Value { content_type: "".into(), body: Bytes::from(number.to_string()) }
+}
+
+/// The deletes of the fields that a key has.
+pub(super) fn fields(shard: &Shard, key: &Key, now: u64) -> Vec<Request> {
+    let listed = shard.fields(key, b"", None, usize::MAX, now).unwrap_or_default();
+    let delete = |key| Request { key, condition: Condition::Always, operation: Operation::Delete };
+    listed.into_iter().map(|listed| delete(listed.key)).collect()
+}
+
+/// What was done by a key's delete with its fields, in their order, by what existed before.
+pub(super) fn cleared(cleared: &Cleared, existed: Vec<bool>) -> Vec<Done> {
+    let deleted = existed.iter().filter(|existed| **existed).count() as u64;
+    let first = cleared.last.map_or(0, |last| last.counter + 1 - deleted);
+    let dot = |at: u64| cleared.last.map(|last| Dot { counter: first + at, ..last });
+    let mut next = 0..deleted;
+    let done = |existed: bool| {
+        let dot = if existed { next.next().and_then(dot) } else { None };
+        Done { dot, existed, answer: Answer::Nothing }
+    };
+    existed.into_iter().map(done).collect()
 }
 
 /// How the truth takes an operation.
