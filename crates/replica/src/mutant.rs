@@ -74,6 +74,8 @@ mutants! {
     AnswerReused,
     /// A survivor whose link is down counts for a handoff.
     UnlinkedGiverCounted,
+    /// With no survivor everything counts as handed off.
+    NobodyCovers,
     /// A handoff is content with fewer holders than the writes had asked for.
     HandoffForgetsLevel,
     /// A handoff looks at the leaver's own writes only.
@@ -164,6 +166,8 @@ mutants! {
     MajorityIsHalf,
     /// A write that asks for all is content with one less.
     AllButOne,
+    /// Members whose links are down are none, to a write that asks for so many of them.
+    QuorumOfTheLinked,
     /// Nobody hears from a peer how many acknowledgements its writes have asked for.
     LevelStaysHere,
     /// Nobody hears from a peer which tokens were given for keys that are no more.
@@ -200,6 +204,8 @@ mutants! {
     FutureTaken,
     /// What comes on a link that was replaced is taken.
     OldLinkTaken,
+    /// What comes from a member that is gone is taken.
+    GoneSenderTaken,
     /// What was sent ahead of a range is taken to be there on the next link.
     AheadOutlivesLink,
     /// What was sent ahead of a range is taken to have what was written later.

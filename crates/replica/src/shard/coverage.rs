@@ -104,7 +104,8 @@ impl Shard {
 
     /// How many other members count for acknowledgements.
     pub fn members_that_count(&self) -> u32 {
-        self.roster.survivors().count() as u32
+        let counts = |id: &ReplicaId| self.roster.linked(*id) || !active(Mutant::QuorumOfTheLinked);
+        self.roster.survivors().filter(counts).count() as u32
     }
 
     /// Whether there is nothing to hand off: no write was seen, and nothing is left of those whose writers are retired.
@@ -136,7 +137,8 @@ impl Shard {
             self.roster.survivors().map(|replica| Survivor { replica, covers: acked(replica, clock) }).collect();
         // What was not issued again is nobody's yet.
         let pending = self.inherited() > 0;
-        if pending || (clock.is_empty() && self.holds_nothing()) {
+        let nobody = survivors.is_empty() && active(Mutant::NobodyCovers);
+        if pending || nobody || (clock.is_empty() && self.holds_nothing()) {
             return Coverage { covered: !pending, survivors };
         }
         let is_linked = |survivor: &&Survivor| self.roster.linked(survivor.replica);

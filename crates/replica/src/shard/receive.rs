@@ -26,7 +26,7 @@ impl Shard {
             return Err(ProtocolError::NotLinked(from));
         }
         let member = self.roster.peer(from).is_some_and(|peer| peer.phase != MemberPhase::Gone);
-        if self.roster.version().is_some() && !member {
+        if self.roster.version().is_some() && !member && !active(Mutant::GoneSenderTaken) {
             return Err(ProtocolError::NoMember(from));
         }
         let brings = match &message {

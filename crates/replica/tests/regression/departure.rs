@@ -209,7 +209,7 @@ fn a_departure_that_the_peers_hear_of_first_is_covered_one_round_trip_after_it_b
 
 /// olric#258, infinispan#16916: with nobody left, the quorum shrank to the leaver itself.
 #[test]
-fn with_nobody_to_hand_off_to_nothing_is_covered() {
+pub(crate) fn with_nobody_to_hand_off_to_nothing_is_covered() {
     let (mut world, alone) = World::new(vec![roomy()]);
     world.put(alone, &key("k"));
     world.leave(alone);

@@ -1,10 +1,11 @@
 //! Who is who: an id names one run of one process, and comes back never.
 
 use baton_replica::{
-    Applied, Condition, MemberPhase, Operation, ProtocolError, ReplicaId, ShardMessage, VersionVector,
+    Applied, Condition, Entry, LinkId, MemberPhase, Operation, ProtocolError, Range, RangeItem, ReplicaId, Roster,
+    Shard, ShardMessage, VersionVector,
 };
 
-use crate::harness::{World, key, roomy};
+use crate::harness::{World, key, list, roomy};
 
 fn count(world: &World, at: ReplicaId) -> Option<i64> {
     world.shard(at).get(&key("counter"), world.now).expect("live")?.counter
@@ -60,7 +61,7 @@ fn a_process_that_starts_again_adds_to_what_it_had_counted() {
 
 /// OpenRiak/riak_kv#151: a member that was taken off the list came back with its old identity and its old clock.
 #[test]
-fn an_id_that_was_removed_is_refused_for_ever() {
+pub(crate) fn an_id_that_was_removed_is_refused_for_ever() {
     let (mut world, [a, removed]) = World::group(roomy());
     let dot = world.put(removed, &key("k")).expect("live");
     let (link, now) = (world.network.link(a, removed).expect("up"), world.now);
@@ -75,10 +76,28 @@ fn an_id_that_was_removed_is_refused_for_ever() {
     assert!(world.nodes[&removed].roster.is_fenced(), "it is told that it must take a new id");
 }
 
-/// delta_crdt names its replicas by 30 random bits, of which two in 40,000 are the same with an even chance.
+/// delta_crdt names its replicas by 30 random bits, of which two in 40,000 are the same with an even chance. All 64 bits of
+/// an id count, and ids that differ in one alone are two members.
 #[test]
-fn an_id_has_64_bits_and_none_of_them_mean_anything() {
-    assert_eq!(ReplicaId::new(u64::MAX).map(ReplicaId::bits), Some(u64::MAX));
-    assert_eq!(ReplicaId::new(0), None);
-    assert_eq!(size_of::<ReplicaId>(), 8);
+fn an_id_has_64_bits_and_each_of_them_counts() {
+    let id = |bits| ReplicaId::new(bits).expect("not zero");
+    let me = id(1);
+    let others: Vec<ReplicaId> = (1..64).map(|bit| id(1 | 1 << bit)).collect();
+    let mut rows: Vec<_> = others.iter().map(|other| (*other, MemberPhase::Active)).collect();
+    rows.push((me, MemberPhase::Active));
+    let mut roster = Roster::new(me);
+    roster.take(&list(1, &rows));
+    let mut shard = Shard::new(0, Roster::new(me), roomy());
+    let _ = shard.set_roster(roster);
+    let _ = shard.start_empty();
+    for other in &others {
+        let _ = shard.link_up(*other, LinkId(1));
+        let entry = Entry::new(Vec::new(), VersionVector::from_iter([(*other, 1)]));
+        let items = vec![RangeItem { key: key("k"), slots: vec![1], entry }];
+        let range = Range { origin: *other, from: 0, to: 1, items, continued: Vec::new(), token: 0, level: 0 };
+        shard.handle(*other, LinkId(1), ShardMessage::Range(range), 0).expect("a sound range");
+    }
+    assert_eq!(shard.members_that_count(), 63);
+    assert_eq!((shard.clock().len(), shard.clock().get(me)), (63, 0), "nobody's writes are another's");
+    assert!(others.iter().all(|other| other.to_string().parse() == Ok(*other)));
 }

@@ -44,7 +44,7 @@ fn what_a_newcomer_wrote_reaches_one_that_has_not_heard_of_it() {
 
 /// olric#258, infinispan#16916: each side of a partition shrank the quorum to itself. Here the list alone says who counts.
 #[test]
-fn members_that_cannot_be_reached_still_count() {
+pub(crate) fn members_that_cannot_be_reached_still_count() {
     let (mut world, [leaver, b, c]) = World::group(roomy());
     world.part(leaver, b);
     world.part(leaver, c);

@@ -4,10 +4,13 @@ use std::panic::catch_unwind;
 
 use baton_replica::{Mutant, with_mutant};
 
-use crate::{bigset, bootstrap, clock, deadline, departure, retirement, rollout, tombstone, transfer, window};
+use crate::{
+    bigset, bootstrap, clock, deadline, departure, identity, membership, retirement, rollout, tombstone, transfer,
+    window,
+};
 
 /// Mutants, and tests that must fail with them.
-const CAUGHT: [(Mutant, fn()); 38] = [
+const CAUGHT: [(Mutant, fn()); 41] = [
     (Mutant::ClockWithFirstChunk, transfer::the_first_chunk_of_a_lost_transfer_claims_nothing),
     (Mutant::ClockWithFirstChunk, bootstrap::a_joiner_takes_no_operation_before_it_holds_the_state),
     (Mutant::LogCompacted, window::a_key_overwritten_later_is_in_every_range_that_claims_an_earlier_write),
@@ -51,6 +54,9 @@ const CAUGHT: [(Mutant, fn()); 38] = [
     ),
     (Mutant::SettleWithoutJoiners, retirement::nobody_settles_a_member_before_who_joins_has_said_what_it_holds),
     (Mutant::SettleAlone, retirement::nobody_settles_a_member_whose_writes_it_lacks),
+    (Mutant::GoneSenderTaken, identity::an_id_that_was_removed_is_refused_for_ever),
+    (Mutant::QuorumOfTheLinked, membership::members_that_cannot_be_reached_still_count),
+    (Mutant::NobodyCovers, departure::with_nobody_to_hand_off_to_nothing_is_covered),
     (Mutant::InitOverwrites, bootstrap::a_default_loses_to_the_state_that_is_on_its_way),
 ];
 
