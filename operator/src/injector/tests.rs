@@ -204,6 +204,8 @@ fn injecting_twice_is_injecting_once() {
     assert_eq!(injected(&once), once);
 }
 
+/// kubernetes PR#120620: a sidecar was stopped along with its app, before it had handed anything off. Native sidecars are
+/// stopped after all apps, in the opposite order of their places.
 #[test]
 fn the_agent_moves_back_to_the_last_place() {
     let mut pod = injected(&pod());

@@ -14,6 +14,7 @@ fn source_with_five_keys() -> (World, baton_replica::ReplicaId) {
 }
 
 /// olric, horde PR#67: a member was ready before it held the data, and what a client wrote then lost what was on its way.
+/// swarm#69, keycloak#52088: what was handed over came to a member that had not started yet, or it was asked like the others.
 #[test]
 pub(crate) fn a_joiner_takes_no_operation_before_it_holds_the_state() {
     let (mut world, source) = source_with_five_keys();
@@ -100,8 +101,8 @@ fn joiners_that_know_only_each_other_wait() {
     assert_eq!((world.names(a).len(), world.names(b).len()), (5, 5));
 }
 
-/// horde PR#67, orleans#5687, akka-core#22150: the new owner of a name started with a default, which was newer than the state
-/// that was on its way to it, and won.
+/// horde PR#67, orleans#5687, #6857, akka-core#22150: the new owner of a name started with a default, which was newer than
+/// the state that was on its way to it, and won.
 #[test]
 pub(crate) fn a_default_loses_to_the_state_that_is_on_its_way() {
     let (mut world, [source, late]) = World::group(tight(64));

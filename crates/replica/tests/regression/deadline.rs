@@ -20,7 +20,8 @@ fn actions(life: &mut Lifecycle) -> Vec<Action> {
 }
 
 /// Hazelcast waits 600 s and then reports success; Pekko's phases recover; infinispan#16316: a time that ran out passed for
-/// a handoff.
+/// a handoff. kubernetes#65496: a preStop hook of five minutes was cut short by a grace period of thirty seconds; the hook
+/// here ends before that, and says that it has failed.
 #[test]
 pub(crate) fn a_departure_whose_time_is_up_has_failed() {
     let mut life = active();
@@ -36,8 +37,7 @@ pub(crate) fn a_departure_whose_time_is_up_has_failed() {
     assert!(!Outcome::Failed.is_safe());
 }
 
-/// kubernetes#107024, #53727: preStop was cut short, or never ran. Then SIGTERM alone starts the handoff, with the time that
-/// is left.
+/// kubernetes#107024, #53727, #93818: preStop never ran. Then SIGTERM alone starts the handoff, with the time that is left.
 #[test]
 fn a_stop_without_a_hook_hands_off_too() {
     let mut life = active();
@@ -49,7 +49,8 @@ fn a_stop_without_a_hook_hands_off_too() {
     assert_eq!(actions(&mut life), [Action::Exit(Outcome::Acknowledged)]);
 }
 
-/// kubernetes#89263, orleans#3563: what was written after the last look at the state was left behind, since endpoints lag.
+/// kubernetes#89263, #88236, #43576, #67592, orleans#3563: endpoints are withdrawn while the pod ends, in no order with its
+/// hook, and what was written after the last look at the state was left behind.
 #[test]
 pub(crate) fn what_is_written_while_the_hook_is_held_is_handed_off_before_the_end() {
     let (mut world, [leaver, survivor]) = World::group(roomy());

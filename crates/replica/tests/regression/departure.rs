@@ -15,7 +15,8 @@ const fn is_applied(message: &ShardMessage) -> bool {
     matches!(message, ShardMessage::Applied(_))
 }
 
-/// level10#67, swarm#67: a leaving process handed its state to one that was leaving too, and both were gone.
+/// level10#67, swarm#67: a leaving process handed its state to one that was leaving too, and both were gone. akka-core#30362:
+/// of two that were stopped at once, one ran out of time with shards that nobody had taken.
 #[test]
 fn two_that_leave_at_once_do_not_count_each_other() {
     let (mut world, a, b) = pair();
@@ -232,7 +233,8 @@ fn a_group_that_asks_for_two_holders_is_not_content_with_one() {
     assert!(world.is_covered(leaver));
 }
 
-/// Pekko's WriteMajority counted members that were exiting.
+/// Pekko's WriteMajority counted members that were exiting. dragonfly-operator#306, #289: a master that was being evicted was
+/// still taken for one that stays, and what it held was lost with it.
 #[test]
 pub(crate) fn a_leaving_member_acknowledges_no_write() {
     let (mut world, leaver, writer) = pair();

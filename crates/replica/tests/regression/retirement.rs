@@ -47,7 +47,7 @@ fn a_retired_member_leaves_nothing_of_itself() {
     assert!(late <= early + 64, "a shard grew from {early} to {late} with the members that are gone");
 }
 
-/// akka.net#8219: a member that had heard of the removal, and never got what the removed one had written, passed the lack
+/// akka.net#8219, PR#8220: a member that had heard of the removal, and never got what the removed one had written, passed the lack
 /// on as a deletion. Here nobody can say that a replica is settled who lacks what another holds of it.
 #[test]
 pub(crate) fn nobody_settles_a_member_whose_writes_it_lacks() {

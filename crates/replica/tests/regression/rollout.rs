@@ -4,7 +4,7 @@ use baton_replica::{Need, ReplicaId};
 
 use crate::harness::{World, key, roomy, tight};
 
-/// olric#55, olric#225, keycloak#37825, dragonfly-operator#191: members were replaced one after the other before the copies
+/// olric#55, olric#225, keycloak#37825, #44620, dragonfly-operator#191: members were replaced one after the other before the copies
 /// of what they held had been made anew.
 #[test]
 fn a_group_that_is_replaced_as_fast_as_it_may_loses_nothing() {

@@ -212,7 +212,7 @@ fn concurrent_writes_stay_as_siblings_in_one_order() {
     assert_eq!(read(&world, a).iter().map(|version| version.dot).collect::<Vec<_>>(), [after]);
 }
 
-/// Pekko forgets its markers after 6 hours, Ditto after 7 days, chitchat after a grace period: who was away for longer brings
+/// Pekko forgets its markers after 6 hours, Ditto after 7 days, chitchat and peat-mesh after a time: who was away for longer brings
 /// deleted keys back. Here time forgets nothing.
 #[test]
 fn no_time_makes_a_tombstone_forgotten_that_somebody_has_not_seen() {

@@ -10,6 +10,7 @@ const fn is_chunk(message: &ShardMessage) -> bool {
 }
 
 /// delta_crdt_ex#65: a diff was cut to 200 keys and sent with the whole context; all other keys were deleted on both sides.
+/// actor-ts#691: the state went in one frame, and each try closed the link when it had outgrown the frame.
 #[test]
 fn a_state_of_many_chunks_arrives_whole_and_deletes_nothing_at_its_source() {
     let (mut world, source) = World::new(vec![tight(4)]);

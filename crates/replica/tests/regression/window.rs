@@ -82,7 +82,8 @@ fn a_subscriber_whose_window_is_cut_under_it_takes_the_whole_state() {
     assert_eq!(world.names(reader).len(), 6);
 }
 
-/// A range that was lost with its link must be sent again on the next, from what was acknowledged and not from what was sent.
+/// swift-distributed-actors#210: a delta was done with when it had been sent. A range that was lost with its link must be sent
+/// again on the next, from what was acknowledged and not from what was sent.
 #[test]
 pub(crate) fn a_range_lost_with_its_link_is_sent_again() {
     let (mut world, [writer, reader]) = World::group(tight(64));
@@ -151,7 +152,7 @@ fn an_idle_group_keeps_no_slot() {
     assert_eq!(world.ids().iter().map(|id| world.shard(*id).log_slots()).sum::<usize>(), 0);
 }
 
-/// chitchat PR#176, akka-core#22606: who stood exactly where the kept deltas begin was sent the full state, or nothing.
+/// chitchat PR#176, akka-core#22606, #22648: who stood exactly where the kept deltas begin was sent the full state, or nothing.
 #[test]
 fn a_subscriber_exactly_at_the_start_of_the_window_is_served_by_a_range() {
     let (mut world, [writer, reader]) = World::group(tight(2));
