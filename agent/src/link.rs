@@ -23,7 +23,7 @@ use std::time::Duration;
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often the dialler says that it is alive, which the other side answers. With TCP's and IP's headers one exchange is
-/// less than 250 bytes, so that an idle pair stays below 100 bytes a second.
+/// some 230 bytes in plain text, and 44 more with TLS: an idle pair sends some 110 bytes a second.
 const HEARTBEAT: Duration = Duration::from_millis(2_500);
 
 /// After how long without having been asked the other side says so by itself: the dialler's heartbeat may be behind a large
