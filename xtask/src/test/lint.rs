@@ -11,6 +11,20 @@ use crate::{command, step};
 /// What rustup calls them, and how cargo does.
 const COMPONENTS: [(&str, &str); 2] = [("rustfmt", "fmt"), ("clippy", "clippy")];
 
+/// Wrong protocols are compiled by nothing else here.
+const MUTANTS: [&str; 10] = [
+    "clippy",
+    "-p",
+    "baton-replica",
+    "-p",
+    "baton-simulation",
+    "--all-targets",
+    "--features=mutants",
+    "--",
+    "-D",
+    "warnings",
+];
+
 /// Counts each as one.
 pub(super) fn run(tally: &mut Tally) {
     tally.count("rustfmt and clippy", ensure_components());
@@ -21,6 +35,7 @@ pub(super) fn run(tally: &mut Tally) {
         tally.count(name, outcome);
     };
     checked("Clippy", cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]));
+    checked("Clippy with mutants", cargo().args(MUTANTS));
     let mut doc = cargo();
     checked("Documentation", doc.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-Dwarnings"));
 }

@@ -45,6 +45,10 @@ pub(super) fn units(executables: &Executables, filter: Option<&str>, tally: &mut
     doc.args(["test", "--workspace", "--doc", "--"]).args(filter);
     doc.stderr(Stdio::null());
     run("Test the documentation", &mut doc, tally, |_, _, _, _| {});
+    let mut wrong = cargo();
+    wrong.args(["test", "-p", "baton-replica", "--features", "mutants", "--test", "protocol", "--test", "regression"]);
+    wrong.args(["--", filter.unwrap_or("mutant::")]).stderr(Stdio::null());
+    run("Test that wrong protocols are noticed", &mut wrong, tally, |_, _, _, _| {});
 }
 
 /// Agents as processes.
