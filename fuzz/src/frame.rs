@@ -107,7 +107,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         publications(messages.clone()),
         Body::NewerMembership(membership::usual()),
         Body::Phase(wire::PhaseNotice { phase: 3 }),
-        Body::Heartbeat(wire::Heartbeat { seen: 1, sum: 2 }),
+        Body::Heartbeat(wire::Heartbeat { seen: 1, sum: 2, shard: 0 }),
         Body::Receipt(directory::receipt()),
         Body::Refused(refused),
         Body::ReceiptKept(wire::ReceiptKept {}),

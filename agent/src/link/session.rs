@@ -1,6 +1,7 @@
 //! One link while it is up: a reader, a writer, and what each frame does.
 
 use std::future::ready;
+use std::ops::RangeFrom;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -117,6 +118,7 @@ impl Session {
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut told_phase = None;
         let mut order = Order::new();
+        let mut beats = 0..;
         loop {
             let phase = member_phase(*self.engine.phase().borrow());
             if told_phase.replace(phase) != Some(phase) {
@@ -139,7 +141,7 @@ impl Session {
             let asked = self.handle.owes_heartbeat.swap(false, Ordering::AcqRel);
             if asked {
                 heartbeat.reset();
-                if self.beat().await.is_err() {
+                if self.beat(&mut beats).await.is_err() {
                     return;
                 }
             }
@@ -147,7 +149,7 @@ impl Session {
                 () = self.handle.woken(), if order.is_empty() => {}
                 () = ready(()), if !order.is_empty() => {}
                 _ = heartbeat.tick() => {
-                    if self.beat().await.is_err() {
+                    if self.beat(&mut beats).await.is_err() {
                         return;
                     }
                 }
@@ -196,10 +198,12 @@ impl Session {
     }
 
     /// Says that this side is alive and what it holds, and passes a newer member list on.
-    async fn beat(&self) -> Result<(), mpsc::error::SendError<Frame>> {
+    async fn beat(&self, beats: &mut RangeFrom<usize>) -> Result<(), mpsc::error::SendError<Frame>> {
         self.pass_list_on().await?;
-        let (seen, sum) = self.engine.summary().map_or((0, 0), |summary| (summary.seen, summary.sum));
-        self.send(Body::Heartbeat(Heartbeat { seen, sum })).await
+        let summary = beats.next().and_then(|beat| self.engine.summary_in_turn(beat));
+        let said =
+            |Summary { shard, seen, sum }| Heartbeat { seen, sum, shard: shard.map_or(0, |index| index as u32 + 1) };
+        self.send(Body::Heartbeat(summary.map_or_else(Heartbeat::default, said))).await
     }
 
     /// Gives the peer this side's member list, unless it has that or a newer one.
@@ -269,7 +273,9 @@ impl Session {
             self.handle.answer_heartbeat();
         }
         if heartbeat.seen != 0 {
-            self.engine.compare(self.handle.peer, Summary { seen: heartbeat.seen, sum: heartbeat.sum });
+            let &Heartbeat { seen, sum, shard } = heartbeat;
+            let shard = (shard as usize).checked_sub(1);
+            self.engine.compare(self.handle.peer, Summary { shard, seen, sum });
         }
     }
 

@@ -32,6 +32,22 @@ async fn what_a_peer_has_lost_without_knowing_is_found_counted_and_mended() {
     assert!((0..2).any(|at| town[at].engine.status().digest_mismatches > 0));
 }
 
+/// One shard holds a write above its clock for as long as nobody has what is below: nothing was compared meanwhile.
+#[tokio::test]
+async fn a_shard_that_cannot_be_compared_keeps_no_other_from_it() {
+    let mut town = Town::of(3).await;
+    town.crash(2);
+    wait("the third is not linked", || (0..2).all(|at| town[at].engine.links().all().len() == 1)).await;
+    let shard = |name: &str| key(name).hash() % SHARDS as u64;
+    let elsewhere = (0..).map(|number| number.to_string()).find(|name| shard(name) != shard("k")).expect("some");
+    town[0].take_write(id(3), 5, &elsewhere, Entry::new(vec![version(3, 5)], VersionVector::new()));
+    assert_eq!(town[0].engine.summary(), None);
+    town[0].take_write(id(3), 1, "k", Entry::new(vec![version(3, 1)], VersionVector::new()));
+    town[1].take_write(id(3), 1, "k", Entry::default());
+    wait("the second has it", || town[1].holds("k")).await;
+    assert_eq!(town[0].engine.summary(), None, "the other shard still cannot be compared");
+}
+
 #[tokio::test]
 async fn agents_that_hold_the_same_have_the_same_summary_and_others_none_that_compares() {
     let town = Town::of(2).await;

@@ -161,9 +161,11 @@ fn the_hello_and_the_heartbeat_in_the_docs_are_what_is_sent() {
         b"\x3a\x06game-1",
     ];
     assert_eq!(frame(wire::frame::Body::Hello(hello)), parts.concat());
-    let heartbeat = wire::Heartbeat { seen: 0x0102_0304_0506_0708, sum: 0x1112_1314_1516_1718 };
+    let heartbeat = wire::Heartbeat { seen: 0x0102_0304_0506_0708, sum: 0x1112_1314_1516_1718, shard: 0 };
     let said = b"\x08\x07\x2a\x12\x09\x08\x07\x06\x05\x04\x03\x02\x01\x11\x18\x17\x16\x15\x14\x13\x12\x11";
     assert_eq!(frame(wire::frame::Body::Heartbeat(heartbeat)), said);
+    let of_one = [&said[..3], b"\x14", &said[4..], b"\x18\x10"].concat();
+    assert_eq!(frame(wire::frame::Body::Heartbeat(wire::Heartbeat { shard: 16, ..heartbeat })), of_one);
 }
 
 fn framed(message: ShardMessage) -> Vec<u8> {
