@@ -7,7 +7,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed={}", root.display());
     let files = ["baton/directory/v1/directory.proto", "baton/identity/v1/identity.proto", "baton/peer/v1/peer.proto"];
     let descriptors = protox::compile(files, [&root])?;
-    let configured = tonic_prost_build::configure().bytes(".").codec_path("crate::codec::WeighingCodec");
+    let services = std::env::var_os("CARGO_FEATURE_SERVICES").is_some();
+    let configured = tonic_prost_build::configure().build_client(services).build_server(services);
+    let configured = configured.bytes(".").codec_path("crate::codec::WeighingCodec");
     configured.include_file("baton.rs").compile_fds(descriptors)?;
     Ok(())
 }

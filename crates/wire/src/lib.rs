@@ -3,6 +3,7 @@
 //! Everything that arrives from the network passes through [`convert`]; what it refuses never reaches
 //! a state machine.
 
+#[cfg(feature = "services")]
 mod codec;
 pub mod convert;
 pub mod handshake;
@@ -12,5 +13,5 @@ pub use generated::baton::{directory::v1 as directory, identity::v1 as identity,
 
 #[allow(missing_docs, clippy::all, unreachable_pub)]
 mod generated {
-    tonic::include_proto!("baton");
+    include!(concat!(env!("OUT_DIR"), "/baton.rs"));
 }
