@@ -79,8 +79,8 @@ impl Scenario {
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.run)(&stage)));
         let outcome = outcome.unwrap_or_else(|_| bail!("the scenario has panicked"));
         if let Err(error) = &outcome {
-            eprintln!("{} has failed: {error:#}", self.word);
             evidence::collect(&stage);
+            eprintln!("{} has failed: {error:#}", self.word);
         }
         if std::env::var_os("BATON_E2E_KEEP").is_none() {
             stage.remove()?;
