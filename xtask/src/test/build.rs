@@ -74,9 +74,10 @@ pub(super) fn cargo() -> Command {
 
 /// Builds every test, and the programs that suites start.
 pub(super) fn tests() -> Result<Executables> {
-    let executables = step::run("Build the tests", |step| {
+    // One command: in two, what tests and programs depend on would be built twice, with other features.
+    let executables = step::run("Build the tests and the programs", |step| {
         let mut build = cargo();
-        build.args(["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"]);
+        build.args(["build", "--workspace", "--tests", "--bins", "--message-format=json-render-diagnostics"]);
         let mut child = build.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (stdout, stderr) = (child.stdout.take().context("no output")?, child.stderr.take().context("no output")?);
         let (found, told) = std::thread::scope(|scope| {
@@ -92,9 +93,6 @@ pub(super) fn tests() -> Result<Executables> {
             bail!("the tests do not build:\n{}", command::tail(told.iter().map(String::as_str)));
         }
         found.map_err(|_| anyhow::anyhow!("the reader of cargo's output has panicked"))
-    })?;
-    step::run("Build the programs", |step| {
-        command::follow(cargo().args(["build", "--workspace", "--bins"]), |line| step.advance(line.trim()))
     })?;
     Ok(Executables(executables))
 }
