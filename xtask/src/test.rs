@@ -24,7 +24,7 @@ use crate::sim;
 use build::Executables;
 use tally::Tally;
 
-/// Simulated groups: ten seconds on two cores that have nothing else to do.
+/// Simulated groups: less than half a minute on two cores.
 const SEEDS: u64 = 2_500;
 
 /// Arguments of `cargo xtask test`.
@@ -39,8 +39,8 @@ pub(crate) struct Args {
     /// Leave the cluster up, with Baton installed
     #[arg(long)]
     keep: bool,
-    /// The cargo profile of the images: `release` is what users get, `dev` builds faster
-    #[arg(long, default_value = "release")]
+    /// The cargo profile of the images: `release` is what users get, `quick` and `dev` are built faster
+    #[arg(long, default_value = "quick")]
     profile: String,
     /// Write a row for each end-to-end scenario to this file, as JSON
     #[arg(long, value_name = "FILE")]
