@@ -1,6 +1,6 @@
 //! Between the wire and the operator's types. What an agent sends is checked here, once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use baton_crds::Acks;
@@ -22,6 +22,10 @@ pub(super) const ROWS: usize = 10_000;
 /// The most lists that one which an agent knows may come after: more than an operator writes down.
 const FOLLOWED: usize = 64;
 
+/// The highest number of a list that counts. The object's fields are signed; above this there is room for more lists than
+/// an operator ever writes.
+const NUMBER: u64 = i64::MAX as u64 - u32::MAX as u64;
+
 /// What an agent sent makes no sense; nothing of it was taken.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub(super) enum Malformed {
@@ -31,6 +35,9 @@ pub(super) enum Malformed {
     /// A text or a list is too long.
     #[error("{0} is too long")]
     Long(&'static str),
+    /// A list names one thing twice.
+    #[error("{0} names a replica twice")]
+    Twice(&'static str),
     /// A phase or outcome that this release does not know, or that cannot be reported.
     #[error("{0} cannot be reported")]
     Unspeakable(&'static str),
@@ -86,7 +93,8 @@ pub(super) fn introduction(hello: wire::Hello, arrival: u64, since: Instant) -> 
             settled: Settled::default(),
             known: match known {
                 Some(known) => {
-                    Some(Known { uid: text("known.uid", known.uid)?, number: known.number, rows: rows.into(), follows })
+                    let (uid, number) = (text("known.uid", known.uid)?, known.number.min(NUMBER));
+                    Some(Known { uid, number, rows: rows.into(), follows })
                 }
                 None => None,
             },
@@ -234,7 +242,9 @@ fn rows(members: Vec<wire::Member>) -> Result<Vec<MemberRow>, Malformed> {
     if members.len() > ROWS {
         return Err(Malformed::Long("members"));
     }
-    members.into_iter().map(row).collect()
+    let rows: Vec<MemberRow> = members.into_iter().map(row).collect::<Result<_, _>>()?;
+    let ids: BTreeSet<ReplicaId> = rows.iter().map(|row| row.replica).collect();
+    if ids.len() < rows.len() { Err(Malformed::Twice("members")) } else { Ok(rows) }
 }
 
 fn follows(versions: Vec<wire::Version>) -> Result<Vec<Followed>, Malformed> {
@@ -242,8 +252,7 @@ fn follows(versions: Vec<wire::Version>) -> Result<Vec<Followed>, Malformed> {
         return Err(Malformed::Long("follows"));
     }
     let followed = |version: wire::Version| {
-        // The object's fields are signed.
-        Ok(Followed { uid: text("follows.uid", version.uid)?, number: version.number.min(i64::MAX as u64) })
+        Ok(Followed { uid: text("follows.uid", version.uid)?, number: version.number.min(NUMBER) })
     };
     versions.into_iter().map(followed).collect()
 }
@@ -253,6 +262,9 @@ fn row(member: wire::Member) -> Result<MemberRow, Malformed> {
         wire::Phase::Gone => MemberPhase::Gone,
         other => reported_phase(other)?,
     };
+    if member.replica == 0 {
+        return Err(Malformed::Missing("members.replica"));
+    }
     Ok(MemberRow {
         replica: ReplicaId(member.replica),
         pod_name: text("pod_name", member.pod_name)?,

@@ -7,8 +7,9 @@ use baton_wire::directory as wire;
 
 use super::Attendance;
 use super::convert::{self, Malformed};
-use crate::fixture::{attendee, group, listing, row};
+use crate::fixture::{attendee, group, listing, pod, row, view};
 use crate::index::GroupKey;
+use crate::membership::{Situation, Unreached, decide};
 
 fn hello() -> wire::Hello {
     wire::Hello {
@@ -48,6 +49,39 @@ fn a_hello_is_checked_at_the_border() {
     assert_eq!(refused(|hello| hello.phase = wire::Phase::Gone.into()), Malformed::Unspeakable("phase"));
     assert_eq!(refused(|hello| hello.phase = 99), Malformed::Unspeakable("phase"));
     assert_eq!(refused(|hello| hello.members = vec![wire::Member::default(); 10_001]), Malformed::Long("members"));
+}
+
+/// The API server refuses an object with a number that is too high, or with two rows of one replica, for ever.
+#[test]
+fn nothing_that_an_agent_knows_makes_a_list_that_cannot_be_written() {
+    let named = |replica| wire::Member {
+        replica,
+        pod_name: "b".into(),
+        pod_uid: "uid-b".into(),
+        phase: wire::Phase::Active.into(),
+        ..wire::Member::default()
+    };
+    assert_eq!(refused(|hello| hello.members = vec![named(1), named(2), named(1)]), Malformed::Twice("members"));
+    assert_eq!(refused(|hello| hello.members = vec![named(0)]), Malformed::Missing("members.replica"));
+
+    let mut hello = hello();
+    hello.known = Some(wire::Version { uid: "deleted".into(), number: u64::MAX });
+    hello.members = vec![wire::Member { revision: u64::MAX, grace_seconds: u64::MAX, ..named(1) }];
+    let now = Instant::now();
+    let attendee = convert::introduction(hello, 0, now).expect("an introduction").attendee;
+    let (attendees, nobody) = ([(ReplicaId(7), attendee)].into(), Unreached::new());
+    let view = view(&[pod("a"), pod("b")]);
+    let situation = Situation {
+        view: &view,
+        attendees: &attendees,
+        verdicts: &Default::default(),
+        silence: None,
+        unreached: &nobody,
+        now,
+    };
+    let draft = decide(situation).draft.expect("a draft");
+    let greatest = draft.members.iter().flat_map(|row| [row.revision, row.grace_seconds]).max();
+    assert!(draft.number > 1 && draft.number.max(greatest.expect("rows")) <= i64::MAX as u64, "{draft:?}");
 }
 
 #[test]
