@@ -57,7 +57,7 @@ impl Groups {
                     tracing::info!(group = %key, "A group is gone; its agents keep their last list");
                     stop.cancel();
                     self.attendance.forget(key);
-                    self.metrics.forget(key);
+                    self.metrics.end(key);
                 }
                 stays
             });
@@ -74,6 +74,7 @@ impl Groups {
         let stop = CancellationToken::new();
         let Some(view) = views.get(key) else { return stop };
         tracing::info!(group = %key, "A group is taken care of");
+        self.metrics.begin(key);
         let scribe = Scribe {
             index: self.index.clone(),
             attendance: self.attendance.clone(),

@@ -174,6 +174,13 @@ impl Metrics {
         self.0.forwarded.set(i64::try_from(agents).unwrap_or(i64::MAX));
     }
 
+    /// Begins to count the handoffs of a group, at none: what begins at one has not grown for who looks at it.
+    pub fn begin(&self, key: &GroupKey) {
+        for outcome in OUTCOMES {
+            let _ = self.0.handoffs.get_or_create(&HandoffLabels::of(key, outcome));
+        }
+    }
+
     /// Takes the counts of a group.
     pub fn group(&self, key: &GroupKey, status: &HandoffGroupStatus) {
         let labels = GroupLabels::of(key);
@@ -183,13 +190,17 @@ impl Metrics {
         self.0.handoff_safe.get_or_create(&labels).set((!unsafe_now).into());
         self.0.in_sync.get_or_create(&labels).set(status.in_sync.into());
         self.0.draining.get_or_create(&labels).set(status.draining.into());
-        for outcome in OUTCOMES {
-            let GroupKey { namespace, name: group } = key.clone();
-            let _ = self.0.handoffs.get_or_create(&HandoffLabels { namespace, group, outcome });
-        }
     }
 
     /// Forgets a group that is no more.
+    pub fn end(&self, key: &GroupKey) {
+        self.forget(key);
+        for outcome in OUTCOMES {
+            self.0.handoffs.remove(&HandoffLabels::of(key, outcome));
+        }
+    }
+
+    /// Says nothing of a group any more, but for what has been counted.
     pub fn forget(&self, key: &GroupKey) {
         let labels = GroupLabels::of(key);
         self.0.members.remove(&labels);
@@ -207,8 +218,7 @@ impl Metrics {
             HandoffOutcome::Unknown => "unknown",
             HandoffOutcome::NothingToHandOff => "nothing",
         };
-        let GroupKey { namespace, name: group } = key.clone();
-        self.0.handoffs.get_or_create(&HandoffLabels { namespace, group, outcome }).inc();
+        self.0.handoffs.get_or_create(&HandoffLabels::of(key, outcome)).inc();
     }
 
     /// Takes how many streams are open.
@@ -272,6 +282,14 @@ impl Metrics {
     }
 }
 
+// === impl HandoffLabels ===
+
+impl HandoffLabels {
+    fn of(key: &GroupKey, outcome: &'static str) -> Self {
+        Self { namespace: key.namespace.clone(), group: key.name.clone(), outcome }
+    }
+}
+
 // === impl GroupLabels ===
 
 impl GroupLabels {
@@ -306,5 +324,25 @@ mod tests {
         metrics.forget(&key);
         let left = baton_telemetry::encode_metrics(&registry);
         assert!(!left.contains(&format!("baton_operator_handoff_safe{labels}")), "{left}");
+    }
+
+    #[test]
+    fn handoffs_of_a_group_are_counted_from_none_on_and_until_it_is_gone() {
+        let metrics = Metrics::default();
+        let mut registry = Registry::default();
+        metrics.register(&mut registry);
+        let key = GroupKey::new("shop", "web");
+        let counted = |count: &str| {
+            let text = baton_telemetry::encode_metrics(&registry);
+            let labels = r#"{namespace="shop",group="web",outcome="failed"}"#;
+            text.contains(&format!("baton_operator_handoffs_total{labels}{count}"))
+        };
+        metrics.begin(&key);
+        assert!(counted(" 0\n"));
+        metrics.handoff(&key, HandoffOutcome::Failed);
+        metrics.forget(&key);
+        assert!(counted(" 1\n"), "another operator may speak of it for a while");
+        metrics.end(&key);
+        assert!(!counted(""));
     }
 }
