@@ -34,6 +34,10 @@ pub struct HandoffGroupStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "LastHandoff")]
     pub last_handoff: Option<LastHandoff>,
+    /// The newest handoff that has ended without success: `Failed` or `Unknown`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "LastHandoff")]
+    pub last_unsuccessful_handoff: Option<LastHandoff>,
     /// What makes the group's pods, and which of its generations is really over.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["kind", "name"]))]

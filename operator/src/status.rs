@@ -3,6 +3,7 @@
 mod condition;
 mod departure;
 mod derive;
+mod newest;
 mod reporter;
 mod safety;
 mod trouble;
@@ -14,4 +15,5 @@ mod tests;
 #[cfg(test)]
 pub(crate) use condition::{Kind, Reason};
 pub use derive::{Observation, derive};
+pub use newest::Newest;
 pub use reporter::Reporter;

@@ -81,7 +81,7 @@ pub(crate) fn reported(stage: &Stage, pods: &[Pod]) -> Result<()> {
     }
     stage.wait_event("HandoffGroup", "arena", "HandoffFailed")?;
     stage.wait_condition("arena", "Degraded", "True", Some("HandoffFailed"))?;
-    let outcome = stage.group()?["status"]["lastHandoff"]["outcome"].clone();
-    ensure!(outcome == "Failed", "the group says that its last handoff was {outcome}");
+    let outcome = stage.group()?["status"]["lastUnsuccessfulHandoff"]["outcome"].clone();
+    ensure!(outcome == "Failed", "the group says that its last handoff without success was {outcome}");
     Ok(())
 }

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use baton_crds::HandoffGroupStatus;
 use baton_crds::membership::{MemberPhase, MemberRow, ReplicaId};
-use baton_crds::status::LastHandoff;
 use k8s_openapi::jiff::Timestamp;
 
 use super::condition::{Kind, Reason, State, Verdict};
-use super::{safety, trouble, workload};
+use super::{Newest, safety, trouble, workload};
 use crate::directory::Attendee;
 use crate::index::{Agent, GroupView, Life, OptIn, PodView, Standing};
 use crate::membership::StartedEmpty;
@@ -25,8 +24,8 @@ pub struct Observation<'a> {
     pub attendees: &'a BTreeMap<ReplicaId, Attendee>,
     /// What was last said of the group.
     pub before: &'a HandoffGroupStatus,
-    /// The newest handoff that has ended.
-    pub last_handoff: Option<&'a LastHandoff>,
+    /// The newest handoffs that have ended.
+    pub newest: &'a Newest,
     /// Set when a replica was let start empty since the last status.
     pub started_empty: Option<&'a StartedEmpty>,
     /// Now.
@@ -35,7 +34,7 @@ pub struct Observation<'a> {
 
 /// Derives the status of a group.
 pub fn derive(observation: Observation<'_>) -> HandoffGroupStatus {
-    let Observation { view, attendees, before, last_handoff, now, .. } = observation;
+    let Observation { view, attendees, before, newest, now, .. } = observation;
     let present = present(view);
     let active = of_phase(&present, MemberPhase::Active);
     let synced = active.iter().filter(|row| attendees.get(&row.replica).is_some_and(|one| one.in_sync));
@@ -56,7 +55,8 @@ pub fn derive(observation: Observation<'_>) -> HandoffGroupStatus {
         draining: count(of_phase(&present, MemberPhase::Leaving).len()),
         keys: largest(attendees.values().map(|one| one.keys)),
         bytes: largest(attendees.values().map(|one| one.bytes)),
-        last_handoff: last_handoff.cloned(),
+        last_handoff: newest.any.clone(),
+        last_unsuccessful_handoff: newest.unsuccessful.clone(),
         workloads,
         conditions: conditions.into_iter().map(|one| one.dated(&before.conditions, generation, now)).collect(),
     }

@@ -21,7 +21,7 @@ use tokio::sync::watch;
 use super::condition::{Kind, Reason};
 use super::departure::Departures;
 use super::derive::{Observation, derive, unprotected};
-use super::trouble;
+use super::{Newest, trouble};
 use crate::api::{ApiError, ApiServer};
 use crate::directory::Attendance;
 use crate::event::{self, Announcer, Event};
@@ -77,7 +77,7 @@ struct Memory {
     former: Former,
     archive: Archive,
     status: HandoffGroupStatus,
-    last_handoff: Option<LastHandoff>,
+    newest: Newest,
     started_empty: Option<StartedEmpty>,
     /// UIDs of pods without an agent that were announced.
     unprotected: BTreeSet<String>,
@@ -148,12 +148,7 @@ impl Reporter {
         }
         memory.untold.look(now);
         memory.status = view.group.status.clone();
-        // The last one may be one that could not be written before the lease was lost.
-        let said = view.group.status.last_handoff.clone();
-        let at = |one: &Option<LastHandoff>| one.as_ref().map(|one| one.at.0);
-        if at(&said) >= at(&memory.last_handoff) {
-            memory.last_handoff = said;
-        }
+        memory.newest.take(&view.group.status);
         (memory.written, memory.failed) = (None, false);
     }
 
@@ -202,7 +197,7 @@ impl Reporter {
             view,
             attendees: &attendees,
             before: &memory.status,
-            last_handoff: memory.last_handoff.as_ref(),
+            newest: &memory.newest,
             started_empty: memory.started_empty.as_ref(),
             now: now_in_seconds(),
         });
@@ -258,7 +253,7 @@ impl Reporter {
                 );
                 self.metrics.handoff(&view.group.key, receipt.outcome);
                 memory.departures.ended(&self.tracer, &view.group.key, &receipt, &message);
-                memory.last_handoff = Some(last_handoff(&receipt, message));
+                memory.newest.conclude(last_handoff(&receipt, message));
                 let row = rows.iter().find(|row| row.replica == receipt.replica);
                 let reason = departure_reason(view, row, &receipt);
                 memory.archive.add(record(&view.group, row, &receipt, reason, now_in_seconds()));
@@ -282,6 +277,7 @@ impl Reporter {
         let urgent = memory.written.is_none()
             || !alike(&status.conditions, &memory.status.conditions)
             || status.last_handoff != memory.status.last_handoff
+            || status.last_unsuccessful_handoff != memory.status.last_unsuccessful_handoff
             || status.workloads != memory.status.workloads
             || status.observed_generation != memory.status.observed_generation;
         let age = memory.written.map_or(COUNTS, |at| at.elapsed());

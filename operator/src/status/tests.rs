@@ -9,7 +9,7 @@ use baton_crds::status::{HandoffOutcome, LastHandoff};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-use super::{Observation, derive};
+use super::{Newest, Observation, derive};
 use crate::directory::Attendee;
 use crate::fixture::{attendee, listing, pod, row, view};
 use crate::index::{Agent, GroupView, Standing};
@@ -19,7 +19,7 @@ struct World {
     view: GroupView,
     attendees: BTreeMap<ReplicaId, Attendee>,
     before: HandoffGroupStatus,
-    last_handoff: Option<LastHandoff>,
+    newest: Newest,
     started_empty: Option<StartedEmpty>,
     now: Timestamp,
 }
@@ -33,7 +33,8 @@ impl World {
             seated.map(|row| (row.replica, attendee(0, &row.pod_name, row.phase, Instant::now()))).collect();
         view.listing = Some(Arc::new(listing(1, None, rows)));
         let now = Timestamp::from_second(1_800_000_000).expect("a time");
-        Self { view, attendees, before: HandoffGroupStatus::default(), last_handoff: None, started_empty: None, now }
+        let (before, newest) = Default::default();
+        Self { view, attendees, before, newest, started_empty: None, now }
     }
 
     fn status(&self) -> HandoffGroupStatus {
@@ -41,7 +42,7 @@ impl World {
             view: &self.view,
             attendees: &self.attendees,
             before: &self.before,
-            last_handoff: self.last_handoff.as_ref(),
+            newest: &self.newest,
             started_empty: self.started_empty.as_ref(),
             now: self.now,
         })
@@ -57,7 +58,7 @@ impl World {
     }
 
     fn handoff(&mut self, outcome: HandoffOutcome) {
-        self.last_handoff = Some(LastHandoff {
+        self.newest.conclude(LastHandoff {
             pod: "a".into(),
             outcome,
             at: Time(self.now),
@@ -199,6 +200,48 @@ fn a_failed_handoff_is_shown_for_a_while_even_if_later_ones_succeed() {
     assert_eq!(world.condition("Degraded"), says("True", "HandoffFailed"));
     world.pass(600);
     assert_eq!(world.condition("Degraded"), says("False", "AsExpected"));
+}
+
+/// Of two that end at once the one that has failed may be told first.
+#[test]
+fn a_handoff_that_has_failed_is_shown_although_another_succeeds_before_anybody_looks() {
+    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    world.handoff(HandoffOutcome::Failed);
+    world.handoff(HandoffOutcome::Acknowledged);
+    assert_eq!(world.condition("Degraded"), says("True", "HandoffFailed"));
+    let status = world.status();
+    assert_eq!(status.last_handoff.map(|last| last.outcome), Some(HandoffOutcome::Acknowledged));
+    assert_eq!(status.last_unsuccessful_handoff.map(|last| last.outcome), Some(HandoffOutcome::Failed));
+}
+
+#[test]
+fn a_second_failure_is_shown_for_as_long_as_the_first() {
+    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    world.handoff(HandoffOutcome::Failed);
+    world.pass(540);
+    world.handoff(HandoffOutcome::Failed);
+    world.pass(1);
+    world.handoff(HandoffOutcome::Acknowledged);
+    world.pass(590);
+    assert_eq!(world.condition("Degraded"), says("True", "HandoffFailed"));
+    world.pass(9);
+    assert_eq!(world.condition("Degraded"), says("False", "AsExpected"));
+}
+
+#[test]
+fn an_operator_that_has_just_started_goes_on_showing_what_its_predecessor_showed() {
+    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    world.handoff(HandoffOutcome::Failed);
+    world.handoff(HandoffOutcome::Acknowledged);
+    let said = world.status();
+    world.newest = Newest::default();
+    world.newest.take(&said);
+    assert_eq!(world.condition("Degraded"), says("True", "HandoffFailed"));
+    // What is newer here was not written yet.
+    world.now += SignedDuration::from_secs(1);
+    world.handoff(HandoffOutcome::Unknown);
+    world.newest.take(&said);
+    assert_eq!(world.condition("Degraded"), says("True", "HandoffUnknown"));
 }
 
 #[test]

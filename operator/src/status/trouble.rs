@@ -3,11 +3,11 @@
 use baton_crds::membership::{MemberRow, ReplicaId};
 use baton_crds::status::HandoffOutcome;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::SignedDuration;
 
-use super::Observation;
 use super::condition::{Kind, Reason, State, Verdict};
 use super::derive::{names, present};
+use super::{Newest, Observation};
 use crate::index::GroupView;
 
 /// How long a handoff without success is shown at least, even if later ones succeed: a rollout would
@@ -27,7 +27,7 @@ pub(super) fn degraded(observation: Observation<'_>) -> Verdict {
         let message = format!("Members were removed because nobody reached them, and have not come back: {removed}.");
         return verdict(Reason::MemberForgotten, message);
     }
-    if let Some((reason, message)) = handoff(observation, before) {
+    if let Some((reason, message)) = handoff(observation) {
         return verdict(reason, message);
     }
     let message = "Every handoff so far ended well, and all state can be reached.".into();
@@ -57,19 +57,14 @@ fn unreachable(observation: Observation<'_>, before: Option<&Condition>) -> Opti
 }
 
 /// Holds from a handoff without success until a later one succeeds, and at least for a while.
-fn handoff(observation: Observation<'_>, before: Option<&Condition>) -> Option<(Reason, String)> {
-    let last = observation.last_handoff?;
-    match last.outcome {
-        HandoffOutcome::Failed => return Some((Reason::HandoffFailed, last.message.clone())),
-        HandoffOutcome::Unknown => return Some((Reason::HandoffUnknown, last.message.clone())),
-        HandoffOutcome::Acknowledged | HandoffOutcome::NothingToHandOff => {}
+fn handoff(observation: Observation<'_>) -> Option<(Reason, String)> {
+    let Newest { any, unsuccessful } = observation.newest;
+    let handoff = unsuccessful.as_ref()?;
+    let is_last = any.as_ref() == Some(handoff);
+    if !is_last && observation.now.duration_since(handoff.at.0) >= SHOWN {
+        return None;
     }
-    let before = before.filter(|one| shown(one, observation.now))?;
-    let reasons = [Reason::HandoffFailed, Reason::HandoffUnknown];
-    let reason = reasons.into_iter().find(|reason| reason.as_str() == before.reason)?;
-    Some((reason, before.message.clone()))
-}
-
-fn shown(condition: &Condition, now: Timestamp) -> bool {
-    now.duration_since(condition.last_transition_time.0) < SHOWN
+    let is_unknown = handoff.outcome == HandoffOutcome::Unknown;
+    let reason = if is_unknown { Reason::HandoffUnknown } else { Reason::HandoffFailed };
+    Some((reason, handoff.message.clone()))
 }
