@@ -8,3 +8,10 @@ use baton_simulation::run;
 fn the_heir_of_a_survivor_may_fail_whether_the_leaver_knows_it_or_not() {
     assert_eq!(run(61_324_625).violation, None);
 }
+
+/// The operator heard what a process knows before its hello, and did not note which pod that was in: it was listed twice,
+/// once as one that stays although its pod was terminating, and was killed without having been told to leave.
+#[test]
+fn who_is_heard_of_before_its_hello_is_in_the_pod_that_it_runs_in() {
+    assert_eq!(run(120_006_267).violation, None);
+}

@@ -42,6 +42,7 @@ impl Operator {
         if let Some(known) = known.as_deref().filter(|known| known.version.uid != list.version.uid) {
             self.merge(list, known);
         }
+        self.pods.insert(*replica, *pod);
         self.enrol(list, self.row(*replica, *pod, *revision), *phase);
     }
 
