@@ -72,7 +72,9 @@ mod tests {
         let mut registry = prometheus_client::registry::Registry::default();
         let metrics = crate::metrics::Metrics::default();
         metrics.register(&mut registry);
-        metrics.group(&crate::index::GroupKey::new("shop", "web"), &Default::default());
+        let key = crate::index::GroupKey::new("shop", "web");
+        metrics.begin(&key);
+        metrics.group(&key, &Default::default());
         metrics.refused_connection("no_tls");
         let text = baton_telemetry::encode_metrics(&registry);
         let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
