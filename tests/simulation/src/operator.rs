@@ -122,11 +122,7 @@ impl Operator {
                 if self.pods.contains_key(&replica) {
                     return false;
                 }
-                // A process that starts again in its pod has ended the one before.
-                let earlier = list.members.iter_mut().filter(|row| self.pods.get(&row.replica) == Some(&pod));
-                earlier.for_each(|row| row.phase = MemberPhase::Gone);
-                self.forget_removed(pod);
-                self.pods.insert(replica, pod);
+                self.place(&mut list, replica, pod);
                 let mut row = self.row(replica, pod, revision);
                 if let Some(grace) = self.terminating.get(&pod) {
                     (row.phase, row.grace) = (MemberPhase::Leaving, Some(*grace));
@@ -192,6 +188,14 @@ impl Operator {
     /// Pods whose processes were removed and may come back.
     pub(crate) fn removed_pods(&self) -> impl Iterator<Item = u32> + '_ {
         self.removed.iter().filter_map(|replica| self.pods.get(replica).copied())
+    }
+
+    /// A process is heard of for the first time. The one before it in its pod has ended.
+    fn place(&mut self, list: &mut Membership, replica: ReplicaId, pod: u32) {
+        let earlier = list.members.iter_mut().filter(|row| self.pods.get(&row.replica) == Some(&pod));
+        earlier.for_each(|row| row.phase = MemberPhase::Gone);
+        self.forget_removed(pod);
+        self.pods.insert(replica, pod);
     }
 
     /// What was removed of a pod has come back as another, or has ended.

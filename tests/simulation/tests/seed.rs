@@ -15,3 +15,9 @@ fn the_heir_of_a_survivor_may_fail_whether_the_leaver_knows_it_or_not() {
 fn who_is_heard_of_before_its_hello_is_in_the_pod_that_it_runs_in() {
     assert_eq!(run(120_006_267).violation, None);
 }
+
+/// The first that was heard of a process was what it knows: the one before it in its pod stayed listed as if it ran.
+#[test]
+fn who_was_in_the_pod_before_has_ended_when_the_next_is_heard_of() {
+    assert_eq!(run(131_005_071).violation, None);
+}

@@ -42,7 +42,9 @@ impl Operator {
         if let Some(known) = known.as_deref().filter(|known| known.version.uid != list.version.uid) {
             self.merge(list, known);
         }
-        self.pods.insert(*replica, *pod);
+        if !self.pods.contains_key(replica) {
+            self.place(list, *replica, *pod);
+        }
         self.enrol(list, self.row(*replica, *pod, *revision), *phase);
     }
 
