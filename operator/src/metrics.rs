@@ -302,11 +302,15 @@ impl GroupLabels {
 mod tests {
     use super::*;
 
+    fn registered() -> (Metrics, Registry) {
+        let (metrics, mut registry) = (Metrics::default(), Registry::default());
+        metrics.register(&mut registry);
+        (metrics, registry)
+    }
+
     #[test]
     fn a_group_is_unsafe_only_when_that_is_said_and_gone_when_it_is_gone() {
-        let metrics = Metrics::default();
-        let mut registry = Registry::default();
-        metrics.register(&mut registry);
+        let (metrics, registry) = registered();
         let key = GroupKey::new("shop", "web");
         let told = |status: &str| {
             let condition = serde_json::json!({"type": "HandoffSafe", "status": status, "reason": "R", "message": "",
@@ -328,9 +332,7 @@ mod tests {
 
     #[test]
     fn handoffs_of_a_group_are_counted_from_none_on_and_until_it_is_gone() {
-        let metrics = Metrics::default();
-        let mut registry = Registry::default();
-        metrics.register(&mut registry);
+        let (metrics, registry) = registered();
         let key = GroupKey::new("shop", "web");
         let counted = |count: &str| {
             let text = baton_telemetry::encode_metrics(&registry);

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use baton_crds::status::HandoffOutcome;
 use baton_telemetry::{Span, Tracer};
 
+use super::newest::is_unsuccessful;
 use crate::handoff::Receipt;
 use crate::index::GroupKey;
 
@@ -40,7 +40,6 @@ impl Departures {
             .with("k8s.pod.name", receipt.pod_name.clone())
             .with("baton.group", group.name.clone())
             .with("baton.outcome", format!("{:?}", receipt.outcome));
-        let failed = matches!(receipt.outcome, HandoffOutcome::Failed | HandoffOutcome::Unknown);
-        tracer.send(span.failed(failed.then(|| message.to_owned())));
+        tracer.send(span.failed(is_unsuccessful(receipt.outcome).then(|| message.to_owned())));
     }
 }

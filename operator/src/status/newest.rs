@@ -18,7 +18,7 @@ pub struct Newest {
 impl Newest {
     /// One has ended.
     pub(super) fn conclude(&mut self, handoff: LastHandoff) {
-        if is_unsuccessful(&handoff) {
+        if is_unsuccessful(handoff.outcome) {
             self.unsuccessful = Some(handoff.clone());
         }
         self.any = Some(handoff);
@@ -28,7 +28,7 @@ impl Newest {
     /// lost.
     pub(super) fn take(&mut self, said: &HandoffGroupStatus) {
         // An operator of an older release has said of the last one only.
-        let last = said.last_handoff.as_ref().filter(|last| is_unsuccessful(last));
+        let last = said.last_handoff.as_ref().filter(|last| is_unsuccessful(last.outcome));
         replace(&mut self.unsuccessful, said.last_unsuccessful_handoff.as_ref().or(last));
         replace(&mut self.any, said.last_handoff.as_ref());
     }
@@ -41,8 +41,9 @@ fn replace(mine: &mut Option<LastHandoff>, said: Option<&LastHandoff>) {
     }
 }
 
-fn is_unsuccessful(handoff: &LastHandoff) -> bool {
-    match handoff.outcome {
+/// Whether state was or may have been lost with it.
+pub(super) fn is_unsuccessful(outcome: HandoffOutcome) -> bool {
+    match outcome {
         HandoffOutcome::Failed | HandoffOutcome::Unknown => true,
         HandoffOutcome::Acknowledged | HandoffOutcome::NothingToHandOff => false,
     }

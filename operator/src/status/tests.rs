@@ -12,7 +12,7 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use super::{Newest, Observation, derive};
 use crate::directory::Attendee;
 use crate::fixture::{attendee, listing, pod, row, view};
-use crate::index::{Agent, GroupView, Standing};
+use crate::index::{Agent, GroupView, PodFacts, PodView, Standing};
 use crate::membership::StartedEmpty;
 
 struct World {
@@ -33,8 +33,19 @@ impl World {
             seated.map(|row| (row.replica, attendee(0, &row.pod_name, row.phase, Instant::now()))).collect();
         view.listing = Some(Arc::new(listing(1, None, rows)));
         let now = Timestamp::from_second(1_800_000_000).expect("a time");
-        let (before, newest) = Default::default();
-        Self { view, attendees, before, newest, started_empty: None, now }
+        let before = HandoffGroupStatus::default();
+        Self { view, attendees, before, newest: Newest::default(), started_empty: None, now }
+    }
+
+    /// One member, in order.
+    fn of_one() -> Self {
+        Self::new(&["a"], vec![row(1, "a", Active)], &[1])
+    }
+
+    /// One more pod that the group selects.
+    fn select(&mut self, pod: PodFacts) {
+        let placed = PodView { facts: Arc::new(pod), ..self.view.pods["a"].clone() };
+        self.view.pods.insert(placed.facts.name.clone(), placed);
     }
 
     fn status(&self) -> HandoffGroupStatus {
@@ -121,9 +132,7 @@ fn ready_says_what_is_missing_the_worst_first() {
 
     let mut bare = pod("b");
     bare.agent = Agent::Absent;
-    let mut placed = world.view.pods["a"].clone();
-    placed.facts = Arc::new(bare.clone());
-    world.view.pods.insert("b".into(), placed.clone());
+    world.select(bare);
     assert_eq!(world.condition("Ready"), says("False", "AgentNotInjected"));
 
     world.view.conflicts.insert("c".into(), "older".into());
@@ -155,13 +164,11 @@ fn keepers_count_as_members_and_hold_a_group_of_no_pods() {
 
 #[test]
 fn a_pod_that_refuses_an_agent_by_its_own_label_is_not_missed() {
-    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    let mut world = World::of_one();
     let mut bare = pod("b");
     bare.agent = Agent::Absent;
     bare.labels.insert("baton.dev/inject".into(), "disabled".into());
-    let mut placed = world.view.pods["a"].clone();
-    placed.facts = Arc::new(bare);
-    world.view.pods.insert("b".into(), placed);
+    world.select(bare);
     assert_eq!(world.condition("Ready"), says("True", "MembersReady"));
 }
 
@@ -192,7 +199,7 @@ fn drained_is_false_while_someone_leaves() {
 
 #[test]
 fn a_failed_handoff_is_shown_for_a_while_even_if_later_ones_succeed() {
-    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    let mut world = World::of_one();
     world.handoff(HandoffOutcome::Failed);
     assert_eq!(world.condition("Degraded"), says("True", "HandoffFailed"));
     world.pass(60);
@@ -205,7 +212,7 @@ fn a_failed_handoff_is_shown_for_a_while_even_if_later_ones_succeed() {
 /// Of two that end at once the one that has failed may be told first.
 #[test]
 fn a_handoff_that_has_failed_is_shown_although_another_succeeds_before_anybody_looks() {
-    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    let mut world = World::of_one();
     world.handoff(HandoffOutcome::Failed);
     world.handoff(HandoffOutcome::Acknowledged);
     assert_eq!(world.condition("Degraded"), says("True", "HandoffFailed"));
@@ -216,7 +223,7 @@ fn a_handoff_that_has_failed_is_shown_although_another_succeeds_before_anybody_l
 
 #[test]
 fn a_second_failure_is_shown_for_as_long_as_the_first() {
-    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    let mut world = World::of_one();
     world.handoff(HandoffOutcome::Failed);
     world.pass(540);
     world.handoff(HandoffOutcome::Failed);
@@ -230,7 +237,7 @@ fn a_second_failure_is_shown_for_as_long_as_the_first() {
 
 #[test]
 fn an_operator_that_has_just_started_goes_on_showing_what_its_predecessor_showed() {
-    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    let mut world = World::of_one();
     world.handoff(HandoffOutcome::Failed);
     world.handoff(HandoffOutcome::Acknowledged);
     let said = world.status();
@@ -246,7 +253,7 @@ fn an_operator_that_has_just_started_goes_on_showing_what_its_predecessor_showed
 
 #[test]
 fn a_handoff_of_unknown_end_is_no_success() {
-    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    let mut world = World::of_one();
     world.handoff(HandoffOutcome::Unknown);
     assert_eq!(world.condition("Degraded"), says("True", "HandoffUnknown"));
 }
@@ -267,7 +274,7 @@ fn an_empty_start_is_shown_until_the_lost_members_are_heard_or_have_ended() {
 
 #[test]
 fn a_transition_is_dated_when_the_status_changes_and_not_before() {
-    let mut world = World::new(&["a"], vec![row(1, "a", Active)], &[1]);
+    let mut world = World::of_one();
     let first = world.now;
     world.pass(60);
     assert!(world.status().conditions.iter().all(|one| one.last_transition_time.0 == first));
