@@ -4,6 +4,7 @@ mod condition;
 mod departure;
 mod derive;
 mod newest;
+mod news;
 mod reporter;
 mod safety;
 mod trouble;

@@ -3,11 +3,10 @@
 //! A change of a condition is written at once, counts at most every ten seconds. An operator that does not hold the lease
 //! looks on in silence, so that it knows what its predecessor may not have told any more.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use baton_crds::membership::{MemberRow, ReplicaId};
+use baton_crds::membership::MemberRow;
 use baton_crds::status::LastHandoff;
 use baton_crds::{HandoffGroup, HandoffGroupStatus};
 use baton_telemetry::{Repeat, Tracer};
@@ -18,15 +17,15 @@ use kube::{Api, Resource};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::condition::{Kind, Reason};
+use super::Newest;
 use super::departure::Departures;
-use super::derive::{Observation, derive, unprotected};
-use super::{Newest, trouble};
+use super::derive::{Observation, derive};
+use super::news::News;
 use crate::api::{ApiError, ApiServer};
 use crate::directory::Attendance;
 use crate::event::{self, Announcer, Event};
 use crate::handoff::{Archive, Former, Happening, Ledger, Receipt, Untold, departure_reason, record, record_name};
-use crate::index::{Agent, GroupView, OptIn};
+use crate::index::GroupView;
 use crate::lease::{Office, Term};
 use crate::membership::StartedEmpty;
 use crate::metrics::Metrics;
@@ -79,12 +78,7 @@ struct Memory {
     status: HandoffGroupStatus,
     newest: Newest,
     started_empty: Option<StartedEmpty>,
-    /// UIDs of pods without an agent that were announced.
-    unprotected: BTreeSet<String>,
-    /// Members whose removal was announced.
-    forgotten: BTreeSet<ReplicaId>,
-    /// Names of pods whose other group was announced.
-    conflicts: BTreeMap<String, String>,
+    news: News,
     written: Option<Instant>,
     failed: bool,
     failures: Repeat,
@@ -131,8 +125,7 @@ impl Reporter {
         }
         self.note(view, memory);
         // What is so already is no news after an election.
-        let status = memory.status.clone();
-        news(view, memory, &status);
+        memory.news.look(view, &memory.status, &memory.status);
         memory.ledger.again_in(Instant::now()).unwrap_or(IDLE).min(IDLE)
     }
 
@@ -202,7 +195,7 @@ impl Reporter {
             now: now_in_seconds(),
         });
         self.metrics.group(key, &status);
-        for event in news(view, memory, &status) {
+        for event in memory.news.look(view, &memory.status, &status) {
             self.announcer.publish(&view.group, &event).await;
         }
         let write = self.write_if_due(view, memory, status).await;
@@ -319,69 +312,6 @@ impl Reporter {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         self.api.write(groups.patch_status(&key.name, &params, &Patch::Apply(patch))).await.map(drop)
     }
-}
-
-/// What a look finds that was not so at the last one.
-fn news(view: &GroupView, memory: &mut Memory, status: &HandoffGroupStatus) -> Vec<Event> {
-    let mut events = Vec::new();
-    let unprotected = unprotected(view);
-    for pod in &unprotected {
-        if memory.unprotected.insert(pod.facts.uid.clone()) {
-            let note = match (&pod.facts.agent, pod.facts.opt_in(), view.namespace_opt_in) {
-                (Agent::Broken, ..) => "its agent lost its restart policy to another admission webhook".to_owned(),
-                (_, OptIn::Enabled, _) | (_, _, OptIn::Enabled) => {
-                    "it was created before it could be injected; restart its workload".to_owned()
-                }
-                _ => "neither it nor its namespace has the label baton.dev/inject: enabled; label the pod template"
-                    .to_owned(),
-            };
-            let note = format!(
-                "Pod {} is selected and has no working agent, so its state is not protected: {note}.",
-                pod.facts.name
-            );
-            events.push(Event::about(
-                event::Reason::AgentNotInjected,
-                "Inject",
-                true,
-                note,
-                &pod.facts.name,
-                &pod.facts.uid,
-            ));
-        }
-    }
-    memory.unprotected.retain(|uid| unprotected.iter().any(|pod| pod.facts.uid == *uid));
-
-    for (pod, winner) in &view.conflicts {
-        if memory.conflicts.get(pod) != Some(winner) {
-            let note = format!(
-                "Pod {pod} is selected by this group and belongs to the HandoffGroup {winner}, which is older or already has it as a member."
-            );
-            events.push(Event::of_group(event::Reason::GroupConflict, "Select", true, note));
-        }
-    }
-    memory.conflicts.clone_from(&view.conflicts);
-
-    let forgotten: BTreeSet<ReplicaId> = trouble::forgotten(view).map(|row| row.replica).collect();
-    for row in trouble::forgotten(view).filter(|row| !memory.forgotten.contains(&row.replica)) {
-        let note = format!(
-            "Pod {} was removed from the group: nobody has reached its agent for as long as membership.forgetAfter allows, or the others had to remember more deleted keys than membership.forgetAbove. What it alone holds is missing until it comes back.",
-            row.pod_name
-        );
-        events.push(Event::about(event::Reason::MemberForgotten, "Remove", true, note, &row.pod_name, &row.pod_uid));
-    }
-    memory.forgotten = forgotten;
-
-    let (none, never) = (event::Reason::NoPodsSelected, event::Reason::InvalidSelector);
-    for (kind, reason, event) in
-        [(Kind::Ready, Reason::NoPodsSelected, none), (Kind::Ready, Reason::InvalidSelector, never)]
-    {
-        let has = |conditions: &[Condition]| kind.of(conditions).is_some_and(|one| one.reason == reason.as_str());
-        if has(&status.conditions) && !has(&memory.status.conditions) {
-            let note = kind.of(&status.conditions).map(|one| one.message.clone()).unwrap_or_default();
-            events.push(Event::of_group(event, "Select", event == never, note));
-        }
-    }
-    events
 }
 
 fn started_empty(what: &StartedEmpty) -> Event {
