@@ -68,8 +68,10 @@ pub enum OptIn {
 /// The agent's container in a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Agent {
-    /// The pod has none.
+    /// The pod has none, and never had.
     Absent,
+    /// It was given one, and has none: another webhook removed it.
+    Removed,
     /// It has one that Kubernetes would not run beside the app: another webhook dropped its restart policy.
     Broken,
     /// It has one.
@@ -139,7 +141,7 @@ impl PodFacts {
     pub fn termination(&self) -> Option<&Termination> {
         match &self.agent {
             Agent::Present { termination, .. } => termination.as_ref(),
-            Agent::Absent | Agent::Broken => None,
+            Agent::Absent | Agent::Removed | Agent::Broken => None,
         }
     }
 }
@@ -185,7 +187,8 @@ fn agent(pod: &Pod, life: Life) -> Agent {
     };
     let mut containers = containers.into_iter().flatten();
     let Some(container) = containers.find(|container| container.name == label::AGENT_CONTAINER) else {
-        return Agent::Absent;
+        let injected = pod.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(label::INJECTED));
+        return if injected { Agent::Removed } else { Agent::Absent };
     };
     if !alone && container.restart_policy.as_deref() != Some("Always") {
         return Agent::Broken;

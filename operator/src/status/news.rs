@@ -80,13 +80,18 @@ impl News {
 }
 
 /// Why a pod has no working agent, and what to do.
-fn lack(pod: &PodView, namespace: OptIn) -> &'static str {
+fn lack(pod: &PodView, namespace: OptIn) -> String {
+    let late = "it was created before it could be injected; restart its workload";
+    let another = |what: &str| {
+        format!(
+            "its agent {what}, as by another mutating webhook; look for it with kubectl get mutatingwebhookconfigurations, have it leave the container baton-agent as it is, and restart the workload"
+        )
+    };
     match (&pod.facts.agent, pod.facts.opt_in(), namespace) {
-        (Agent::Broken, ..) => "its agent lost its restart policy to another admission webhook",
-        (_, OptIn::Enabled, _) | (_, _, OptIn::Enabled) => {
-            "it was created before it could be injected; restart its workload"
-        }
-        _ => "neither it nor its namespace has the label baton.dev/inject: enabled; label the pod template",
+        (Agent::Broken, ..) => another("lost its restart policy"),
+        (Agent::Removed, ..) => another("was removed after it was injected"),
+        (_, OptIn::Enabled, _) | (_, _, OptIn::Enabled) => late.to_owned(),
+        _ => "neither it nor its namespace has the label baton.dev/inject: enabled; label the pod template".to_owned(),
     }
 }
 
@@ -98,6 +103,45 @@ fn selectors(before: &HandoffGroupStatus, status: &HandoffGroupStatus, events: &
         };
         if let Some(note) = ready(&status.conditions).filter(|_| ready(&before.conditions).is_none()) {
             events.push(Event::of_group(event, "Select", event == never, note));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::fixture::{pod, view};
+    use crate::index::PodFacts;
+
+    /// What is said of a pod of the group that opted in and has these metadata and this spec besides.
+    fn told(annotations: Value, spec: Value) -> String {
+        let labels = json!({"app": "web", "baton.dev/group": "web", "baton.dev/inject": "enabled"});
+        let object = json!({"metadata": {"name": "a", "uid": "uid-a", "labels": labels, "annotations": annotations},
+            "spec": spec});
+        let facts = PodFacts::of(&serde_json::from_value(object).expect("a pod")).expect("facts");
+        let mut view = view(&[pod("a")]);
+        view.pods.get_mut("a").expect("a pod").facts = Arc::new(facts);
+        let (mut news, status) = (News::default(), HandoffGroupStatus::default());
+        let events = news.look(&view, &status, &status);
+        assert!(news.look(&view, &status, &status).is_empty(), "it is said once");
+        events.into_iter().map(|event| event.note).collect()
+    }
+
+    #[test]
+    fn a_pod_without_a_working_agent_is_told_why_and_what_to_do() {
+        let injected = || json!({"baton.dev/injected": "agent:1"});
+        let late = told(json!({}), json!({"containers": []}));
+        assert!(late.ends_with("it was created before it could be injected; restart its workload."), "{late}");
+        let removed = told(injected(), json!({"containers": []}));
+        assert!(removed.contains("was removed after it was injected, as by another mutating webhook"), "{removed}");
+        let broken = told(injected(), json!({"containers": [], "initContainers": [{"name": "baton-agent"}]}));
+        assert!(broken.contains("lost its restart policy, as by another mutating webhook"), "{broken}");
+        for note in [removed, broken] {
+            assert!(note.contains("mutatingwebhookconfigurations"), "{note}");
         }
     }
 }
