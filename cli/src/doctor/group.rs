@@ -100,25 +100,36 @@ fn conditions(group: &HandoffGroup, about: &str) -> Vec<Finding> {
 }
 
 fn injection(pods: &[&Pod], about: &str) -> Vec<Finding> {
-    let without = |opted_out: bool| {
-        let refuses = |pod: &Pod| pod.labels().get(label::INJECT).is_some_and(|value| value == label::INJECT_DISABLED);
-        let bare = pods.iter().filter(|pod| agent(pod).is_none() && refuses(pod) == opted_out);
-        bare.map(|pod| pod.name_any()).collect::<Vec<_>>()
+    let names = |which: fn(&Pod) -> bool| {
+        let names: Vec<String> = pods.iter().filter(|pod| which(pod)).map(|pod| pod.name_any()).collect();
+        (!names.is_empty()).then(|| some(&names.iter().map(String::as_str).collect::<Vec<_>>()))
     };
-    let names = |names: &[String]| some(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let mut findings = Vec::new();
-    let bare = without(false);
-    if !bare.is_empty() {
-        let says = format!("Selected pods run without an agent, so what they hold is lost: {}.", names(&bare));
+    if let Some(names) = names(|pod| agent(pod).is_none() && !is_spoilt(pod) && !refuses(pod)) {
+        let says = format!("Selected pods run without an agent, so what they hold is lost: {names}.");
         let advice = "Label the pod template or the namespace baton.dev/inject=enabled, and restart the workload.";
         findings.push(Finding::error(about, says, advice));
     }
-    let refusing = without(true);
-    if !refusing.is_empty() {
-        let says = format!("Selected pods refuse an agent by baton.dev/inject=disabled: {}.", names(&refusing));
+    if let Some(names) = names(is_spoilt) {
+        let says = format!("Selected pods whose agent was removed or changed after it was injected: {names}.");
+        let advice = "Look among kubectl get mutatingwebhookconfigurations for the one that does it, have it leave the container baton-agent as it is, and restart the workload.";
+        findings.push(Finding::error(about, says, advice));
+    }
+    if let Some(names) = names(|pod| agent(pod).is_none() && refuses(pod)) {
+        let says = format!("Selected pods refuse an agent by baton.dev/inject=disabled: {names}.");
         findings.push(Finding::hint(about, says, "If they hold no state, select fewer pods."));
     }
     findings
+}
+
+fn refuses(pod: &Pod) -> bool {
+    pod.labels().get(label::INJECT).is_some_and(|value| value == label::INJECT_DISABLED)
+}
+
+/// It was given an agent, and another webhook has taken it away, or what makes it run beside the app.
+fn is_spoilt(pod: &Pod) -> bool {
+    let runs = agent(pod).is_some_and(|agent| agent.restart_policy.as_deref() == Some("Always"));
+    pod.annotations().contains_key(label::INJECTED) && !runs && !refuses(pod)
 }
 
 /// Agents of other releases work together, for the time of a rollout.
@@ -217,9 +228,16 @@ pub(super) mod tests {
         ended.status.as_mut().expect("a status").phase = Some("Succeeded".into());
         let mut refuses = bare("web-4");
         refuses.labels_mut().insert(label::INJECT.into(), label::INJECT_DISABLED.into());
-        let text = said(&group(&HEALTHY), vec![bare("web-1"), elsewhere, ended, refuses]);
+        let mut removed = bare("web-5");
+        let mut broken = pod("web-6", "agent:2");
+        broken.spec.as_mut().and_then(|spec| spec.init_containers.as_mut()).expect("an agent")[0].restart_policy = None;
+        for pod in [&mut removed, &mut broken] {
+            pod.annotations_mut().insert(label::INJECTED.into(), "agent:2".into());
+        }
+        let text = said(&group(&HEALTHY), vec![bare("web-1"), elsewhere, ended, refuses, removed, broken]);
         assert!(text.contains("run without an agent, so what they hold is lost: web-1.\n"), "{text}");
         assert!(text.contains("refuse an agent by baton.dev/inject=disabled: web-4.\n"), "{text}");
+        assert!(text.contains("whose agent was removed or changed after it was injected: web-5, web-6.\n"), "{text}");
     }
 
     #[test]
