@@ -70,6 +70,8 @@ pub enum OptIn {
 pub enum Agent {
     /// The pod has none, and never had.
     Absent,
+    /// It has none and is given none: its network is the node's, where the agent's ports would collide.
+    Impossible,
     /// It was given one, and has none: another webhook removed it.
     Removed,
     /// It has one that Kubernetes would not run beside the app: another webhook dropped its restart policy.
@@ -141,7 +143,7 @@ impl PodFacts {
     pub fn termination(&self) -> Option<&Termination> {
         match &self.agent {
             Agent::Present { termination, .. } => termination.as_ref(),
-            Agent::Absent | Agent::Removed | Agent::Broken => None,
+            Agent::Absent | Agent::Impossible | Agent::Removed | Agent::Broken => None,
         }
     }
 }
@@ -187,8 +189,7 @@ fn agent(pod: &Pod, life: Life) -> Agent {
     };
     let mut containers = containers.into_iter().flatten();
     let Some(container) = containers.find(|container| container.name == label::AGENT_CONTAINER) else {
-        let injected = pod.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(label::INJECTED));
-        return if injected { Agent::Removed } else { Agent::Absent };
+        return without(pod);
     };
     if !alone && container.restart_policy.as_deref() != Some("Always") {
         return Agent::Broken;
@@ -199,6 +200,14 @@ fn agent(pod: &Pod, life: Life) -> Agent {
         // While the pod stays, the container is only started again.
         termination: status.filter(|_| life != Life::Running).and_then(termination),
     }
+}
+
+fn without(pod: &Pod) -> Agent {
+    if pod.metadata.annotations.as_ref().is_some_and(|all| all.contains_key(label::INJECTED)) {
+        return Agent::Removed;
+    }
+    let on_node = pod.spec.as_ref().is_some_and(|spec| spec.host_network == Some(true));
+    if on_node { Agent::Impossible } else { Agent::Absent }
 }
 
 fn termination(status: &ContainerStatus) -> Option<Termination> {

@@ -67,7 +67,7 @@ pub fn derive(observation: Observation<'_>) -> HandoffGroupStatus {
 pub(super) fn unprotected(view: &GroupView) -> Vec<&PodView> {
     let counts = |pod: &&PodView| {
         pod.standing == Standing::Selected
-            && matches!(pod.facts.agent, Agent::Absent | Agent::Removed | Agent::Broken)
+            && !matches!(pod.facts.agent, Agent::Present { .. })
             && pod.facts.opt_in() != OptIn::Disabled
             && pod.facts.life == Life::Running
     };

@@ -90,6 +90,9 @@ fn lack(pod: &PodView, namespace: OptIn) -> String {
     match (&pod.facts.agent, pod.facts.opt_in(), namespace) {
         (Agent::Broken, ..) => another("lost its restart policy"),
         (Agent::Removed, ..) => another("was removed after it was injected"),
+        (Agent::Impossible, ..) => {
+            "pods with hostNetwork are given none, since its ports would collide on the node".to_owned()
+        }
         (_, OptIn::Enabled, _) | (_, _, OptIn::Enabled) => late.to_owned(),
         _ => "neither it nor its namespace has the label baton.dev/inject: enabled; label the pod template".to_owned(),
     }
@@ -140,6 +143,8 @@ mod tests {
         assert!(removed.contains("was removed after it was injected, as by another mutating webhook"), "{removed}");
         let broken = told(injected(), json!({"containers": [], "initContainers": [{"name": "baton-agent"}]}));
         assert!(broken.contains("lost its restart policy, as by another mutating webhook"), "{broken}");
+        let on_node = told(json!({}), json!({"containers": [], "hostNetwork": true}));
+        assert!(on_node.ends_with("pods with hostNetwork are given none, since its ports would collide on the node."));
         for note in [removed, broken] {
             assert!(note.contains("mutatingwebhookconfigurations"), "{note}");
         }
