@@ -1,4 +1,4 @@
-//! Seeds that once failed by a fault of a check, each under the name of what the check had wrong.
+//! Seeds that once failed, each under the name of what was wrong: a check, the simulated operator, the protocol.
 
 use baton_simulation::run;
 
@@ -20,4 +20,11 @@ fn who_is_heard_of_before_its_hello_is_in_the_pod_that_it_runs_in() {
 #[test]
 fn who_was_in_the_pod_before_has_ended_when_the_next_is_heard_of() {
     assert_eq!(run(131_005_071).violation, None);
+}
+
+/// Who was let start empty took the word of a peer that it has no state for one of its window, waited for its state, and
+/// took nobody else's: no hook of theirs could succeed.
+#[test]
+fn who_was_let_start_without_the_state_waits_for_nobody_who_has_none() {
+    assert_eq!(run(131_001_458).violation, None);
 }

@@ -177,7 +177,9 @@ impl Shard {
         if let Some(link) = self.link(from) {
             link.asking.remove(&origin);
         }
-        if self.is_joining() {
+        // Who has state says so before it says anything of its window.
+        let has_state = self.peers.get(&from).is_some_and(|peer| peer.holds_state);
+        if self.is_joining() || !has_state {
             self.source_refused(from);
             return;
         }

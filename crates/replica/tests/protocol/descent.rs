@@ -90,6 +90,30 @@ fn a_transfer_that_is_given_up_comes_to_its_end() {
     }
 }
 
+/// Who is asked for the state may have none, and be heard only when who asked was let start without it.
+#[test]
+fn who_was_let_start_without_the_state_waits_for_nobody_who_has_none() {
+    let (mut world, [a]) = World::group(roomy());
+    world.put(a, &key("k"));
+    world.cut_off(a);
+    let stateless = world.spawn();
+    let new = world.spawn();
+    for id in [stateless, new] {
+        world.push(id);
+    }
+    world.leave(stateless);
+    world.connect(new, stateless);
+    assert!(world.exchange_until(stateless, new, |message| matches!(message, ShardMessage::Behind { .. })));
+    assert!(world.node(new).shard.start_empty().bootstrapped);
+    world.became_active(new);
+    world.exchange(new, stateless);
+    world.come_into_sight(a);
+    world.push(new);
+    world.connect(new, a);
+    world.exchange(new, a);
+    assert_eq!(world.names(new), ["k"]);
+}
+
 /// The source of another state may end before it has sent all of it.
 #[test]
 fn who_loses_the_source_of_another_state_turns_to_the_next() {
