@@ -27,6 +27,7 @@ fn scale_to_zero(stage: &Stage) -> Result<()> {
     let crowd = stage.play(&impatient(2))?;
     let pods = stage.pods.ready();
     stage.scale(0)?;
+    stage.wait_condition("arena", "HandoffSafe", "False", Some("ScaledToZero"))?;
     wait_gone(stage)?;
     drop(crowd);
     reported(stage, &pods)

@@ -122,6 +122,11 @@ impl Workload {
         let name = &self.name;
         let lost = "a rollout loses the group's state";
         match self.rollout {
+            _ if self.replicas == 0 && others == 0 => Some(Finding::hint(
+                about,
+                format!("{name} is scaled to 0, and nothing else holds the group's state: it starts empty."),
+                "If its state shall outlive that, set keepers.replicas before it is scaled to 0.",
+            )),
             _ if self.replicas == 0 => Some(Finding::hint(
                 about,
                 format!("{name} is scaled to 0: it holds nothing."),
@@ -302,7 +307,9 @@ pub(super) mod tests {
         assert!(
             said(&[deployment(1, json!(null))]).contains("WARNING  shop/web: Deployment/web is the group's only pod")
         );
-        assert!(said(&[deployment(0, json!({"type": "Recreate"}))]).contains("HINT"));
+        let empty = said(&[deployment(0, json!({"type": "Recreate"}))]);
+        assert!(empty.contains("HINT     shop/web: Deployment/web is scaled to 0, and nothing else holds"), "{empty}");
+        assert!(said(&[deployment(0, json!(null)), deployment(2, json!(null))]).contains("Nothing needs to be done."));
     }
 
     #[test]

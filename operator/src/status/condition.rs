@@ -57,6 +57,7 @@ words! {
         KeepersAvailable,
         TooFewMembers,
         NoOverlap,
+        ScaledToZero,
         NobodyLeaving,
         MembersLeaving,
         RolloutUnderWay,
