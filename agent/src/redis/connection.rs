@@ -129,10 +129,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.send().await?;
             match self.session.then.take() {
                 Some(Then::Close) => return self.close().await,
-                Some(Then::Wait { members, until }) => {
+                Some(Then::Wait { members, until, answers }) => {
                     let Some(count) = self.wait(members, until).await? else { return Ok(()) };
-                    self.replies.begin();
-                    self.replies.integer(count.into());
+                    if answers {
+                        self.replies.begin();
+                        self.replies.integer(count.into());
+                    }
                     continue;
                 }
                 None => {}

@@ -41,8 +41,9 @@ pub(super) enum Answers {
 pub(super) enum Then {
     /// Sends what is left, and closes the connection.
     Close,
-    /// Answers how many members have what this connection wrote, when so many have, or at a time.
-    Wait { members: u32, until: Instant },
+    /// Answers how many members have what this connection wrote, when so many have, or at a time; or waits as long for a
+    /// client that wants no answer.
+    Wait { members: u32, until: Instant, answers: bool },
 }
 
 // === impl Session ===

@@ -9,7 +9,7 @@ use crate::redis::call::Call;
 use crate::redis::command::client;
 use crate::redis::database::Database;
 use crate::redis::failure::Failure;
-use crate::redis::session::Then;
+use crate::redis::session::{Answers, Then};
 use crate::redis::table::{Command, Flags, Keys};
 
 /// The release of Redis whose commands these are, for clients that ask before they use one.
@@ -146,7 +146,8 @@ fn wait(call: &mut Call<'_>) -> Result<(), Failure> {
     let timeout = parse_integer(timeout).ok_or(Failure::text("ERR timeout is not an integer or out of range"))?;
     let timeout = u64::try_from(timeout).map_err(|_| Failure::text("ERR timeout is negative"))?;
     let timeout = if timeout == 0 { FOREVER } else { Duration::from_millis(timeout).min(FOREVER) };
-    call.session.then = Some(Then::Wait { members, until: Instant::now() + timeout });
+    let answers = call.session.answers == Answers::All;
+    call.session.then = Some(Then::Wait { members, until: Instant::now() + timeout, answers });
     Ok(())
 }
 

@@ -108,6 +108,15 @@ async fn a_client_may_want_no_replies() {
 }
 
 #[tokio::test]
+async fn a_wait_of_a_client_that_wants_no_replies_is_not_answered() {
+    let redis = Redis::active().await;
+    let mut client = redis.client().await;
+    let silent = "CLIENT REPLY OFF\r\nWAIT 0 0\r\nWAIT 1 10\r\nCLIENT REPLY ON\r\n";
+    client.send(format!("{silent}CLIENT REPLY SKIP\r\nWAIT 0 0\r\nWAIT 0 0\r\nPING\r\n").as_bytes()).await;
+    assert_eq!([client.reply().await, client.reply().await, client.reply().await], ["+OK", ":0", "+PONG"]);
+}
+
+#[tokio::test]
 async fn a_client_that_quits_gets_its_replies() {
     let redis = Redis::active().await;
     let mut client = redis.client().await;
