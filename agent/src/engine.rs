@@ -16,6 +16,8 @@ mod publish;
 mod read;
 mod report;
 mod settled;
+#[cfg(test)]
+mod silent;
 mod status;
 mod summary;
 mod turn;
@@ -386,6 +388,7 @@ impl Engine {
         message: ShardMessage,
     ) -> Result<(), ProtocolError> {
         let mut result = Ok(());
+        let says = matches!(message, ShardMessage::Applied(_));
         if !self.heard.swap(true, Ordering::AcqRel) {
             self.note_if_caught_up();
             self.unsettled.notify_one();
@@ -397,6 +400,10 @@ impl Engine {
                 Effects::default()
             }
         });
+        if says {
+            // Some wait for what others have written.
+            self.shards[index].acknowledged.notify_waiters();
+        }
         result
     }
 

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use baton_replica::{AckLevel, Done, Key, MAX_BATCH, Operation, Refusal, Rejected, Request, Settings, Shard, Tag};
+use baton_replica::{AckLevel, Done, Dot, Key, MAX_BATCH, Operation, Refusal, Rejected, Request, Settings, Shard};
 
 use crate::engine::limit::{Pending, Place};
-use crate::engine::write::{After, effects_of};
+use crate::engine::write::{After, Made, effects_of};
 use crate::engine::{Engine, Precondition, Stored, WriteFailure, count, wall_millis};
 
 /// One operation of a batch.
@@ -106,24 +106,21 @@ impl Engine {
         }
         let mut result = Ok(Vec::new());
         self.with_shard(index, None, |shard| {
-            result = self.write_part_here(shard, changes, &settings);
+            result = self.write_part_here(shard, changes, &settings, wanted);
             effects_of(result.is_ok())
         });
-        let made: Vec<(Done, Option<Tag>)> = result?;
-        let last = made.iter().rev().find_map(|(done, _)| done.dot);
-        let acks = match last {
-            Some(dot) => self.wait_for_acks(index, dot, wanted).await,
-            None => wanted,
-        };
+        let made: Vec<Made> = result?;
+        let last = made.iter().rev().find_map(|made| made.done.dot);
+        let there: Vec<Dot> = made.iter().flat_map(|made| &made.there).copied().collect();
+        let acks = self.wait_for_all(index, last, &there, wanted).await;
         if acks < wanted {
             let tag = None;
             let failure = WriteFailure::Unacknowledged { tag, asked: wanted, got: acks };
             return Err(BatchFailure::Failed { at: made.len() - 1, failure });
         }
-        let stored = |(done, tag): (Done, Option<Tag>)| {
+        let stored = |Made { done, tag, .. }: Made| {
             let Done { dot, existed, answer } = done;
-            let written = dot.is_some();
-            Stored { tag, existed, written, answer, acks: if written { acks } else { 0 } }
+            Stored { tag, existed, written: dot.is_some(), answer, acks }
         };
         Ok(made.into_iter().map(stored).collect())
     }
@@ -133,7 +130,8 @@ impl Engine {
         shard: &mut Shard,
         changes: Vec<Change>,
         settings: &Settings,
-    ) -> Result<Vec<(Done, Option<Tag>)>, BatchFailure> {
+        wanted: u32,
+    ) -> Result<Vec<Made>, BatchFailure> {
         let now = wall_millis();
         let mut pending = Pending::default();
         let mut requests = Vec::with_capacity(changes.len());
@@ -149,11 +147,8 @@ impl Engine {
         }
         let rejected = |Rejected { at, error }| BatchFailure::Failed { at, failure: error.into() };
         let done = shard.write(requests, now).map_err(rejected)?;
-        let tagged = |(done, (key, after)): (Done, (Key, After))| {
-            let tag = after.tag(shard, &key, done.dot, now);
-            (done, tag)
-        };
-        Ok(done.into_iter().zip(after).map(tagged).collect())
+        let made = |(done, (key, after)): (Done, (Key, After))| after.of_key(shard, &key, done, wanted, now);
+        Ok(done.into_iter().zip(after).map(made).collect())
     }
 }
 

@@ -16,8 +16,8 @@ use baton_replica::{
 
 use crate::engine::limit::{Pending, Place};
 use crate::engine::{Engine, Range, WriteFailure, count, wall_millis};
-use owed::Mark;
 pub(crate) use owed::Owed;
+use owed::{By, Mark};
 
 /// Some shards, held.
 pub(crate) struct Turn<'a> {
@@ -185,6 +185,15 @@ impl<'a> Turn<'a> {
         made.map(|(done, _)| done)
     }
 
+    /// The client is told that what is there of a key is there: it is to have the acknowledgements that a write of it has.
+    pub(crate) fn vouch(&mut self, key: &Key) -> Result<(), WriteFailure> {
+        let settings = self.engine.settings();
+        let shard = &mut self.held(key).shard;
+        let wanted = shard.admit(settings.write_acks_of(key.map()), settings.accept_when_alone)?;
+        self.owe_what_is_there(key, wanted);
+        Ok(())
+    }
+
     /// Deletes a key with all of its fields, and says whether there was anything.
     pub(crate) fn remove(&mut self, key: &Key) -> Result<bool, WriteFailure> {
         let existed = self.write(key, Operation::Delete)?.existed;
@@ -233,11 +242,24 @@ impl<'a> Turn<'a> {
         match made {
             Ok((Some(dot), wanted)) => {
                 held.usage = Use::Written;
-                let mark = Mark { shard: held.index, dot, wanted, operation: name };
+                let mark = Mark { shard: held.index, dot, wanted, by: By::Client(name) };
                 self.owed.add(mark);
             }
-            Ok((None, _)) => self.engine.counts.wrote(name, None, Instant::now()),
+            Ok((None, wanted)) => {
+                self.owe_what_is_there(key, wanted);
+                self.engine.counts.wrote(name, None, Instant::now());
+            }
             Err(failure) => self.engine.counts.wrote(name, Some(failure), Instant::now()),
+        }
+    }
+
+    fn owe_what_is_there(&mut self, key: &Key, wanted: u32) {
+        if wanted == 0 {
+            return;
+        }
+        let held = find(&mut self.first, &mut self.rest, self.engine.shard_of(key));
+        for dot in held.shard.unacknowledged(key, wanted) {
+            self.owed.add(Mark { shard: held.index, dot, wanted, by: By::Somebody });
         }
     }
 

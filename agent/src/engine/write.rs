@@ -26,7 +26,7 @@ pub(crate) struct Write {
     pub(crate) acks: Option<AckLevel>,
 }
 
-/// A write that was made, or had nothing to write, and was acknowledged as asked.
+/// A write that was acknowledged as asked; if there was nothing to write, what made it so was.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stored {
     /// The tag of what is there now; `None` if nothing is.
@@ -37,7 +37,7 @@ pub(crate) struct Stored {
     pub(crate) written: bool,
     /// What the operation answers.
     pub(crate) answer: Answer,
-    /// How many other members have applied it.
+    /// How many other members have applied it, at least.
     pub(crate) acks: u32,
 }
 
@@ -59,6 +59,15 @@ pub(crate) enum WriteFailure {
     /// Made here, and it goes on replicating.
     #[error("{got} of {asked} acknowledgements came in time; the write is kept here and replicates on")]
     Unacknowledged { tag: Option<Tag>, asked: u32, got: u32 },
+}
+
+/// An operation that was done here.
+pub(super) struct Made {
+    pub(super) done: Done,
+    /// The tag of what is there now.
+    pub(super) tag: Option<Tag>,
+    /// If there was nothing to write: the writes that made it so and have not the acknowledgements that are asked for.
+    pub(super) there: Vec<Dot>,
 }
 
 /// What an operation leaves, as far as its kind says.
@@ -88,11 +97,30 @@ impl Engine {
         let wanted = self.wanted_acks(index, &write.key, &settings, write.acks)?;
         let mut result = Err(WriteFailure::Refused(WriteError::Joining));
         self.with_shard(index, None, |shard| {
-            result = self.write_here(shard, write, &settings);
-            effects_of(result.as_ref().is_ok_and(|(done, _)| done.dot.is_some()))
+            result = self.write_here(shard, write, &settings, wanted);
+            effects_of(result.as_ref().is_ok_and(|made| made.done.dot.is_some()))
         });
-        let (done, tag) = result?;
-        self.acknowledged(index, done, tag, wanted).await
+        let Made { done: Done { dot, existed, answer }, tag, there } = result?;
+        let acks = self.wait_for_all(index, dot, &there, wanted).await;
+        if acks < wanted {
+            return Err(WriteFailure::Unacknowledged { tag, asked: wanted, got: acks });
+        }
+        Ok(Stored { tag, existed, written: dot.is_some(), answer, acks })
+    }
+
+    /// What is there of a key is told to be there: it waits for the acknowledgements of a write.
+    pub(crate) async fn vouch(&self, key: &Key, acks: Option<AckLevel>) -> Result<Stored, WriteFailure> {
+        let index = self.shard_of(key);
+        let wanted = self.wanted_acks(index, key, &self.settings(), acks)?;
+        let (tag, there) = self.inspect(index, |shard| {
+            let read = shard.get(key, wall_millis())?;
+            Ok::<_, WriteError>((read.map(|read| read.tag), shard.unacknowledged(key, wanted)))
+        })?;
+        let acks = self.wait_for_all(index, None, &there, wanted).await;
+        if acks < wanted {
+            return Err(WriteFailure::Unacknowledged { tag, asked: wanted, got: acks });
+        }
+        Ok(Stored { tag, existed: true, written: false, answer: Answer::Nothing, acks })
     }
 
     /// Deletes a key with all of its fields, and says how many values there were. More than a batch holds are deleted
@@ -132,7 +160,8 @@ impl Engine {
         shard: &mut Shard,
         write: Write,
         settings: &Settings,
-    ) -> Result<(Done, Option<Tag>), WriteFailure> {
+        wanted: u32,
+    ) -> Result<Made, WriteFailure> {
         let Write { key, precondition, operation, .. } = write;
         let now = wall_millis();
         let condition = self.admit(shard, &key, &precondition, now)?;
@@ -140,8 +169,7 @@ impl Engine {
         self.limits.check(&place, None, &key, &operation)?;
         let after = After::of(&operation);
         let done = shard.write_one(&key, &condition, operation, now)?;
-        let tag = after.tag(shard, &key, done.dot, now);
-        Ok((done, tag))
+        Ok(after.of_key(shard, &key, done, wanted, now))
     }
 
     /// The condition that is left for the shard to check.
@@ -176,23 +204,18 @@ impl Engine {
         Ok(self.shards[index].shard.lock().admit(level, settings.accept_when_alone)?)
     }
 
-    /// A write that was made waits for its acknowledgements.
-    async fn acknowledged(
-        &self,
-        index: usize,
-        done: Done,
-        tag: Option<Tag>,
-        wanted: u32,
-    ) -> Result<Stored, WriteFailure> {
-        let Done { dot, existed, answer } = done;
-        let Some(dot) = dot else {
-            return Ok(Stored { tag, existed, written: false, answer, acks: 0 });
-        };
-        let acks = self.wait_for_acks(index, dot, wanted).await;
-        if acks < wanted {
-            return Err(WriteFailure::Unacknowledged { tag, asked: wanted, got: acks });
+    /// Waits for the acknowledgements of what was made and of what was there, and says how many the one with the fewest
+    /// has.
+    pub(super) async fn wait_for_all(&self, index: usize, made: Option<Dot>, there: &[Dot], wanted: u32) -> u32 {
+        if wanted == 0 {
+            return 0;
         }
-        Ok(Stored { tag, existed, written: true, answer, acks })
+        let (deadline, mut least) = (Self::ack_deadline(), None);
+        for dot in made.as_ref().into_iter().chain(there) {
+            let acks = self.wait_for_acks_until(index, *dot, wanted, deadline).await;
+            least = Some(least.unwrap_or(acks).min(acks));
+        }
+        least.unwrap_or(wanted)
     }
 
     pub(super) async fn wait_for_acks(&self, index: usize, dot: Dot, wanted: u32) -> u32 {
@@ -238,8 +261,15 @@ impl After {
         }
     }
 
+    /// What an operation has made of a key.
+    pub(super) fn of_key(self, shard: &Shard, key: &Key, done: Done, wanted: u32, now: u64) -> Made {
+        let tag = self.tag(shard, key, done.dot, now);
+        let there = if done.dot.is_none() { shard.unacknowledged(key, wanted) } else { Vec::new() };
+        Made { done, tag, there }
+    }
+
     /// The tag of what is there now. `dot` is the operation's write, if it made one.
-    pub(super) fn tag(self, shard: &Shard, key: &Key, dot: Option<Dot>, now: u64) -> Option<Tag> {
+    fn tag(self, shard: &Shard, key: &Key, dot: Option<Dot>, now: u64) -> Option<Tag> {
         match (self, dot) {
             (Self::OwnVersion, Some(dot)) => Some(Tag::of_dot(dot)),
             (Self::Nothing, _) => None,

@@ -1,7 +1,7 @@
 //! Sets: keys whose fields are their members.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use baton_replica::{Operation, Value, WriteError};
 use bytes::Bytes;
@@ -24,13 +24,13 @@ pub(super) async fn add(State(api): Shared, uri: Uri) -> Result<Response, Proble
     let value = Value { content_type: MEMBER.into(), body: Bytes::new() };
     let operation = Operation::Put { value, expires_at };
     let precondition = Precondition { is_not, ..Precondition::default() };
-    match api.engine.write(Write { key, precondition, operation, acks }).await {
+    match api.engine.write(Write { key: key.clone(), precondition, operation, acks }).await {
         Ok(stored) => {
             let status = if stored.existed { StatusCode::OK } else { StatusCode::CREATED };
             Ok((status, told(&stored)).into_response())
         }
         Err(WriteFailure::Refused(WriteError::Condition { .. }) | WriteFailure::Unmet(Unmet::Version { .. })) => {
-            Ok((StatusCode::OK, HeaderMap::new()).into_response())
+            Ok((StatusCode::OK, told(&api.engine.vouch(&key, acks).await?)).into_response())
         }
         Err(failure) => Err(failure.into()),
     }

@@ -1,5 +1,6 @@
 //! Agents of one group in one process, linked over loopback, with the member list in the test's hands.
 
+mod acknowledgement;
 mod adoption;
 mod channel;
 mod expiry;

@@ -1,5 +1,6 @@
 //! The front over real connections, in the bytes of the protocol.
 
+mod acknowledgement;
 mod channel;
 mod connection;
 mod counter;

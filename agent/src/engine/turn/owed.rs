@@ -1,12 +1,12 @@
 //! Writes that are made and not answered yet: what acknowledgements they are to have.
 //!
 //! A client that sends many writes at once gets its answers when all of them have theirs, and they are waited for
-//! together.
+//! together. Who is told that something is there already waits for the write that made it so, whoever's it was.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use baton_replica::Dot;
+use baton_replica::{Dot, ReplicaId};
 
 use crate::engine::{Engine, WriteFailure};
 
@@ -28,7 +28,16 @@ pub(crate) struct Mark {
     pub(super) dot: Dot,
     /// How many acknowledgements it is to have.
     pub(super) wanted: u32,
-    pub(super) operation: &'static str,
+    pub(super) by: By,
+}
+
+/// Whose write it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum By {
+    /// The client's, by an operation.
+    Client(&'static str),
+    /// Somebody's, which the client is told of.
+    Somebody,
 }
 
 // === impl Owed ===
@@ -48,13 +57,13 @@ impl Owed {
         self.marks.iter().any(|mark| mark.wanted > 0)
     }
 
-    /// For each shard, the last write and the most that any is to have: whoever has acknowledged it has acknowledged
-    /// those before it.
-    fn wanted(&self) -> BTreeMap<usize, (Dot, u32)> {
+    /// For each shard and writer, the last write and the most that any is to have: whoever has acknowledged it has
+    /// acknowledged those before it.
+    fn wanted(&self) -> BTreeMap<(usize, ReplicaId), (u64, u32)> {
         let mut wanted = BTreeMap::new();
-        for mark in self.marks.iter().filter(|mark| mark.wanted > 0) {
-            let (last, most) = wanted.entry(mark.shard).or_insert((mark.dot, mark.wanted));
-            (*last, *most) = (mark.dot, mark.wanted.max(*most));
+        for &Mark { shard, dot, wanted: count, .. } in self.marks.iter().filter(|mark| mark.wanted > 0) {
+            let (last, most) = wanted.entry((shard, dot.replica)).or_insert((dot.counter, count));
+            (*last, *most) = (dot.counter.max(*last), count.max(*most));
         }
         wanted
     }
@@ -66,7 +75,8 @@ impl Engine {
     /// Waits until the writes have what they are to have, or too long.
     pub(crate) async fn acknowledge(&self, owed: &Owed) {
         let deadline = Self::ack_deadline();
-        for (shard, (dot, wanted)) in owed.wanted() {
+        for ((shard, replica), (counter, wanted)) in owed.wanted() {
+            let dot = Dot { replica, counter };
             self.wait_for_acks_until(shard, dot, wanted, deadline).await;
         }
     }
@@ -86,8 +96,10 @@ impl Engine {
         let mut failures = failures.iter().peekable();
         for (at, mark) in owed.marks.iter().enumerate() {
             let failure = failures.next_if(|(failed, _)| *failed == at).map(|(_, failure)| failure);
-            self.counts.wrote(mark.operation, failure, began);
-            owed.last.insert(mark.shard, mark.dot);
+            if let By::Client(operation) = mark.by {
+                self.counts.wrote(operation, failure, began);
+                owed.last.insert(mark.shard, mark.dot);
+            }
         }
         owed.marks.clear();
         owed.marks.shrink_to(KEPT_MARKS);

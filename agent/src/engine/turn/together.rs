@@ -45,7 +45,8 @@ impl Turn<'_> {
 
     fn make_together(&mut self, batch: Vec<(Key, Operation)>) -> Result<Vec<Done>, WriteFailure> {
         let Some((key, _)) = batch.first().cloned() else { return Ok(Vec::new()) };
-        let names: Vec<&str> = batch.iter().map(|(_, operation)| count::name(operation)).collect();
+        let names: Vec<(Key, &str)> =
+            batch.iter().map(|(key, operation)| (key.clone(), count::name(operation))).collect();
         let request = |(key, operation)| Request { key, condition: Condition::Always, operation };
         let (settings, now) = (self.engine.settings(), self.now);
         let shard = &mut self.held(&key).shard;
@@ -56,11 +57,12 @@ impl Turn<'_> {
         });
         match made {
             Ok((done, wanted)) => {
-                names.iter().zip(&done).for_each(|(name, done)| self.note(&key, name, Ok((done.dot, wanted))));
+                let each = names.iter().zip(&done);
+                each.for_each(|((key, name), done)| self.note(key, name, Ok((done.dot, wanted))));
                 Ok(done)
             }
             Err(failure) => {
-                names.iter().for_each(|name| self.note(&key, name, Err(&failure)));
+                names.iter().for_each(|(key, name)| self.note(key, name, Err(&failure)));
                 Err(failure)
             }
         }

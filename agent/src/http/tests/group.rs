@@ -2,32 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use baton_replica::{Member, MemberPhase, Membership, MembershipVersion, ReplicaId, Settings};
-
 use super::{Api, ENTRY};
-
-impl Api {
-    /// Lists this agent and so many active members, none of which answers.
-    pub(super) fn list_silent_members(&self, count: u64, accept_when_alone: bool) {
-        let row = |bits: u64| Member {
-            pod_name: format!("pod-{bits}"),
-            held_state: true,
-            ..Member::new(ReplicaId::new(bits).expect("not zero"), MemberPhase::Active)
-        };
-        self.engine.take_membership_from_source(Membership {
-            version: MembershipVersion { uid: "u".to_owned(), number: 1 },
-            members: (7..=7 + count).map(row).collect(),
-            first: None,
-            settings: Settings { accept_when_alone, ..Settings::default() },
-            follows: Vec::new(),
-        });
-    }
-}
 
 #[tokio::test]
 async fn more_acks_than_members_are_refused_before_anything_is_written() {
     let api = Api::active().await;
-    api.list_silent_members(1, true);
+    api.engine.list_silent_members(1, true);
     let refused = api.put(&format!("{ENTRY}?acks=2"), b"v").await;
     refused.is_error(503, "too_few_members");
     assert_eq!(refused.header("retry-after"), Some("1"));
@@ -37,14 +17,14 @@ async fn more_acks_than_members_are_refused_before_anything_is_written() {
 #[tokio::test]
 async fn a_group_that_rejects_lone_writes_says_so() {
     let api = Api::active().await;
-    api.list_silent_members(0, false);
+    api.engine.list_silent_members(0, false);
     api.put(ENTRY, b"v").await.is_error(503, "too_few_members");
 }
 
 #[tokio::test]
 async fn acks_that_do_not_come_leave_the_write_and_its_tag() {
     let api = Api::active().await;
-    api.list_silent_members(2, true);
+    api.engine.list_silent_members(2, true);
     let began = Instant::now();
     let late = api.put(&format!("{ENTRY}?acks=majority"), b"v").await;
     late.is_error(504, "acks_timeout");
@@ -53,6 +33,26 @@ async fn acks_that_do_not_come_leave_the_write_and_its_tag() {
     assert_eq!((kept.body.as_slice(), kept.header("etag")), (b"v".as_slice(), late.header("etag")));
     let put = api.put(&format!("{ENTRY}?acks=0"), b"w").await;
     assert_eq!((put.status, put.header("baton-acks")), (200, Some("0")), "nobody is waited for");
+}
+
+#[tokio::test]
+async fn who_is_told_that_something_is_there_waits_for_its_acks() {
+    let api = Api::active().await;
+    let member = "/v1/maps/tags/sets/a/red";
+    assert_eq!(api.put(member, b"").await.status, 201, "nobody else is there to have it");
+    api.engine.list_silent_members(2, true);
+    assert_eq!(api.put(&format!("{ENTRY}?acks=0"), b"v").await.status, 201);
+    let (init, again) = (format!("{ENTRY}?init=true"), format!("{member}?acks=majority"));
+    let (init_late, again_late) = tokio::join!(api.put(&init, b"default"), api.put(&again, b""));
+    init_late.is_error(504, "acks_timeout");
+    again_late.is_error(504, "acks_timeout");
+    let of_batch = br#"{"requests": [{"op": "init", "map": "carts", "key": "ann", "text": "default"}]}"#;
+    api.call("POST", "/v1/batch", &[], of_batch).await.is_error(504, "acks_timeout");
+    api.put(&format!("{member}?acks=3"), b"").await.is_error(503, "too_few_members");
+    let put = api.put(&format!("{init}&acks=0"), b"default").await;
+    assert_eq!((put.status, put.header("etag")), (200, init_late.header("etag")));
+    let put = api.put(&format!("{member}?acks=0"), b"").await;
+    assert_eq!((put.status, put.header("baton-acks")), (200, Some("0")));
 }
 
 #[tokio::test]

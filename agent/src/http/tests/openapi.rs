@@ -111,7 +111,7 @@ async fn the_document_and_the_members_are_served() {
         (served.header("content-type"), served.json()["openapi"].as_str()),
         (Some("application/json"), Some("3.0.3"))
     );
-    api.list_silent_members(1, true);
+    api.engine.list_silent_members(1, true);
     let members = api.get("/v1/members").await.json();
     assert_eq!(
         (&members["me"]["replica"], &members["members"][0]["pod"]),

@@ -141,7 +141,7 @@ async fn a_client_gets_what_it_asks_for_only() {
     api.call("POST", &format!("{ENTRY}:release"), &[], b"").await;
     let released = owned.expect("released").await.data;
     assert_eq!((&released["token"], &released["new"]["text"]), (&claimed["new"]["owner"]["token"], &json!("yes")));
-    api.list_silent_members(2, true);
+    api.engine.list_silent_members(2, true);
     let members = owned.expect("members").await.data;
     assert_eq!(members["members"].as_array().map(Vec::len), Some(2));
     for wrong in ["?prefix=a", "?map=Carts", "?events=all", "?events=", "?evnts=change"] {

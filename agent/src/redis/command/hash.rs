@@ -72,10 +72,11 @@ fn set_new(call: &mut Call<'_>) -> Result<(), Failure> {
     let key = call.key(1)?;
     let (name, body) = (call.arguments.get(2), Bytes::copy_from_slice(call.arguments.get(3)));
     let new = call.state.turn([&key], |turn| {
+        let field = key.with_field(name)?;
         if HASH.field(turn, &key, name)?.is_some() {
+            turn.vouch(&field)?;
             return Ok::<_, Failure>(false);
         }
-        let field = key.with_field(name)?;
         let operation = kind::put(turn, &key, &field, kind::value("", body))?;
         turn.write(&field, operation)?;
         Ok(true)

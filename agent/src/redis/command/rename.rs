@@ -28,6 +28,8 @@ fn rename(call: &mut Call<'_>) -> Result<(), Failure> {
         if from != to {
             replicate(turn, &from, &to)?;
             turn.remove(&from)?;
+        } else {
+            turn.vouch(&from)?;
         }
         Ok(())
     })?;

@@ -38,8 +38,9 @@ fn add(call: &mut Call<'_>) -> Result<(), Failure> {
     let added = call.state.turn([&key], |turn| {
         let mut changes: Vec<(Key, Operation)> = Vec::new();
         for name in names {
-            if SET.field(turn, &key, name)?.is_none() {
-                changes.push(addition(turn, &key, name)?);
+            match SET.field(turn, &key, name)? {
+                None => changes.push(addition(turn, &key, name)?),
+                Some(_) => turn.vouch(&key.with_field(name)?)?,
             }
         }
         let done = turn.write_together(changes)?;
@@ -78,12 +79,17 @@ fn transfer(call: &mut Call<'_>) -> Result<(), Failure> {
         }
         let found = SET.field(turn, &source, name)?.is_some();
         let there = SET.field(turn, &destination, name)?.is_some();
-        if !found || source == destination {
-            return Ok(found);
+        if !found {
+            return Ok(false);
         }
-        if !there {
+        if there {
+            turn.vouch(&destination.with_field(name)?)?;
+        } else {
             let (field, operation) = addition(turn, &destination, name)?;
             turn.write(&field, operation)?;
+        }
+        if source == destination {
+            return Ok(true);
         }
         turn.write(&source.with_field(name)?, Operation::Delete)?;
         Ok(true)

@@ -134,6 +134,8 @@ fn set(call: &mut Call<'_>) -> Result<(), Failure> {
                 Ending::Unsaid | Ending::Never => None,
             };
             put(turn, &key, value, expires_at)?;
+        } else {
+            turn.vouch(&key)?;
         }
         Ok::<_, Failure>((wanted, before))
     })?;
@@ -162,6 +164,8 @@ fn setnx(call: &mut Call<'_>) -> Result<(), Failure> {
         let absent = !turn.exists(&key)?;
         if absent {
             put(turn, &key, value, None)?;
+        } else {
+            turn.vouch(&key)?;
         }
         Ok::<_, Failure>(absent)
     })?;

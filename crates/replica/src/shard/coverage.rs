@@ -3,7 +3,7 @@
 use crate::mutant::{Mutant, active};
 use crate::shard::Shard;
 use crate::shard::link::PeerState;
-use crate::{Dot, ReplicaId, Roster, Settings, VersionVector};
+use crate::{Dot, Key, ReplicaId, Roster, Settings, Version, VersionVector};
 
 /// How many other members must acknowledge a write. Only members that are Active and not leaving count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,18 +88,32 @@ impl Need {
 // === impl Shard ===
 
 impl Shard {
-    /// How many members whose acknowledgement counts have applied a write of this replica.
+    /// How many members whose acknowledgement counts have applied a write.
+    pub fn acknowledgements(&self, dot: Dot) -> u32 {
+        self.acknowledged_by(dot).count() as u32
+    }
+
+    /// The members whose acknowledgement counts that have applied a write. Who made it has it without saying so.
     ///
     /// A leaving replica counts what counts for its handoff only.
-    pub fn acknowledgements(&self, dot: Dot) -> u32 {
-        if active(Mutant::NobodyAnswers) {
-            return 0;
-        }
+    pub fn acknowledged_by(&self, dot: Dot) -> impl Iterator<Item = ReplicaId> + '_ {
         let leaving = self.roster.leaving();
-        let has = |id: &ReplicaId| {
-            self.peers.get(id).is_some_and(|peer| if leaving { &peer.counted } else { &peer.acked }.covers(dot))
+        let said = move |id: ReplicaId| {
+            self.peers.get(&id).is_some_and(|peer| if leaving { &peer.counted } else { &peer.acked }.covers(dot))
         };
-        self.roster.survivors().filter(has).count() as u32
+        let has = move |id: &ReplicaId| (*id == dot.replica || said(*id)) && !active(Mutant::NobodyAnswers);
+        self.roster.survivors().filter(has)
+    }
+
+    /// The writes that made a key what it is and that fewer members than so many have: whoever is told that it is so waits
+    /// for them, as those who made them do. What retired replicas wrote every member has, or it was issued again here.
+    pub fn unacknowledged(&self, key: &Key, wanted: u32) -> Vec<Dot> {
+        let Some(entry) = self.store.get(key) else { return Vec::new() };
+        let again = Dot { replica: self.me(), counter: self.reissued };
+        let known = |dot: Dot| if self.roster.lists(dot.replica) { dot } else { again };
+        let mut dots: Vec<Dot> = entry.versions().iter().flat_map(Version::dots).map(known).collect();
+        dots.retain(|dot| dot.counter > 0 && self.acknowledgements(*dot) < wanted);
+        dots
     }
 
     /// How many other members count for acknowledgements.

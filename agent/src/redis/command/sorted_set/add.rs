@@ -121,6 +121,7 @@ impl Options {
                 None => SORTED_SET.field(turn, key, name)?.as_ref().and_then(score::of),
             };
             if present == Some(*next) || !self.allow(present, *next) {
+                turn.vouch(&key.with_field(name)?)?;
                 continue;
             }
             match present {
@@ -144,11 +145,10 @@ impl Options {
         if next.is_nan() {
             return Err(Failure::text("ERR resulting score is not a number (NaN)"));
         }
-        if !self.allow(present, next) {
-            return Ok(None);
-        }
-        if present == Some(next) {
-            return Ok(present);
+        let allowed = self.allow(present, next);
+        if !allowed || present == Some(next) {
+            turn.vouch(&key.with_field(name)?)?;
+            return Ok(present.filter(|_| allowed));
         }
         score::add(turn, key, &key.with_field(name)?, read.as_ref(), by).map(Some)
     }
