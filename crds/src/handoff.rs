@@ -1,4 +1,4 @@
-//! Handoff: how one member left its group. Written by the operator, one for each member whose pod has ended.
+//! Handoff: how one member left its group. Written by the operator, one for each member that has left.
 
 // Columns of one type are no duplicates.
 #![allow(clippy::duplicated_attributes)]

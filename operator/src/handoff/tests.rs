@@ -76,11 +76,17 @@ fn a_hook_that_succeeded_is_no_success_of_an_agent_that_was_killed_in_its_tail()
     assert_eq!(outcomes(&ledger.overdue(&gone, now + Duration::from_secs(15))), [Some(Unknown)]);
 }
 
+/// Killed, it could not say a word; what it was asked to stop for, such as another image, it has handed off before.
 #[test]
-fn an_agent_that_starts_again_in_its_pod_is_no_departure() {
+fn an_agent_that_starts_again_in_its_pod_is_a_departure_only_if_it_was_told_to_stop() {
     let now = Instant::now();
-    let mut ledger = ledger(now);
     let rows = [row(1, "a", Gone), row(2, "a", Joining)];
+    let mut stopped = ledger(now);
+    assert_eq!(outcomes(&stopped.note(receipt(1, Stage::Sealed, Acknowledged), now)), [None, Some(Acknowledged)]);
+    assert_eq!(stopped.look(&rows, now), []);
+    assert_eq!(stopped.overdue(&rows, now + Duration::from_secs(60)), []);
+
+    let mut ledger = ledger(now);
     assert_eq!(ledger.look(&rows, now), []);
     assert_eq!(ledger.overdue(&rows, now + Duration::from_secs(60)), []);
 }
