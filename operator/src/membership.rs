@@ -10,6 +10,7 @@ mod forget;
 mod hearsay;
 mod retire;
 mod scribe;
+mod size;
 mod store;
 
 #[cfg(test)]
@@ -20,3 +21,4 @@ pub use decide::{Decision, Draft, PodRef, Situation, decide};
 pub use first::StartedEmpty;
 pub use forget::Unreached;
 pub use scribe::Scribe;
+pub use size::ListSize;

@@ -66,6 +66,7 @@ words! {
         HandoffUnknown,
         MemberForgotten,
         StateUnreachable,
+        ListTooLarge,
     }
 }
 

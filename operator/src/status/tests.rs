@@ -273,6 +273,19 @@ fn an_empty_start_is_shown_until_the_lost_members_are_heard_or_have_ended() {
 }
 
 #[test]
+fn a_list_that_passes_the_greatest_size_is_shown_with_those_who_are_gone() {
+    let gone = |count: u64| (2..count).map(|replica| row(replica, &format!("a-pod-{replica}"), Gone));
+    let mut world = World::of_one();
+    let mut listed = |count| {
+        let rows = [row(1, "a", Active)].into_iter().chain(gone(count)).collect();
+        world.view.listing = Some(Arc::new(listing(1, None, rows)));
+        world.condition("Degraded")
+    };
+    assert_eq!(listed(1_000), says("False", "AsExpected"));
+    assert_eq!(listed(3_000), says("True", "ListTooLarge"));
+}
+
+#[test]
 fn a_transition_is_dated_when_the_status_changes_and_not_before() {
     let mut world = World::of_one();
     let first = world.now;

@@ -9,6 +9,7 @@ use super::condition::{Kind, Reason, State, Verdict};
 use super::derive::{names, present};
 use super::{Newest, Observation};
 use crate::index::GroupView;
+use crate::membership::ListSize;
 
 /// How long a handoff without success is shown at least, even if later ones succeed: a rollout would
 /// otherwise hide it within seconds.
@@ -21,6 +22,9 @@ pub(super) fn degraded(observation: Observation<'_>) -> Verdict {
     let verdict = |reason, message| Verdict { kind: Kind::Degraded, state: State::True, reason, message };
     if let Some(message) = unreachable(observation, before) {
         return verdict(Reason::StateUnreachable, message);
+    }
+    if let Some(message) = too_large(observation.view) {
+        return verdict(Reason::ListTooLarge, message);
     }
     let removed = names(forgotten(observation.view).map(|row| row.pod_name.as_str()));
     if !removed.is_empty() {
@@ -38,6 +42,19 @@ pub(super) fn degraded(observation: Observation<'_>) -> Verdict {
 pub(super) fn forgotten(view: &GroupView) -> impl Iterator<Item = &MemberRow> {
     let rows = view.listing.iter().flat_map(|listing| &listing.spec.members);
     rows.filter(|row| row.forgotten && view.pod(&row.pod_name, &row.pod_uid).is_some())
+}
+
+/// Holds while so many are listed that a change of the list may soon be none that can be written.
+fn too_large(view: &GroupView) -> Option<String> {
+    let listing = view.listing.as_ref()?;
+    let size = ListSize::of(&listing.spec);
+    let (all, present) = (listing.spec.members.len(), listing.present().count());
+    size.is_too_great().then(|| {
+        format!(
+            "The list of members takes {size} that an object may have, with {present} members and {} that are gone: when it does not fit any more, new pods wait and nobody is told who leaves.",
+            all - present
+        )
+    })
 }
 
 /// Holds from the moment when a replica was let start empty until every other member that may hold state
