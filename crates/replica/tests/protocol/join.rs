@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use donor::{
-    RECEIVER, acts, asked_transfer, chunks_of, donors, entries, give, id, joiner, live, ranges_of, reconnect, state,
-    tell,
+    RECEIVER, acts, asked_transfer, chunks_of, donors, entries, fall_behind, give, id, joiner, live, ranges_of,
+    reconnect, state, tell,
 };
 
 proptest! {
@@ -93,8 +93,7 @@ proptest! {
         }
         give(&mut by_ranges, 1, &of_donor);
 
-        let behind = || ShardMessage::Behind { origin: id(1) };
-        tell(&mut by_transfer, 1, behind());
+        fall_behind(&mut by_transfer);
         let before = by_transfer.clock().clone();
         let chunks = chunks_of(&mut donors[0], asked_transfer(&mut by_transfer).expect("it is behind"));
         for chunk in &chunks[..stop.index(chunks.len())] {
@@ -102,7 +101,7 @@ proptest! {
         }
         prop_assert_eq!(by_transfer.clock(), &before, "a part of a transfer was claimed");
         reconnect(&mut by_transfer);
-        tell(&mut by_transfer, 1, behind());
+        fall_behind(&mut by_transfer);
         let chunks = chunks_of(&mut donors[0], asked_transfer(&mut by_transfer).expect("it is behind"));
         let (last, first) = chunks.split_last().expect("one at least");
         for chunk in first {

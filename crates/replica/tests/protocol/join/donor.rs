@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use baton_replica::{
-    Chunk, Condition, Entry, Key, Limits, LinkId, MemberPhase, Membership, Range, ReplicaId, Roster, Shard,
+    Applied, Chunk, Condition, Entry, Key, Limits, LinkId, MemberPhase, Membership, Range, ReplicaId, Roster, Shard,
     ShardMessage, Value, VersionVector,
 };
 use bytes::Bytes;
@@ -136,6 +136,15 @@ pub(super) fn give(shard: &mut Shard, from: u64, ranges: &[Range]) {
 
 pub(super) fn tell(shard: &mut Shard, from: u64, message: ShardMessage) {
     shard.handle(id(from), LinkId(1), message, NOW).expect("it follows the protocol");
+}
+
+/// The first donor announces itself and says that its window starts too late.
+pub(super) fn fall_behind(shard: &mut Shard) {
+    let clock = VersionVector::new();
+    let nothing =
+        Applied { clock, full: true, answers_range: false, heard_leaving: 0, leaving: 0, founders: Vec::new() };
+    tell(shard, 1, ShardMessage::Applied(nothing));
+    tell(shard, 1, ShardMessage::Behind { origin: id(1) });
 }
 
 /// The transfer that a shard asks the first donor for.
