@@ -132,9 +132,14 @@ impl Profile {
         profile
     }
 
+    /// Whether apps own keys.
+    pub(crate) const fn has_owners(&self) -> bool {
+        self.weights.own > 0 || (self.mixed && self.weights.batch > 0)
+    }
+
     /// Whether the app beside a process hears of changes: what a transfer brings is taken another way where none does.
     pub(crate) const fn watches(&self, id: ReplicaId) -> bool {
-        self.weights.own > 0 || id.bits().is_multiple_of(2)
+        self.has_owners() || id.bits().is_multiple_of(2)
     }
 
     fn draw_any(rng: &mut Rng) -> Self {

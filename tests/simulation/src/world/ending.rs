@@ -45,7 +45,7 @@ impl World {
             self.plan_dials(id);
         }
         // What the members that are gone owned has its new owners before they are forgotten.
-        self.operator.keeps_gone = self.profile.weights.own > 0;
+        self.operator.keeps_gone = self.profile.has_owners();
         self.rest()?;
         if self.operator.keeps_gone {
             Invariant::Ownership.of(invariant::ownership::check_end(self))?;

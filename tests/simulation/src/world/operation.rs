@@ -7,15 +7,18 @@ use crate::oracle::Kind;
 use crate::schedule::{Write, WriteKind};
 
 /// What a batch may do to one key, in turn.
-const ANY: [WriteKind; 8] = [
+const ANY: [WriteKind; 11] = [
     WriteKind::Put,
     WriteKind::Init,
     WriteKind::Expiring(300),
     WriteKind::Delete,
     WriteKind::Take,
+    WriteKind::Claim,
     WriteKind::Put,
+    WriteKind::Confirm,
     WriteKind::Touch(Some(300)),
     WriteKind::Increment(2),
+    WriteKind::Release,
 ];
 
 /// The shard of a key.
