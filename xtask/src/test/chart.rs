@@ -3,6 +3,7 @@
 
 mod monitoring;
 mod object;
+mod right;
 mod value;
 
 use std::path::Path;
@@ -46,6 +47,10 @@ const CASES: [(&str, &[&str], &[&str]); 5] = [
     ("without its kinds", &["crds.enabled=false"], &["PodDisruptionBudget", "NetworkPolicy"]),
 ];
 
+/// Where the operator may make keepers, for the given values; an empty name is everywhere.
+const KEEPERS: [(&[&str], &[&str]); 3] =
+    [(&[], &[""]), (&["keepers.namespaces={cart,shop}"], &["cart", "shop"]), (&["keepers.enabled=false"], &[])];
+
 /// Needed for Baton to work.
 const ALWAYS: [&str; 8] = [
     "Deployment",
@@ -63,13 +68,14 @@ const SOMETIMES: [&str; 6] =
     ["PodDisruptionBudget", "NetworkPolicy", "ServiceMonitor", "PodMonitor", "PrometheusRule", "ConfigMap"];
 
 /// Values that are refused.
-const REFUSED: [&str; 9] = [
+const REFUSED: [&str; 10] = [
     "operator.replicas=-1",
     "operator.replica=2",
     "operator.podDisruptionBudget.maxUnavailable=some",
     "metrics.serviceMonitor.interval=often",
     "metrics.prometheusRule.enabled=maybe",
     "identity.trustDomain=UPPER",
+    "keepers.namespaces=shop",
     "webhook.timeoutSeconds=31",
     "networkPolicy.metricsFrom=all",
     "traces.collector=otel-collector:4317",
@@ -94,6 +100,8 @@ pub(super) fn run(tally: &mut Tally) {
             let title = format!("Render the chart {what} with Helm {version}");
             tally.count(&title, step::run(&title, |_| case(&program, &chart, values, there)));
         }
+        let title = format!("Grant the rights that are needed with Helm {version}");
+        tally.count(&title, step::run(&title, |_| rights(&program, &chart)));
         let title = format!("Refuse wrong values with Helm {version}");
         tally.count(&title, step::run(&title, |_| refuse(&program, &chart)));
     }
@@ -127,6 +135,17 @@ fn case(helm: &Path, chart: &Path, values: &[&str], there: &[&str]) -> Result<()
         object.check().with_context(|| format!("{} {}", object.kind, object.name))?;
     }
     selects_itself(&objects)
+}
+
+fn rights(helm: &Path, chart: &Path) -> Result<()> {
+    for (values, namespaces) in KEEPERS {
+        let objects = Object::read(&command::output(&mut template(helm, chart, values))?)?;
+        for object in &objects {
+            object.check().with_context(|| format!("{} {}", object.kind, object.name))?;
+        }
+        right::of_keepers(&objects, namespaces).with_context(|| format!("what the operator may do with {values:?}"))?;
+    }
+    Ok(())
 }
 
 /// What selects the operator's pods selects them, and not the pod of `helm test`.
