@@ -9,6 +9,7 @@ use baton_crds::{Handoff, HandoffGroup, Membership};
 use baton_identity::{CertificateDer, Expected, Wallet, connect};
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::ListParams;
 use kube::{Api, Client};
 use rustls::pki_types::ServerName;
@@ -20,11 +21,9 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
-use crate::api::ApiServer;
 use crate::args::Args;
-use crate::identity;
+use crate::identity::ROOTS;
 use crate::lease::{RENEWAL, Record};
-use crate::secret::SharedSecret;
 
 /// How long each part may take to work: an installation that has just become ready may still elect a holder.
 const PATIENCE: Duration = Duration::from_secs(40);
@@ -40,12 +39,11 @@ const ANSWER: u64 = 1 << 20;
 
 /// Looks at each part and says how it is; an error if one does not work.
 pub async fn run(args: &Args, client: Client) -> Result<()> {
-    let api = ApiServer::new(client.clone());
     let parts = [
-        say("Baton's kinds are there", || kinds(&client)).await,
+        say("Baton's kinds are there", || kinds(args, &client)).await,
         say("an operator holds the lease, and renews it", || lease(args, &client)).await,
         say("the webhook answers, by a certificate that the API server trusts", || webhook(args, &client)).await,
-        say("the directory answers, and proves to be an operator", || directory(args, &api)).await,
+        say("the directory answers, and proves to be an operator", || directory(args, &client)).await,
     ];
     let failed = parts.iter().filter(|works| !**works).count();
     ensure!(failed == 0, "{failed} of {} parts do not work", parts.len());
@@ -70,11 +68,11 @@ async fn say<F: Future<Output = Result<()>>>(what: &str, look: impl Fn() -> F) -
     }
 }
 
-async fn kinds(client: &Client) -> Result<()> {
-    let one = ListParams::default().limit(1);
-    Api::<HandoffGroup>::all(client.clone()).list(&one).await.context("list HandoffGroups")?;
-    Api::<Membership>::all(client.clone()).list(&one).await.context("list Memberships")?;
-    Api::<Handoff>::all(client.clone()).list(&one).await.context("list Handoffs")?;
+async fn kinds(args: &Args, client: &Client) -> Result<()> {
+    let (one, here) = (ListParams::default().limit(1), &args.namespace);
+    Api::<HandoffGroup>::namespaced(client.clone(), here).list(&one).await.context("list HandoffGroups")?;
+    Api::<Membership>::namespaced(client.clone(), here).list(&one).await.context("list Memberships")?;
+    Api::<Handoff>::namespaced(client.clone(), here).list(&one).await.context("list Handoffs")?;
     Ok(())
 }
 
@@ -127,12 +125,14 @@ async fn webhook(args: &Args, client: &Client) -> Result<()> {
     Ok(())
 }
 
-async fn directory(args: &Args, api: &ApiServer) -> Result<()> {
-    let secret = SharedSecret { namespace: args.namespace.clone(), name: args.identity_secret.clone(), manager: "" };
-    let found = secret.read(api).await.context("read the Secret with the CAs")?.context("there are no CAs yet")?;
-    let keyring = identity::keyring_of(&found).context("the Secret holds no CAs")?;
+/// Goes by the CAs as agents do: who checks need not be able to read the key that they sign with.
+async fn directory(args: &Args, client: &Client) -> Result<()> {
+    let (name, key) = ROOTS;
+    let maps: Api<ConfigMap> = Api::namespaced(client.clone(), &args.namespace);
+    let map = maps.get(name).await.context("read the ConfigMap with the CAs")?;
+    let roots = map.data.and_then(|mut data| data.remove(key)).context("there are no CAs in it")?;
     let wallet = Arc::new(Wallet::default());
-    wallet.trust(&keyring.roots())?;
+    wallet.trust(&roots)?;
     let address = format!("{}.{}.svc:{}", args.service, args.namespace, args.directory.port());
     connect(&address, wallet.client_config(Expected::Operator)?, CALL).await.map(drop).context(address)
 }

@@ -14,7 +14,6 @@ mod token;
 mod tests;
 
 pub use custodian::Custodian;
-pub(crate) use custodian::keyring_of;
 pub use herald::Herald;
 pub use issuer::Issuer;
 pub use service::IdentityService;
@@ -23,5 +22,5 @@ pub use service::IdentityService;
 /// round.
 pub const AUDIENCE: &str = "baton.dev/operator";
 
-/// The ConfigMap with the CAs in each namespace with a group, and its key.
+/// The ConfigMap with the CAs in each namespace with a group and in the operator's own, and its key.
 pub const ROOTS: (&str, &str) = ("baton-roots", "roots.pem");

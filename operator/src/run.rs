@@ -126,7 +126,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let custodian =
         identity::Custodian::new(api.clone(), &args.namespace, &args.identity_secret, issuer.clone(), office.clone());
     vital.spawn("the keeper of the agents' CA", custodian.run());
-    let herald = Herald::new(api.clone(), &index, &issuer, office.clone());
+    let herald = Herald::new(api.clone(), &args.namespace, &index, &issuer, office.clone());
     vital.spawn("what tells agents whom to trust", herald.run());
     vital.spawn("the gauges", gauges(metrics.clone(), api.clone(), attendance.clone()));
 

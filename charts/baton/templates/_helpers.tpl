@@ -15,6 +15,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end }}
 
+{{- define "baton.checkLabels" -}}
+{{ include "baton.labels" . | replace "component: operator" "component: check" }}
+{{- end }}
+
 {{- define "baton.environment" -}}
 - {name: BATON_SERVICE, value: {{ include "baton.name" . }}}
 - {name: BATON_LEASE, value: {{ include "baton.name" . }}}

@@ -1,5 +1,7 @@
 //! What an uninstallation loses, what remains after it, and in which order it is done.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use baton_crds::{HandoffGroup, label};
 use kube::ResourceExt;
 use serde::Serialize;
@@ -11,7 +13,7 @@ use super::workload::is_of_keepers;
 use crate::human;
 use crate::member::agent;
 
-/// The ConfigMap with the CAs in each namespace with a group.
+/// The ConfigMap with the CAs, in each namespace with a group and in the operator's own.
 const ROOTS: &str = "baton-roots";
 
 /// The plan.
@@ -95,10 +97,10 @@ fn remains(groups: &Seen<HandoffGroup>, around: &Surroundings, namespace: &str, 
             .to_owned(),
     );
     remains.push(format!("The Secrets {operator}-webhook and {operator}-identity in namespace {namespace}."));
-    let places = namespaces(groups);
-    if !places.is_empty() {
-        remains.push(format!("The ConfigMap {ROOTS} in {}.", places.join(", ")));
-    }
+    remains.push(format!(
+        "The ConfigMap {ROOTS} in {}.",
+        told(groups, namespace).into_iter().collect::<Vec<_>>().join(", ")
+    ));
     remains
 }
 
@@ -113,7 +115,7 @@ fn steps(
     if groups.iter().flatten().next().is_some() {
         steps.push("Have the apps keep elsewhere what must live on.".to_owned());
     }
-    let opted_in = |labels: &std::collections::BTreeMap<String, String>| {
+    let opted_in = |labels: &BTreeMap<String, String>| {
         labels.get(label::INJECT).is_some_and(|value| value == label::INJECT_ENABLED)
     };
     for place in around.namespaces.iter().flatten().filter(|place| opted_in(place.labels())) {
@@ -153,7 +155,7 @@ fn steps(
     }
     steps.push(format!("helm uninstall {release} -n {namespace}"));
     steps.push(format!("kubectl delete secret {operator}-webhook {operator}-identity -n {namespace}"));
-    for place in namespaces(groups) {
+    for place in told(groups, namespace) {
         steps.push(format!("kubectl delete configmap {ROOTS} -n {place}"));
     }
     steps.push(
@@ -174,11 +176,9 @@ fn unseen(groups: &Seen<HandoffGroup>, around: &Surroundings) -> Vec<String> {
     seen.into_iter().filter_map(|(what, error)| Some(format!("{what}: {}", error?))).collect()
 }
 
-fn namespaces(groups: &Seen<HandoffGroup>) -> Vec<String> {
-    let mut places: Vec<String> = groups.iter().flatten().filter_map(ResourceExt::namespace).collect();
-    places.sort();
-    places.dedup();
-    places
+/// The namespaces that have been told of the CAs.
+fn told(groups: &Seen<HandoffGroup>, own: &str) -> BTreeSet<String> {
+    groups.iter().flatten().filter_map(ResourceExt::namespace).chain([own.to_owned()]).collect()
 }
 
 #[cfg(test)]
@@ -225,6 +225,7 @@ mod tests {
             "kubectl rollout restart deployment/worker -n shop",
             "kubectl delete handoffgroup web -n shop",
             "helm uninstall relay -n infra",
+            "kubectl delete configmap baton-roots -n infra",
             "kubectl delete configmap baton-roots -n shop",
             "kubectl delete crd handoffgroups.baton.dev",
         ];

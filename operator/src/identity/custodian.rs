@@ -112,7 +112,7 @@ impl Custodian {
 }
 
 /// The CAs that a Secret holds; none if it holds something else.
-pub(crate) fn keyring_of(found: &Found) -> Option<Keyring> {
+fn keyring_of(found: &Found) -> Option<Keyring> {
     let keyring: Keyring = serde_json::from_slice(&found.fields.get(FIELD)?.0).ok()?;
     (!keyring.seats.is_empty()).then_some(keyring)
 }

@@ -1,5 +1,5 @@
-//! The task that has agents trust the CAs: a ConfigMap in each namespace with a group, mounted by the injector. The holder
-//! of the lease writes it.
+//! The task that has agents trust the CAs: a ConfigMap in each namespace with a group, mounted by the injector, and in the
+//! operator's own. The holder of the lease writes it.
 //!
 //! It stays when the last group of a namespace goes: agents that run there may start again.
 
@@ -31,6 +31,8 @@ const RETRY: Duration = Duration::from_secs(2);
 /// Keeps the ConfigMaps.
 pub struct Herald {
     api: ApiServer,
+    /// The operator's own namespace, where `helm test` looks.
+    own: String,
     groups: watch::Receiver<Arc<Views>>,
     roots: watch::Receiver<Arc<str>>,
     told: BTreeMap<String, Arc<str>>,
@@ -41,10 +43,10 @@ pub struct Herald {
 // === impl Herald ===
 
 impl Herald {
-    /// Tells the namespaces of these groups of the issuer's CAs.
-    pub fn new(api: ApiServer, index: &SharedIndex, issuer: &Issuer, office: Office) -> Self {
-        let groups = index.read().groups();
-        Self { api, groups, roots: issuer.roots(), told: BTreeMap::new(), office, failures: Repeat::new() }
+    /// Tells the namespaces of these groups, and the operator's own, of the issuer's CAs.
+    pub fn new(api: ApiServer, own: &str, index: &SharedIndex, issuer: &Issuer, office: Office) -> Self {
+        let (own, groups) = (own.to_owned(), index.read().groups());
+        Self { api, own, groups, roots: issuer.roots(), told: BTreeMap::new(), office, failures: Repeat::new() }
     }
 
     /// Runs until it is dropped.
@@ -76,8 +78,9 @@ impl Herald {
         if roots.is_empty() {
             return true;
         }
-        let namespaces: BTreeSet<String> =
+        let mut namespaces: BTreeSet<String> =
             self.groups.borrow_and_update().keys().map(|GroupKey { namespace, .. }| namespace.clone()).collect();
+        namespaces.insert(self.own.clone());
         self.told.retain(|namespace, told| namespaces.contains(namespace) && *told == roots);
         let mut all = true;
         for namespace in

@@ -144,6 +144,7 @@ fn rights(helm: &Path, chart: &Path) -> Result<()> {
             object.check().with_context(|| format!("{} {}", object.kind, object.name))?;
         }
         right::of_keepers(&objects, namespaces).with_context(|| format!("what the operator may do with {values:?}"))?;
+        right::of_check(&objects).context("what the pod of helm test may do")?;
     }
     Ok(())
 }

@@ -122,18 +122,18 @@ async fn people_can_have_the_next_ca_made_once() {
 }
 
 #[tokio::test]
-async fn each_namespace_with_a_group_is_told_of_the_cas() {
+async fn each_namespace_with_a_group_is_told_of_the_cas_and_the_operators_own() {
     let store = Store::default();
     let custodian = custodian(&store);
     let index = SharedIndex::default();
     index.write().apply_group(group("web", 100));
-    tokio::spawn(Herald::new(store.api(), &index, &custodian.issuer, Office::always(true)).run());
+    tokio::spawn(Herald::new(store.api(), "baton-system", &index, &custodian.issuer, Office::always(true)).run());
     custodian.look().await.expect("a CA");
     let mut other = group("web", 100);
     other.key.namespace = "stage".into();
     index.write().apply_group(other);
     let roots = custodian.issuer.keyring().roots();
-    for namespace in ["shop", "stage"] {
+    for namespace in ["shop", "stage", "baton-system"] {
         let path = format!("/api/v1/namespaces/{namespace}/configmaps/baton-roots");
         let told = async {
             while store.get(&path).is_none_or(|map| map["data"]["roots.pem"] != roots) {

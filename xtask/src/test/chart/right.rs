@@ -29,6 +29,20 @@ pub(super) fn of_keepers(objects: &[Object], expected: &[&str]) -> Result<()> {
     Ok(())
 }
 
+/// Whether the pod of `helm test` can only read, and no Secret: in its own namespace, and one object of the cluster by name.
+pub(super) fn of_check(objects: &[Object]) -> Result<()> {
+    let pod = find(objects, "Pod", None).context("no pod for helm test")?;
+    let rights = of(objects, account(&pod.value["spec"])?)?;
+    ensure!(!rights.is_empty(), "it may do nothing");
+    for Right { namespace, rule } in &rights {
+        let right = Right { namespace: *namespace, rule };
+        ensure!(!right.writes() && !right.names("resources", "secrets"), "it may do {rule}");
+        let own = *namespace == pod.value["metadata"]["namespace"].as_str();
+        ensure!(own || rule["resourceNames"].is_array(), "it may do {rule} in {namespace:?}");
+    }
+    Ok(())
+}
+
 // === impl Right ===
 
 impl Right<'_> {
