@@ -54,7 +54,7 @@ pub(crate) use read::{Order, Range};
 pub(crate) use settled::Settled;
 pub(crate) use status::{MemberStatus, Status};
 pub(crate) use summary::Summary;
-pub(crate) use turn::{Owed, Turn};
+pub(crate) use turn::{Owed, Plan, Turn};
 pub(crate) use write::{Stored, Write, WriteFailure};
 
 /// Who this process is.

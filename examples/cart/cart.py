@@ -1,6 +1,7 @@
 """A shop's carts, kept in memory that outlives its pods: redis-py, and nothing that knows of Baton.
 
-A cart is a hash with a field for each item. Additions that two pods make at the same time all count.
+A cart is a hash with a field for each item. Additions that two pods make at the same time all count. It ends twelve hours
+after it was begun.
 
     GET    /carts/ann                {"apple": 2}
     POST   /carts/ann/apple          one more of it; ?by=3, ?by=-1
@@ -16,21 +17,26 @@ import redis
 
 KEPT = 12 * 3600
 
+# A field that is no item: it has the deadline before there is one.
+BEGUN = ""
+
 store = redis.from_url(os.environ.get("BATON_REDIS", "redis://127.0.0.1:6379"), decode_responses=True)
 
 
 def cart(user):
-    items = {item: int(count) for item, count in store.hgetall(f"carts:{user}").items()}
+    fields = store.hgetall(f"carts:{user}").items()
+    items = {item: int(count) for item, count in fields if item != BEGUN}
     return {item: count for item, count in items.items() if count > 0}
 
 
 def add(user, item, by):
-    # One round trip: the answer comes when another pod has both.
+    # One round trip: the answer comes when another pod has all of it. A new item gets the deadline of the cart; an item to
+    # which two pods have added would take no other.
     pipe = store.pipeline(transaction=False)
+    pipe.hsetnx(f"carts:{user}", BEGUN, "")
+    pipe.expire(f"carts:{user}", KEPT, nx=True)
     pipe.hincrby(f"carts:{user}", item, by)
-    pipe.expire(f"carts:{user}", KEPT)
-    # Where two pods have added to an item, its deadline stays that of its first addition.
-    return pipe.execute(raise_on_error=False)[0]
+    return pipe.execute()[-1]
 
 
 class Shop(BaseHTTPRequestHandler):
@@ -44,10 +50,7 @@ class Shop(BaseHTTPRequestHandler):
 
     def do_POST(self):
         (_, user, item), query = self.request_path()
-        count = add(user, item, int(query.get("by", ["1"])[0]))
-        if isinstance(count, Exception):
-            raise count
-        self.answer({item: count})
+        self.answer({item: add(user, item, int(query.get("by", ["1"])[0]))})
 
     def do_DELETE(self):
         (_, user, item), _ = self.request_path()

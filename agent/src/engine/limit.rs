@@ -43,6 +43,17 @@ pub(super) struct Place<'a> {
 #[derive(Default)]
 pub(super) struct Pending(Vec<(String, Usage)>);
 
+/// What each map gets, and loses, by operations that are done together.
+#[derive(Default)]
+pub(super) struct Balance(Vec<Change>);
+
+struct Change {
+    map: String,
+    grows: Usage,
+    /// Below zero.
+    frees: Usage,
+}
+
 /// The bounds of one map.
 struct Bounds {
     bytes: u64,
@@ -77,52 +88,106 @@ impl DefaultLimits {
         key: &Key,
         operation: &Operation,
     ) -> Result<(), LimitError> {
-        let &Place { settings, usage, shard, now } = place;
-        let size = match operation {
-            Operation::Put { value, .. } | Operation::Init { value, .. } => {
-                let (size, limit) = (value.body.len() as u64, self.value_bytes(settings, key));
-                if size > limit {
-                    return Err(LimitError::Value { size, limit });
-                }
-                value.size() as u64
-            }
-            Operation::Increment(_) => 0,
-            _ => return Ok(()),
-        };
-        let replaced = shard.size(key, now).map(|bytes| bytes as u64);
-        let name = key.name().len() + key.field().map_or(0, <[u8]>::len);
-        let grows = Usage {
-            entries: i64::from(replaced.is_none()),
-            bytes: replaced.map_or(size + name as u64, |replaced| size.saturating_sub(replaced)) as i64,
-        };
+        let grows = self.growth(place, key, operation)?;
         if grows == Usage::default() {
             return Ok(());
         }
-        let mut held = usage.of(key.map());
+        let held = pending.as_ref().and_then(|pending| pending.of(key.map()));
+        let held = held.unwrap_or_else(|| place.usage.of(key.map()));
+        self.bounds(place.settings, key.map()).check(held, grows)?;
         if let Some(pending) = pending {
-            held = pending.add(key.map(), held, grows);
+            pending.set(key.map(), sum(held, grows));
         }
-        let own = own_limits(settings, key.map());
-        let bounds = Bounds {
-            bytes: own.max_bytes.unwrap_or(self.max_bytes),
-            entries: own.max_entries.unwrap_or(self.max_entries),
+        Ok(())
+    }
+
+    /// Adds an operation to those that are to be done together.
+    pub(super) fn weigh(
+        &self,
+        place: &Place<'_>,
+        balance: &mut Balance,
+        key: &Key,
+        operation: &Operation,
+    ) -> Result<(), LimitError> {
+        let change = balance.of(key.map());
+        if matches!(operation, Operation::Delete | Operation::Take) {
+            if let Some(size) = place.shard.size(key, place.now) {
+                let freed = Usage { entries: -1, bytes: -((size + name_bytes(key)) as i64) };
+                change.frees = sum(change.frees, freed);
+            }
+            return Ok(());
+        }
+        change.grows = sum(change.grows, self.growth(place, key, operation)?);
+        Ok(())
+    }
+
+    /// Checks operations that are to be done together. What some of them free, others may take.
+    pub(super) fn check_all(
+        &self,
+        settings: &Settings,
+        usage: &UsageTable,
+        pending: &mut Pending,
+        balance: &Balance,
+    ) -> Result<(), LimitError> {
+        let held = |map: &str, pending: &Pending| pending.of(map).unwrap_or_else(|| usage.of(map));
+        for Change { map, grows, frees } in &balance.0 {
+            self.bounds(settings, map).check(held(map, pending), sum(*grows, *frees))?;
+        }
+        for Change { map, grows, .. } in balance.0.iter().filter(|change| change.grows != Usage::default()) {
+            let held = held(map, pending);
+            pending.set(map, sum(held, *grows));
+        }
+        Ok(())
+    }
+
+    /// How much larger an operation makes its map.
+    fn growth(&self, place: &Place<'_>, key: &Key, operation: &Operation) -> Result<Usage, LimitError> {
+        let size = match operation {
+            Operation::Put { value, .. } | Operation::Init { value, .. } => {
+                let (size, limit) = (value.body.len() as u64, self.value_bytes(place.settings, key));
+                if size > limit {
+                    return Err(LimitError::Value { size, limit });
+                }
+                value.size()
+            }
+            Operation::Increment(_) => 0,
+            _ => return Ok(Usage::default()),
         };
-        bounds.check(held, grows)
+        let replaced = place.shard.size(key, place.now);
+        let bytes = replaced.map_or(size + name_bytes(key), |replaced| size.saturating_sub(replaced));
+        Ok(Usage { entries: i64::from(replaced.is_none()), bytes: bytes as i64 })
+    }
+
+    fn bounds(&self, settings: &Settings, map: &str) -> Bounds {
+        let own = own_limits(settings, map);
+        Bounds { bytes: own.max_bytes.unwrap_or(self.max_bytes), entries: own.max_entries.unwrap_or(self.max_entries) }
     }
 }
 
 // === impl Pending ===
 
 impl Pending {
-    /// Adds to what a map will hold, and says what that was before.
-    fn add(&mut self, map: &str, held: Usage, grows: Usage) -> Usage {
-        let at = self.0.iter().position(|(name, _)| name == map).unwrap_or_else(|| {
-            self.0.push((map.to_owned(), held));
+    fn of(&self, map: &str) -> Option<Usage> {
+        self.0.iter().find(|(name, _)| name == map).map(|(_, usage)| *usage)
+    }
+
+    fn set(&mut self, map: &str, usage: Usage) {
+        match self.0.iter_mut().find(|(name, _)| name == map) {
+            Some((_, held)) => *held = usage,
+            None => self.0.push((map.to_owned(), usage)),
+        }
+    }
+}
+
+// === impl Balance ===
+
+impl Balance {
+    fn of(&mut self, map: &str) -> &mut Change {
+        let at = self.0.iter().position(|change| change.map == map).unwrap_or_else(|| {
+            self.0.push(Change { map: map.to_owned(), grows: Usage::default(), frees: Usage::default() });
             self.0.len() - 1
         });
-        let before = self.0[at].1;
-        self.0[at].1 = Usage { entries: before.entries + grows.entries, bytes: before.bytes + grows.bytes };
-        before
+        &mut self.0[at]
     }
 }
 
@@ -193,7 +258,7 @@ impl Bounds {
         if grows.bytes > 0 && bytes + clamp(grows.bytes) > self.bytes {
             return Err(LimitError::Bytes { held: bytes, limit: self.bytes });
         }
-        if grows.entries > 0 && entries >= self.entries {
+        if grows.entries > 0 && entries + clamp(grows.entries) > self.entries {
             return Err(LimitError::Entries { held: entries, limit: self.entries });
         }
         Ok(())
@@ -203,6 +268,15 @@ impl Bounds {
 /// Two shards may report in another order than they changed, so a sum is below zero for a moment.
 const fn clamp(number: i64) -> u64 {
     if number < 0 { 0 } else { number as u64 }
+}
+
+fn sum(one: Usage, other: Usage) -> Usage {
+    Usage { bytes: one.bytes + other.bytes, entries: one.entries + other.entries }
+}
+
+/// What a key counts beside its value.
+fn name_bytes(key: &Key) -> usize {
+    key.name().len() + key.field().map_or(0, <[u8]>::len)
 }
 
 fn own_limits(settings: &Settings, map: &str) -> MapLimits {

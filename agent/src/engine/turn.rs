@@ -18,6 +18,7 @@ use crate::engine::limit::{Pending, Place};
 use crate::engine::{Engine, Range, WriteFailure, count, wall_millis};
 pub(crate) use owed::Owed;
 use owed::{By, Mark};
+pub(crate) use together::Plan;
 
 /// Some shards, held.
 pub(crate) struct Turn<'a> {

@@ -13,6 +13,7 @@ mod set;
 mod sorted_set;
 mod string;
 mod transaction;
+mod whole;
 
 use std::sync::Arc;
 

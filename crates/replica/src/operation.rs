@@ -172,7 +172,7 @@ impl Condition {
 
 impl Operation {
     /// The client's bytes in it.
-    pub(crate) fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         match self {
             Self::Put { value, .. } | Self::Init { value, .. } => value.size(),
             _ => 0,
@@ -180,7 +180,7 @@ impl Operation {
     }
 
     /// Whether it may make anything larger: all but what ends something.
-    pub(crate) const fn needs_room(&self) -> bool {
+    pub const fn needs_room(&self) -> bool {
         !matches!(self, Self::Delete | Self::Take | Self::Release)
     }
 

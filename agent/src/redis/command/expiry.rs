@@ -3,9 +3,9 @@
 //! A key with fields ends when its fields do: each of them gets the deadline, and commands that add fields give them that
 //! of the others.
 
-use baton_replica::{Key, MAX_BATCH, Operation};
+use baton_replica::{Key, Operation};
 
-use crate::engine::{Range, Turn, wall_millis};
+use crate::engine::{Turn, wall_millis};
 use crate::redis::call::Call;
 use crate::redis::command::options::Clock;
 use crate::redis::failure::Failure;
@@ -40,23 +40,13 @@ struct Only {
     earlier: bool,
 }
 
-/// Gives a key another deadline, or none. What was to end before now ends now.
+/// Gives a key another deadline, or none, with all of its fields or none of them. What was to end before now ends now.
 pub(super) fn expire(turn: &mut Turn<'_>, key: &Key, expires_at: Option<u64>) -> Result<(), Failure> {
     if expires_at.is_some_and(|at| at <= turn.now()) {
         turn.remove(key)?;
         return Ok(());
     }
-    turn.write(key, Operation::Touch { expires_at })?;
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let range = Range { prefix: b"", after: after.as_deref(), limit: MAX_BATCH };
-        let fields = turn.fields(key, range)?;
-        let Some(last) = fields.last() else { return Ok(()) };
-        after = last.key.field().map(<[u8]>::to_vec);
-        for row in &fields {
-            turn.write(&row.key, Operation::Touch { expires_at })?;
-        }
-    }
+    Ok(turn.write_whole(key, &Operation::Touch { expires_at })?)
 }
 
 fn end(call: &mut Call<'_>, clock: Clock) -> Result<(), Failure> {

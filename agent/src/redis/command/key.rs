@@ -26,11 +26,8 @@ pub(super) fn type_of(turn: &Turn<'_>, key: &Key) -> Result<Option<&'static str>
 
 fn del(call: &mut Call<'_>) -> Result<(), Failure> {
     let keys = call.keys(1, 1)?;
-    let mut deleted = 0;
-    for key in &keys {
-        deleted += i64::from(call.state.turn([key], |turn| turn.remove(key))?);
-    }
-    call.reply.integer(deleted);
+    let deleted = call.state.turn(&keys, |turn| turn.remove_all(&keys))?;
+    call.reply.integer(deleted as i64);
     Ok(())
 }
 

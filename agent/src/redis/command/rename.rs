@@ -3,14 +3,14 @@
 //! Both keys are held meanwhile, so that nobody on this pod sees half of it. A counter becomes what it amounts to: what
 //! another pod adds at that moment is added to the key that there was.
 
-use baton_replica::{Key, Listed, MAX_BATCH, Operation};
+use baton_replica::{Key, Operation, Read};
 use baton_resp::parse_integer;
 
-use crate::engine::{Range, Turn};
+use crate::engine::{Plan, Turn};
 use crate::redis::call::Call;
-use crate::redis::command::string::put;
 use crate::redis::database::Database;
 use crate::redis::failure::Failure;
+use crate::redis::kind::name_of;
 use crate::redis::table::{Command, Flags, Keys};
 
 pub(super) const COMMANDS: &[Command] = &[
@@ -19,6 +19,17 @@ pub(super) const COMMANDS: &[Command] = &[
     Command { name: "renamenx", arity: 3, flags: Flags::WRITE, keys: Keys::TWO, run: renamenx },
 ];
 
+/// One key becomes what another is.
+struct Transfer<'a> {
+    from: &'a Key,
+    to: &'a Key,
+    /// The other is not there any more then.
+    ends: bool,
+}
+
+/// Plans some of what is to be done, or does it.
+type Step<'a> = dyn FnMut(&mut Turn<'_>, Vec<(Key, Operation)>) -> Result<(), Failure> + 'a;
+
 fn rename(call: &mut Call<'_>) -> Result<(), Failure> {
     let (from, to) = (call.key(1)?, call.key(2)?);
     call.state.turn([&from, &to], |turn| {
@@ -26,8 +37,7 @@ fn rename(call: &mut Call<'_>) -> Result<(), Failure> {
             return Err(Failure::NoSuchKey);
         }
         if from != to {
-            replicate(turn, &from, &to)?;
-            turn.remove(&from)?;
+            Transfer { from: &from, to: &to, ends: true }.carry_out(turn)?;
         } else {
             turn.vouch(&from)?;
         }
@@ -45,8 +55,7 @@ fn renamenx(call: &mut Call<'_>) -> Result<(), Failure> {
         if turn.exists(&to)? {
             return Ok(false);
         }
-        replicate(turn, &from, &to)?;
-        turn.remove(&from)?;
+        Transfer { from: &from, to: &to, ends: true }.carry_out(turn)?;
         Ok(true)
     })?;
     call.reply.integer(done.into());
@@ -77,7 +86,7 @@ fn copy(call: &mut Call<'_>) -> Result<(), Failure> {
     let done = call.state.turn([&from, &to], |turn| {
         let wanted = turn.exists(&from)? && (replace || !turn.exists(&to)?);
         if wanted {
-            replicate(turn, &from, &to)?;
+            Transfer { from: &from, to: &to, ends: false }.carry_out(turn)?;
         }
         Ok::<_, Failure>(wanted)
     })?;
@@ -85,23 +94,56 @@ fn copy(call: &mut Call<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Makes one key what another is.
-fn replicate(turn: &mut Turn<'_>, from: &Key, to: &Key) -> Result<(), Failure> {
-    if let Some(read) = turn.get(from)? {
-        let expires_at = read.expires_at();
-        return put(turn, to, read.value, expires_at);
+// === impl Transfer ===
+
+impl Transfer<'_> {
+    /// Makes one key what another is; if there is no room for all of it, both stay as they were.
+    fn carry_out(&self, turn: &mut Turn<'_>) -> Result<(), Failure> {
+        let mut plan = Plan::default();
+        self.each_step(turn, &mut |turn, changes| Ok(turn.plan(&mut plan, &changes)?))?;
+        turn.decide(&plan)?;
+        self.each_step(turn, &mut |turn, changes| {
+            turn.carry_out(changes)?;
+            Ok(())
+        })
     }
-    turn.remove(to)?;
-    let mut after: Option<Vec<u8>> = None;
-    loop {
-        let range = Range { prefix: b"", after: after.as_deref(), limit: MAX_BATCH };
-        let fields = turn.fields(from, range)?;
-        let Some(last) = fields.last() else { return Ok(()) };
-        after = last.key.field().map(<[u8]>::to_vec);
-        for Listed { key, read } in fields {
-            let field = to.with_field(key.field().unwrap_or_default())?;
-            let expires_at = read.expires_at();
-            turn.write(&field, Operation::Put { value: read.value, expires_at })?;
+
+    /// Goes through all that is to be done: first what is put, so that something is there all the time.
+    fn each_step(&self, turn: &mut Turn<'_>, step: &mut Step<'_>) -> Result<(), Failure> {
+        let &Self { from, to, ends } = self;
+        let value = turn.get(from)?;
+        let is_text = value.is_some();
+        match value {
+            Some(read) => step(turn, vec![copy_of(to.clone(), read)])?,
+            None => turn.each_page(from, |turn, fields| {
+                let copies: Result<Vec<_>, Failure> =
+                    fields.into_iter().map(|row| Ok(copy_of(to.with_field(name_of(&row))?, row.read))).collect();
+                step(turn, copies?)
+            })?,
         }
+        if !is_text {
+            step(turn, vec![(to.clone(), Operation::Delete)])?;
+        }
+        turn.each_page(to, |turn, fields| {
+            let mut others = Vec::with_capacity(fields.len());
+            for row in fields {
+                if is_text || turn.get(&from.with_field(name_of(&row))?)?.is_none() {
+                    others.push((row.key, Operation::Delete));
+                }
+            }
+            step(turn, others)
+        })?;
+        if !ends {
+            return Ok(());
+        }
+        step(turn, vec![(from.clone(), Operation::Delete)])?;
+        turn.each_page(from, |turn, fields| {
+            step(turn, fields.into_iter().map(|row| (row.key, Operation::Delete)).collect())
+        })
     }
+}
+
+fn copy_of(key: Key, read: Read) -> (Key, Operation) {
+    let expires_at = read.expires_at();
+    (key, Operation::Put { value: read.value, expires_at })
 }

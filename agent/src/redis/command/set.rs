@@ -82,16 +82,15 @@ fn transfer(call: &mut Call<'_>) -> Result<(), Failure> {
         if !found {
             return Ok(false);
         }
-        if there {
-            turn.vouch(&destination.with_field(name)?)?;
-        } else {
-            let (field, operation) = addition(turn, &destination, name)?;
-            turn.write(&field, operation)?;
+        let mut changes = Vec::with_capacity(2);
+        match there {
+            true => turn.vouch(&destination.with_field(name)?)?,
+            false => changes.push(addition(turn, &destination, name)?),
         }
-        if source == destination {
-            return Ok(true);
+        if source != destination {
+            changes.push((source.with_field(name)?, Operation::Delete));
         }
-        turn.write(&source.with_field(name)?, Operation::Delete)?;
+        turn.write_together(changes)?;
         Ok(true)
     })?;
     call.reply.integer(moved.into());

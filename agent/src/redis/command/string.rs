@@ -1,6 +1,7 @@
 //! Values as a whole: SET and GET, and what is made of them.
 
 use baton_replica::{Answer, Key, Operation, Read, Value};
+use baton_resp::Encoder;
 use bytes::Bytes;
 
 use crate::engine::{Turn, wall_millis};
@@ -83,14 +84,14 @@ pub(super) fn plain(body: &[u8]) -> Value {
 fn get(call: &mut Call<'_>) -> Result<(), Failure> {
     let key = call.key(1)?;
     let read = call.state.turn([&key], |turn| text_of(turn, &key))?;
-    answer(call, read.as_ref());
+    answer(call.reply, read.as_ref());
     Ok(())
 }
 
-fn answer(call: &mut Call<'_>, read: Option<&Read>) {
+fn answer(reply: &mut Encoder, read: Option<&Read>) {
     match read {
-        Some(read) => call.reply.bulk(&read.value.body),
-        None => call.reply.null(),
+        Some(read) => reply.bulk(&read.value.body),
+        None => reply.null(),
     }
 }
 
@@ -100,7 +101,7 @@ fn mget(call: &mut Call<'_>) -> Result<(), Failure> {
     call.reply.array(keys.len());
     for key in &keys {
         let read = call.state.turn([key], |turn| turn.get(key))?;
-        answer(call, read.as_ref());
+        answer(call.reply, read.as_ref());
     }
     Ok(())
 }
@@ -140,7 +141,7 @@ fn set(call: &mut Call<'_>) -> Result<(), Failure> {
         Ok::<_, Failure>((wanted, before))
     })?;
     match (get, stored) {
-        (true, _) => answer(call, before.as_ref()),
+        (true, _) => answer(call.reply, before.as_ref()),
         (false, true) => return call.ok(),
         (false, false) => call.reply.null(),
     }
@@ -181,7 +182,7 @@ fn getset(call: &mut Call<'_>) -> Result<(), Failure> {
         put(turn, &key, value, None)?;
         Ok::<_, Failure>(before)
     })?;
-    answer(call, before.as_ref());
+    answer(call.reply, before.as_ref());
     Ok(())
 }
 
@@ -192,7 +193,7 @@ fn getdel(call: &mut Call<'_>) -> Result<(), Failure> {
         Ok::<_, Failure>(turn.write(&key, Operation::Take)?.answer)
     })?;
     match taken {
-        Answer::Taken(read) => answer(call, read.as_ref()),
+        Answer::Taken(read) => answer(call.reply, read.as_ref()),
         _ => unreachable!("a take answers with what was taken"),
     }
     Ok(())
@@ -217,7 +218,7 @@ fn getex(call: &mut Call<'_>) -> Result<(), Failure> {
         }
         Ok::<_, Failure>(Some(read))
     })?;
-    answer(call, read.as_ref());
+    answer(call.reply, read.as_ref());
     Ok(())
 }
 
@@ -250,8 +251,17 @@ fn pairs<'a>(call: &Call<'a>) -> Result<Vec<(Key, &'a [u8])>, Failure> {
     Ok(call.keys(1, 2)?.into_iter().zip(values).collect())
 }
 
+/// All of them or none.
 fn put_all(turn: &mut Turn<'_>, pairs: &[(Key, &[u8])]) -> Result<(), Failure> {
-    pairs.iter().try_for_each(|(key, body)| put(turn, key, plain(body), None))
+    let put = |(key, body): &(Key, &[u8])| {
+        let operation = Operation::Put { value: plain(body), expires_at: None };
+        (key.clone(), operation)
+    };
+    let done = turn.write_together(pairs.iter().map(put).collect())?;
+    for ((key, _), _) in pairs.iter().zip(done).filter(|(_, done)| !done.existed) {
+        turn.clear_fields(key)?;
+    }
+    Ok(())
 }
 
 // === impl SetOptions ===

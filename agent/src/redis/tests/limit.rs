@@ -42,14 +42,59 @@ async fn a_value_that_is_too_large_is_refused_and_the_connection_goes_on() {
 }
 
 #[tokio::test]
-async fn one_command_cannot_pass_the_limit_of_a_map() {
+async fn a_command_that_passes_the_limit_of_a_map_writes_nothing() {
     let redis = Redis::active().await;
     let mut client = redis.client().await;
     let keys: Vec<Vec<u8>> = (0..5_001).map(|number: u32| number.to_string().into_bytes()).collect();
     let pairs = keys.iter().flat_map(|key| [key.as_slice(), b""]);
     let words: Vec<&[u8]> = [&b"MSET"[..]].into_iter().chain(pairs).collect();
     assert!(client.ask_words(&words).await.starts_with("-OOM "));
-    client.talk(&[("DBSIZE", ":5000"), ("SET carts:1 1", "+OK")]).await;
+    assert!(client.ask_words(&[&[&b"MSETNX"[..]], &words[1..]].concat()).await.starts_with("-OOM "));
+    let large = vec![b'x'; (2 << 20) + 1];
+    assert!(client.ask_words(&[b"MSET", b"a", b"1", b"b", b"2", b"c", &large]).await.starts_with("-OOM "));
+    client.talk(&[("DBSIZE", ":0"), ("MSET carts:1 1 a 1 b 2", "+OK"), ("DBSIZE", ":3")]).await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_to_become_a_larger_one_stays_if_there_is_no_room() {
+    let redis = Redis::active().await;
+    redis.give_fields("large", 3_000);
+    redis.give_fields("small", 10);
+    let mut client = redis.client().await;
+    assert!(client.ask("COPY large small REPLACE").await.starts_with("-OOM "));
+    assert!(client.ask("COPY large new").await.starts_with("-OOM "));
+    client
+        .talk(&[
+            ("HLEN small", ":10"),
+            ("EXISTS new", ":0"),
+            // What is no more needs no room.
+            ("RENAME large small", "+OK"),
+            ("HLEN small", ":3000"),
+            ("EXISTS large", ":0"),
+            ("RENAME small other", "+OK"),
+            ("HLEN other", ":3000"),
+            ("SET text v", "+OK"),
+            ("RENAME text other", "+OK"),
+            ("GET other", "$1|v"),
+            ("HLEN other", "-WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ])
+        .await;
+    assert_eq!(redis.engine.status().keys, 1);
+}
+
+#[tokio::test]
+async fn what_a_transaction_could_not_write_takes_no_room_of_what_it_can() {
+    let redis = Redis::active().await;
+    redis.give_fields("h", 4_000);
+    let mut client = redis.client().await;
+    let keys: Vec<Vec<u8>> = (0..1_001).map(|number: u32| number.to_string().into_bytes()).collect();
+    let pairs = keys.iter().flat_map(|key| [key.as_slice(), b""]);
+    let words: Vec<&[u8]> = [&b"MSET"[..]].into_iter().chain(pairs).collect();
+    assert_eq!(client.ask("MULTI").await, "+OK");
+    assert_eq!(client.ask_words(&words).await, "+QUEUED");
+    assert_eq!(client.ask_words(&words[..2_001]).await, "+QUEUED");
+    let done = client.ask("EXEC").await;
+    assert!(done.starts_with("*2|-OOM ") && done.ends_with("|+OK"), "{done}");
 }
 
 #[tokio::test]

@@ -125,6 +125,23 @@ impl Shard {
     pub fn write(&mut self, requests: Vec<Request>, now: u64) -> Result<Vec<Done>, Rejected> {
         let at = requests.iter().position(|request| request.operation.needs_room());
         self.writable(at.is_some()).map_err(|error| Rejected { at: at.unwrap_or(0), error })?;
+        self.write_more(requests, now)
+    }
+
+    /// Whether several operations can be done, in as many batches as they take, if there is [room](Self::room) for them.
+    pub fn can_write(&self, requests: &[Request], now: u64) -> Result<(), Rejected> {
+        self.writable(false).map_err(|error| Rejected { at: 0, error })?;
+        self.rehearse(requests, now)
+    }
+
+    /// Bytes of keys and values that may be written here.
+    pub fn room(&self) -> u64 {
+        self.limits.max_bytes.saturating_sub(self.store.bytes())
+    }
+
+    /// Writes a batch of several for which there was room before the first: see [`Self::can_write`].
+    pub fn write_more(&mut self, requests: Vec<Request>, now: u64) -> Result<Vec<Done>, Rejected> {
+        self.writable(false).map_err(|error| Rejected { at: 0, error })?;
         let bytes: usize = requests.iter().map(|request| request.key.as_bytes().len() + request.operation.size()).sum();
         if requests.len() > MAX_BATCH || bytes > MAX_BATCH_BYTES {
             return Err(Rejected { at: 0, error: Refusal::TooLarge.into() });

@@ -1,8 +1,8 @@
 //! A shard that is full refuses what would make it larger, and says so; what is deleted makes room again.
 
 use baton_replica::{
-    Applied, ChunkItem, Condition, Entry, Limits, LinkId, MemberPhase, ProtocolError, Range, RangeItem, Refusal,
-    ReplicaId, Roster, Settle, Shard, ShardMessage, Value, VersionVector, WriteError,
+    Applied, ChunkItem, Condition, Entry, Limits, LinkId, MemberPhase, Operation, ProtocolError, Range, RangeItem,
+    Refusal, Rejected, ReplicaId, Request, Roster, Settle, Shard, ShardMessage, Value, VersionVector, WriteError,
 };
 use bytes::Bytes;
 
@@ -43,6 +43,27 @@ fn a_full_shard_is_read_and_takes_deletes_which_make_room() {
     for number in 0..count / 4 {
         put(&mut shard, number).expect("there is room");
     }
+}
+
+#[test]
+fn what_there_was_room_for_is_written_batch_after_batch_and_what_cannot_be_done_is_known_before() {
+    let mut shard = shard(2 << 20, &[]);
+    let request = |name: &str, operation| Request { key: key(name), condition: Condition::Always, operation };
+    let filled = |name: &str| {
+        let value = Value { content_type: "".into(), body: Bytes::from(vec![b'v'; 512 << 10]) };
+        request(name, Operation::Put { value, expires_at: None })
+    };
+    (0..).find(|number| put(&mut shard, *number).is_err()).expect("bounded");
+    assert_eq!(shard.room(), 0);
+    let touch = |name: &str| request(name, Operation::Touch { expires_at: Some(1) });
+    assert_eq!(shard.can_write(&[touch("k1"), touch("k2")], 0), Ok(()));
+    let refused = shard.can_write(&[touch("k1"), request("k2", Operation::Increment(1))], 0);
+    assert_eq!(refused, Err(Rejected { at: 1, error: Refusal::NotAnInteger.into() }));
+    assert!(shard.write(vec![filled("a")], 0).is_err());
+    assert_eq!(shard.write_more(vec![filled("a")], 0).expect("it goes on").len(), 1);
+    shard.seal();
+    assert_eq!(shard.can_write(&[], 0).map_err(|rejected| rejected.error), Err(WriteError::Sealed));
+    assert_eq!(shard.write_more(vec![filled("b")], 0).map_err(|rejected| rejected.error), Err(WriteError::Sealed));
 }
 
 #[test]
