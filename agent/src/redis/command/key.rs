@@ -1,6 +1,6 @@
 //! Whether keys are there, what they are, and their end: DEL, EXISTS, TYPE.
 
-use baton_replica::Key;
+use baton_replica::{Key, WriteError};
 
 use crate::collection::type_name;
 use crate::engine::Turn;
@@ -33,10 +33,9 @@ fn del(call: &mut Call<'_>) -> Result<(), Failure> {
 
 fn exists(call: &mut Call<'_>) -> Result<(), Failure> {
     let keys = call.keys(1, 1)?;
-    let mut found = 0;
-    for key in &keys {
-        found += i64::from(call.state.turn([key], |turn| turn.exists(key))?);
-    }
+    let found = call.state.turn(&keys, |turn| {
+        keys.iter().try_fold(0, |found, key| Ok::<_, WriteError>(found + i64::from(turn.exists(key)?)))
+    })?;
     call.reply.integer(found);
     Ok(())
 }

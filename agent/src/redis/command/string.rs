@@ -98,12 +98,14 @@ fn answer(reply: &mut Encoder, read: Option<&Read>) {
 /// What is no text is null here, as in Redis.
 fn mget(call: &mut Call<'_>) -> Result<(), Failure> {
     let keys = call.keys(1, 1)?;
-    call.reply.array(keys.len());
-    for key in &keys {
-        let read = call.state.turn([key], |turn| turn.get(key))?;
-        answer(call.reply, read.as_ref());
-    }
-    Ok(())
+    let reply = &mut *call.reply;
+    reply.array(keys.len());
+    call.state.turn(&keys, |turn| {
+        for key in &keys {
+            answer(reply, turn.get(key)?.as_ref());
+        }
+        Ok(())
+    })
 }
 
 fn strlen(call: &mut Call<'_>) -> Result<(), Failure> {

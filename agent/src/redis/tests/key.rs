@@ -52,3 +52,25 @@ async fn a_key_becomes_another_with_its_deadline() {
         ])
         .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_keys_are_looked_at_in_one_step_whatever_shards_they_are_in() {
+    let redis = Redis::active().await;
+    let (mut writer, mut reader) = (redis.client().await, redis.client().await);
+    writer.talk(&[("MSET a 0 b 0 c 0 d 0", "+OK")]).await;
+    let writes = tokio::spawn(async move {
+        for round in 1..2_000 {
+            writer.talk(&[(&format!("MSET a {round} b {round} c {round} d {round}"), "+OK")]).await;
+            writer.talk(&[("DEL a b c d", ":4")]).await;
+        }
+    });
+    while !writes.is_finished() {
+        let read = reader.ask("MGET a b c d").await;
+        let values: Vec<&str> =
+            read.split('|').skip(1).filter(|part| !part.starts_with('$') || *part == "$-1").collect();
+        assert!(values.len() == 4 && values.iter().all(|value| *value == values[0]), "{read}");
+        let found = reader.ask("EXISTS a b c d").await;
+        assert!([":0", ":4"].contains(&found.as_str()), "{found}");
+    }
+    writes.await.expect("they are made");
+}
