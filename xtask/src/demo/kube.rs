@@ -95,6 +95,12 @@ pub(crate) fn install(access: &Access) -> Result<bool> {
     Ok(before)
 }
 
+/// Has Baton looked at from inside the cluster, with the rights that the chart gives for it.
+pub(crate) fn check(access: &Access) -> Result<()> {
+    let said = || Kube::new(access, SYSTEM).run(&["logs", "baton-operator-check"]).unwrap_or_default();
+    helm(access, &["test", RELEASE, "--timeout=3m"]).map(drop).map_err(|error| error.context(said()))
+}
+
 pub(crate) fn uninstall(access: &Access) -> Result<()> {
     helm(access, &["uninstall", RELEASE, "--wait"])?;
     Kube::new(access, SYSTEM).delete()

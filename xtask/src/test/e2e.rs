@@ -69,6 +69,8 @@ fn prepare(plan: &Plan<'_>, tally: &mut Tally) -> Result<Access> {
     }
     step::run("Install Baton with Helm 4", |_| kube::install(&access))?;
     tally.passed();
+    let title = "Check the installation from inside the cluster";
+    tally.count(title, step::run(title, |_| kube::check(&access)));
     Ok(access)
 }
 
