@@ -143,9 +143,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::finding::text;
-    use super::super::workload::tests::deployment;
+    use super::super::group::tests::around;
+    use super::super::workload::{self, tests::deployment};
     use super::*;
-    use crate::fixture::object;
+    use crate::fixture::{HEALTHY, group, object};
 
     fn web(replicas: i32) -> Workload {
         Workload::from(&deployment(replicas, json!(null)))
@@ -195,6 +196,25 @@ mod tests {
         assert!(about_network(&[all.clone(), allow]).starts_with("0 errors"));
         let open = json!({"podSelector": {}, "ingress": [{}], "egress": [{}], "policyTypes": ["Ingress", "Egress"]});
         assert!(about_network(&[all, open]).starts_with("0 errors"));
+    }
+
+    /// As docs/cli.md has it: pods get the label when they are injected, so no template has it.
+    #[test]
+    fn a_policy_for_the_pods_of_the_group_is_one_for_those_of_its_workloads() {
+        let members = json!({"podSelector": {"matchLabels": {"baton.dev/group": "web"}}});
+        let allow = json!({
+            "podSelector": members["podSelector"], "policyTypes": ["Ingress", "Egress"],
+            "ingress": [{"from": [members], "ports": [{"port": 7072}]}],
+            "egress": [{"to": [members], "ports": [{"port": 7072}]}, {"ports": [{"port": 7080}]}, {"ports": [{"port": 53}]}],
+        });
+        let all = json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]});
+        let policy = |spec| object(json!({"metadata": {"namespace": "shop"}, "spec": spec}));
+        let mut around = around(vec![]);
+        around.deployments = Ok(vec![deployment(2, json!(null))]);
+        around.policies = Ok(vec![policy(all), policy(allow)]);
+        let web = group(&HEALTHY);
+        let text = text(&check(&workload::of(&web, &around), &web, &around, "shop/web"), false);
+        assert!(text.starts_with("0 errors"), "{text}");
     }
 
     #[test]

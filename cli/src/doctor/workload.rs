@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use baton_crds::HandoffGroup;
+use baton_crds::{HandoffGroup, label};
 use baton_replica::Budget;
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::Pod;
@@ -55,7 +55,13 @@ pub(super) fn of(group: &HandoffGroup, around: &Surroundings) -> Vec<Workload> {
     };
     let deployments = around.deployments.iter().flatten().map(|one| (one.namespace(), Workload::from(one)));
     let sets = around.sets.iter().flatten().map(|one| (one.namespace(), Workload::from(one)));
-    deployments.chain(sets).filter(|(namespace, one)| ours(namespace.clone(), one)).map(|(_, one)| one).collect()
+    let all = deployments.chain(sets).filter(|(namespace, one)| ours(namespace.clone(), one)).map(|(_, one)| one);
+    // Its pods get the label when they are injected.
+    let labelled = |mut one: Workload| {
+        one.labels.entry(label::GROUP.to_owned()).or_insert_with(|| group.name_any());
+        one
+    };
+    all.map(labelled).collect()
 }
 
 /// Checks how they are rolled out, and how many pods they have.
