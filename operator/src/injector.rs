@@ -5,6 +5,7 @@
 mod container;
 mod grace;
 mod inject;
+mod mesh;
 mod review;
 mod webhook;
 

@@ -6,8 +6,8 @@ use baton_crds::group::{HandoffGroupSpec, Resources};
 use baton_crds::label;
 use serde_json::{Map, Value, json};
 
-use super::container;
 use super::grace::grace_seconds;
+use super::{container, mesh};
 
 /// The grace period of a pod that names none.
 pub(crate) const DEFAULT_GRACE: u64 = 30;
@@ -75,7 +75,9 @@ pub fn inject(pod: &Value, injection: &Injection) -> Result<Value, NoPod> {
     let mut pod = pod.clone();
     let metadata = object(&mut pod, "metadata")?;
     entry(metadata, "labels")?.insert(label::GROUP.into(), json!(injection.group));
-    entry(metadata, "annotations")?.entry(label::INJECTED).or_insert_with(|| json!(injection.image));
+    let annotations = entry(metadata, "annotations")?;
+    annotations.entry(label::INJECTED).or_insert_with(|| json!(injection.image));
+    mesh::exclude(annotations, &injection.operator);
 
     let spec = object(&mut pod, "spec")?;
     let grace = raise_grace(spec, injection.timeout);

@@ -47,7 +47,7 @@ fn environment<'a>(container: &'a Value, name: &str) -> &'a Value {
 fn a_pod_gets_its_agent_its_volume_and_its_labels() {
     let pod = injected(&pod());
     assert_eq!(pod["metadata"]["labels"], json!({ "app": "web", "baton.dev/group": "web" }));
-    assert_eq!(pod["metadata"]["annotations"], json!({ "baton.dev/injected": "baton.local/agent:dev" }));
+    assert_eq!(pod["metadata"]["annotations"]["baton.dev/injected"], "baton.local/agent:dev");
     assert_eq!(names(&pod["spec"]["initContainers"]), ["baton-agent"]);
     assert_eq!(names(&pod["spec"]["volumes"]), ["baton-run", "baton-identity", "baton-socket"]);
     assert_eq!(pod["spec"].get("terminationGracePeriodSeconds"), None);
@@ -213,6 +213,27 @@ fn the_agent_moves_back_to_the_last_place() {
     pod["spec"]["initContainers"].as_array_mut().expect("a list").push(mesh);
     let pod = injected(&pod);
     assert_eq!(names(&pod["spec"]["initContainers"]), ["mesh", "baton-agent"]);
+}
+
+/// A mesh's proxy may start after the agent and end before it: through it, an agent could neither join nor hand off.
+#[test]
+fn the_agents_ports_go_past_the_proxy_of_a_mesh() {
+    const IN: [&str; 2] = ["traffic.sidecar.istio.io/excludeInboundPorts", "config.linkerd.io/skip-inbound-ports"];
+    const OUT: [&str; 2] = ["traffic.sidecar.istio.io/excludeOutboundPorts", "config.linkerd.io/skip-outbound-ports"];
+    let of = |pod: &Value, name: &str| pod["metadata"]["annotations"][name].clone();
+    let plain = injected(&pod());
+    assert_eq!(IN.map(|name| of(&plain, name)), ["7072,7073"; 2]);
+    assert_eq!(OUT.map(|name| of(&plain, name)), ["7072,7080"; 2]);
+
+    let mut own = pod();
+    own["metadata"]["annotations"] = json!({ IN[0]: "9090, 7073", IN[1]: "", OUT[0]: "*", OUT[1]: "3306,7000-7100" });
+    let own = injected(&own);
+    assert_eq!(IN.map(|name| of(&own, name)), ["9090,7073,7072", "7072,7073"]);
+    assert_eq!(OUT.map(|name| of(&own, name)), ["*", "3306,7000-7100,7072,7080"]);
+    assert_eq!(injected(&own), own);
+
+    let elsewhere = Injection { operator: "https://operator.example".into(), ..injection() };
+    assert_eq!(of(&inject(&pod(), &elsewhere).expect("a pod"), OUT[0]), "7072");
 }
 
 #[test]

@@ -48,7 +48,7 @@ impl Objects {
             "podManagementPolicy": "Parallel",
             "updateStrategy": { "type": "RollingUpdate" },
             "selector": { "matchLabels": selector },
-            "template": { "metadata": { "labels": pod_labels(group) }, "spec": pod(group, injection, &selector) },
+            "template": { "metadata": pod_metadata(group), "spec": pod(group, injection, &selector) },
         });
         let budget = json!({
             "maxUnavailable": 1,
@@ -111,11 +111,13 @@ fn labels(group: &GroupFacts) -> Value {
     })
 }
 
-/// The pods have their agent already, whatever their namespace asks for.
-fn pod_labels(group: &GroupFacts) -> Value {
+/// The pods have their agent already, whatever their namespace asks for, and need no proxy of a mesh.
+fn pod_metadata(group: &GroupFacts) -> Value {
     let mut labels = labels(group);
     labels[label::INJECT] = json!(label::INJECT_DISABLED);
-    labels
+    // Members are mutual TLS by themselves, and those with an app go past their mesh's proxy.
+    labels["sidecar.istio.io/inject"] = json!("false");
+    json!({ "labels": labels, "annotations": { "linkerd.io/inject": "disabled" } })
 }
 
 fn pod(group: &GroupFacts, injection: Injection, selector: &Value) -> Value {
@@ -197,6 +199,9 @@ mod tests {
         let labels = &spec["template"]["metadata"]["labels"];
         assert_eq!((&labels[label::GROUP], &labels[label::KEEPER]), (&json!("web"), &json!("true")));
         assert_eq!(labels[label::INJECT], label::INJECT_DISABLED);
+        let meta = &spec["template"]["metadata"];
+        assert_eq!(meta["labels"]["sidecar.istio.io/inject"], "false");
+        assert_eq!(meta["annotations"], json!({ "linkerd.io/inject": "disabled" }));
         for (name, value) in spec["selector"]["matchLabels"].as_object().expect("labels") {
             assert_eq!(&labels[name], value);
         }

@@ -134,7 +134,20 @@ fn case(helm: &Path, chart: &Path, values: &[&str], there: &[&str]) -> Result<()
     for object in &objects {
         object.check().with_context(|| format!("{} {}", object.kind, object.name))?;
     }
+    keeps_out_of_meshes(&objects)?;
     selects_itself(&objects)
+}
+
+/// Who calls the operator has no proxy of a mesh, or goes past it: there must be none on this side either.
+fn keeps_out_of_meshes(objects: &[Object]) -> Result<()> {
+    for (kind, path) in [("Deployment", "/spec/template/metadata"), ("Pod", "/metadata")] {
+        let object = objects.iter().find(|object| object.kind == kind).with_context(|| format!("no {kind}"))?;
+        let meta = object.value.pointer(path).context("no metadata")?;
+        let out = meta["labels"]["sidecar.istio.io/inject"] == "false"
+            && meta["annotations"]["linkerd.io/inject"] == "disabled";
+        ensure!(out, "a mesh may put its proxy into the pods of {kind} {}: {meta}", object.name);
+    }
+    Ok(())
 }
 
 fn rights(helm: &Path, chart: &Path) -> Result<()> {
