@@ -182,9 +182,14 @@ fn lock(kubeconfig: &Path) -> Result<File> {
     Ok(file)
 }
 
-/// Finds a process of a pod: `/baton-agent run`, `/arena`. Nodes are network namespaces of this machine, and the control
-/// group of a process names its pod.
+/// Finds a process of a pod: `/baton-agent run`, `/arena`.
 pub fn process(pod_uid: &str, words: &[&str]) -> Result<Pid> {
+    let first = processes(pod_uid, words)?.into_iter().next();
+    first.with_context(|| format!("pod {pod_uid} runs no {words:?} on this machine"))
+}
+
+/// All of them. Nodes are network namespaces of this machine, and the control group of a process names its pod.
+pub fn processes(pod_uid: &str, words: &[&str]) -> Result<Vec<Pid>> {
     let is_it = |pid: &i32| {
         let read = |file: &str| std::fs::read(format!("/proc/{pid}/{file}")).unwrap_or_default();
         let runs =
@@ -192,9 +197,8 @@ pub fn process(pod_uid: &str, words: &[&str]) -> Result<Pid> {
         runs && String::from_utf8_lossy(&read("cgroup")).contains(pod_uid)
     };
     let entries = std::fs::read_dir("/proc")?.flatten();
-    let mut pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-    let pid = pids.find(is_it).and_then(Pid::from_raw);
-    pid.with_context(|| format!("pod {pod_uid} runs no {words:?} on this machine"))
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    Ok(pids.filter(is_it).filter_map(Pid::from_raw).collect())
 }
 
 /// Sends a signal to a process of a pod.
@@ -209,6 +213,8 @@ pub fn kill(pod_uid: &str, words: &[&str]) -> Result<()> {
 
 /// An agent's command line.
 pub const AGENT: [&str; 2] = ["/baton-agent", "run"];
+/// That of its preStop hook.
+pub const HOOK: [&str; 2] = ["/baton-agent", "drain"];
 /// The arena's.
 pub const ARENA: [&str; 1] = ["/arena"];
 
