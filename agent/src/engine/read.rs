@@ -1,5 +1,7 @@
 //! Reads, from this replica alone.
 
+use std::cmp::Ordering;
+
 use baton_replica::{Key, Listed, MapName, Read, Shard, WriteError};
 
 use crate::engine::{Engine, wall_millis};
@@ -41,23 +43,17 @@ impl Engine {
             Order::Forward => shard.list(map, prefix, after, limit, now),
             Order::Back => shard.list_back(map, prefix, after, limit, now),
         };
-        let mut rows = self.gather(rows)?;
-        rows.sort_unstable_by(|a, b| match order {
+        self.gather(limit, rows, |a, b| match order {
             Order::Forward => a.key.cmp(&b.key),
             Order::Back => b.key.cmp(&a.key),
-        });
-        rows.truncate(limit);
-        Ok(rows)
+        })
     }
 
     /// Lists the keys of a map that have a value, or a field that has one.
     pub(crate) fn names(&self, map: &MapName, range: Range<'_>) -> Result<Vec<Key>, WriteError> {
         let now = wall_millis();
         let Range { prefix, after, limit } = range;
-        let mut names = self.gather(|shard| shard.names(map, prefix, after, limit, now))?;
-        names.sort_unstable();
-        names.truncate(limit);
-        Ok(names)
+        self.gather(limit, |shard| shard.names(map, prefix, after, limit, now), Key::cmp)
     }
 
     /// Lists the fields of a key that have a value.
@@ -69,18 +65,45 @@ impl Engine {
     /// Lists the keys and fields that this replica owns, in key order, after one of them.
     pub(crate) fn owned(&self, after: Option<&Key>, limit: usize) -> Result<Vec<Listed>, WriteError> {
         let now = wall_millis();
-        let mut rows = self.gather(|shard| shard.owned(after, limit, now))?;
-        rows.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        rows.truncate(limit);
-        Ok(rows)
+        self.gather(limit, |shard| shard.owned(after, limit, now), |a, b| a.key.cmp(&b.key))
     }
 
-    /// What all shards have, one after the other.
-    fn gather<T>(&self, rows: impl Fn(&Shard) -> Result<Vec<T>, WriteError>) -> Result<Vec<T>, WriteError> {
-        let mut all = Vec::new();
+    /// The first of what all shards have, one after the other.
+    fn gather<T>(
+        &self,
+        limit: usize,
+        rows: impl Fn(&Shard) -> Result<Vec<T>, WriteError>,
+        order: impl Fn(&T, &T) -> Ordering,
+    ) -> Result<Vec<T>, WriteError> {
+        let mut first = Vec::new();
         for cell in &self.shards {
-            all.extend(rows(&cell.shard.lock())?);
+            let more = rows(&cell.shard.lock())?;
+            keep_first(&mut first, more, limit, &order);
         }
-        Ok(all)
+        Ok(first)
+    }
+}
+
+/// Adds more rows in order, and keeps as many as the page has: what is held does not grow with the shards.
+fn keep_first<T>(rows: &mut Vec<T>, more: Vec<T>, limit: usize, order: impl Fn(&T, &T) -> Ordering) {
+    rows.extend(more);
+    // Both are sorted, which a stable sort takes for two runs.
+    rows.sort_by(order);
+    rows.truncate(limit);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_the_first_of_all_shards_and_never_holds_more_than_that() {
+        let mut page = Vec::new();
+        for shard in 0..100 {
+            keep_first(&mut page, (0..10).map(|row| row * 100 + 99 - shard).collect(), 10, u32::cmp);
+            assert!(page.len() <= 10 && page.is_sorted());
+        }
+        assert_eq!(page, (0..10).collect::<Vec<u32>>());
+        assert!(page.capacity() <= 40, "{}", page.capacity());
     }
 }

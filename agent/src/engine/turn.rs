@@ -7,11 +7,13 @@
 mod owed;
 mod together;
 
+use std::cell::Cell;
 use std::sync::MutexGuard;
 use std::time::Instant;
 
 use baton_replica::{
-    Condition, Done, Dot, Effects, Key, Listed, MAX_BATCH, MapName, Operation, Read, Request, Shard, Wake, WriteError,
+    Condition, Done, Dot, Effects, Key, Listed, MAX_BATCH, MapName, Operation, Read, Refusal, Request, Shard, Wake,
+    WriteError,
 };
 
 use crate::engine::limit::{Pending, Place};
@@ -19,6 +21,10 @@ use crate::engine::{Engine, Range, WriteFailure, count, wall_millis};
 pub(crate) use owed::Owed;
 use owed::{By, Mark};
 pub(crate) use together::Plan;
+
+/// Rows that a turn which holds all shards may look at, or write by a plan: as many as one request has arguments. Nobody else
+/// comes to any key meanwhile, nor do peers.
+const MAX_ROWS: usize = 1 << 20;
 
 /// Some shards, held.
 pub(crate) struct Turn<'a> {
@@ -30,6 +36,7 @@ pub(crate) struct Turn<'a> {
     rest: Vec<Held<'a>>,
     /// What maps will hold when the turn has ended, as far as it has made them larger.
     pending: Pending,
+    rows_left: Cell<usize>,
     now: u64,
 }
 
@@ -78,7 +85,9 @@ impl Engine {
 
     /// Holds all shards, until the turn is let go.
     pub(crate) fn hold_all<'a>(&'a self, owed: &'a mut Owed) -> Turn<'a> {
-        self.hold(owed, 0..self.shards.len())
+        let turn = self.hold(owed, 0..self.shards.len());
+        turn.rows_left.set(MAX_ROWS);
+        turn
     }
 
     fn turn_of<R>(
@@ -97,7 +106,8 @@ impl Engine {
         let mut held = shards.map(|index| Held { index, shard: self.shards[index].shard.lock(), usage: Use::Read });
         let first = held.next();
         let rest = held.collect();
-        Turn { engine: self, owed, first, rest, pending: Pending::default(), now: wall_millis() }
+        let (pending, rows_left) = (Pending::default(), Cell::new(usize::MAX));
+        Turn { engine: self, owed, first, rest, pending, rows_left, now: wall_millis() }
     }
 }
 
@@ -129,8 +139,10 @@ impl<'a> Turn<'a> {
 
     /// The fields of a key that have a value.
     pub(crate) fn fields(&self, key: &Key, range: Range<'_>) -> Result<Vec<Listed>, WriteError> {
-        let Range { prefix, after, limit } = range;
-        self.shard(key).fields(key, prefix, after, limit, self.now)
+        let limit = range.limit.min(self.rows_left.get().saturating_add(1));
+        let fields = self.page(key, Range { limit, ..range })?;
+        self.look_at(fields.len())?;
+        Ok(fields)
     }
 
     /// The first field of a key that has a value.
@@ -147,10 +159,12 @@ impl<'a> Turn<'a> {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<Key>, WriteError> {
-        match map {
+        let names = match map {
             Some(map) => self.at(shard).names(map, b"", after.map(Key::name), limit, self.now),
             None => self.at(shard).all_names(after, limit, self.now),
-        }
+        }?;
+        self.look_at(names.len())?;
+        Ok(names)
     }
 
     /// Some key of a held shard that is wanted, without its field.
@@ -205,7 +219,7 @@ impl<'a> Turn<'a> {
     pub(crate) fn clear_fields(&mut self, key: &Key) -> Result<usize, WriteFailure> {
         let mut deleted = 0;
         loop {
-            let fields = self.fields(key, Range { prefix: b"", after: None, limit: MAX_BATCH })?;
+            let fields = self.page(key, Range { prefix: b"", after: None, limit: MAX_BATCH })?;
             if fields.is_empty() {
                 return Ok(deleted);
             }
@@ -214,6 +228,18 @@ impl<'a> Turn<'a> {
             self.note(key, "clear", made.as_ref().copied());
             made?;
         }
+    }
+
+    /// So many rows more.
+    fn look_at(&self, rows: usize) -> Result<(), WriteError> {
+        let left = self.rows_left.get().checked_sub(rows).ok_or(Refusal::TooLarge)?;
+        self.rows_left.set(left);
+        Ok(())
+    }
+
+    fn page(&self, key: &Key, range: Range<'_>) -> Result<Vec<Listed>, WriteError> {
+        let Range { prefix, after, limit } = range;
+        self.shard(key).fields(key, prefix, after, limit, self.now)
     }
 
     fn make(&mut self, key: &Key, operation: Operation) -> Result<(Done, u32), WriteFailure> {
@@ -284,5 +310,44 @@ fn find<'h, 'a>(first: &'h mut Option<Held<'a>>, rest: &'h mut [Held<'a>], index
     match first.iter_mut().chain(rest).find(|held| held.index == index) {
         Some(held) => held,
         None => unreachable!("a turn holds the shards of its keys"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use baton_replica::{ReplicaId, Value};
+
+    use super::*;
+    use crate::engine::{DefaultLimits, Identity};
+
+    const LIMITS: DefaultLimits = DefaultLimits { max_value_bytes: 64, max_bytes: 1 << 20, max_entries: 100 };
+
+    #[test]
+    fn a_turn_that_holds_all_looks_at_so_many_rows_and_plans_no_more() {
+        let identity = Identity { group: "default/test".into(), pod_name: "a".into(), pod_uid: String::new() };
+        let engine = Engine::new(ReplicaId::new(7).expect("not zero"), identity, 1, LIMITS);
+        engine.start_empty();
+        let (mut owed, key) = (Owed::default(), Key::of_parts(b"m", b"k").expect("a key"));
+        let mut turn = engine.hold_all(&mut owed);
+        assert_eq!(turn.rows_left.get(), MAX_ROWS);
+        for name in [b"1", b"2", b"3"] {
+            let put = Operation::Put {
+                value: Value { content_type: Box::default(), body: b"v"[..].into() },
+                expires_at: None,
+            };
+            turn.write(&key.with_field(name).expect("a field"), put).expect("there is room");
+        }
+        let all = Range { prefix: b"", after: None, limit: usize::MAX };
+        turn.rows_left.set(7);
+        assert_eq!(turn.fields(&key, all).expect("three of seven").len(), 3);
+        assert_eq!(turn.names(0, None, None, 10).expect("a key").len(), 1);
+        let touch = Operation::Touch { expires_at: Some(turn.now() + 60_000) };
+        let too_large = WriteFailure::Refused(Refusal::TooLarge.into());
+        assert_eq!(turn.write_whole(&key, &touch), Err(too_large), "a key and three fields, and three rows are left");
+        assert_eq!(turn.deadline(&key), Ok(None), "none of them was written");
+        turn.rows_left.set(0);
+        assert_eq!(turn.names(0, None, None, 10), Err(Refusal::TooLarge.into()));
+        assert_eq!(turn.remove(&key), Ok(true), "what was planned before ends");
+        turn.let_go();
     }
 }

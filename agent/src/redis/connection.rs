@@ -36,7 +36,7 @@ const LIMITS: Limits = Limits {
 };
 
 /// The greatest reply: some of the largest values, or the names of a million keys.
-const MAX_REPLY: usize = 32 * 1024 * 1024;
+pub(super) const MAX_REPLY: usize = 32 * 1024 * 1024;
 
 /// Replies that are gathered before they are sent, unless one alone is larger.
 const MAX_GATHERED: usize = 64 * 1024;
@@ -125,7 +125,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let began = Instant::now();
             let pause = self.work();
-            self.acknowledge(began).await;
+            self.acknowledge(began).await?;
             self.send().await?;
             match self.session.then.take() {
                 Some(Then::Close) => return self.close().await,
@@ -160,7 +160,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn work(&mut self) -> Pause {
         let (mut start, mut commands) = (0, 0);
         let pause = loop {
-            if self.session.then.is_some() || self.replies.len() >= MAX_GATHERED {
+            if self.session.then.is_some() || !self.may_gather() {
                 break Pause::Send;
             }
             match self.decoder.decode(&self.input[start..]) {
@@ -182,6 +182,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.input.shrink_to(KEPT_BYTES);
         }
         pause
+    }
+
+    /// Whether one more is carried out before what there is is answered. What waits for acknowledgements takes room as what a
+    /// client does not take: where there is none, no more is added to it.
+    fn may_gather(&mut self) -> bool {
+        let waits = self.waiting_bytes();
+        let fits = self.owed.marks().is_empty() || self.room.take(&self.front.budget, waits).is_ok();
+        fits && self.replies.len() < MAX_GATHERED
+    }
+
+    fn waiting_bytes(&self) -> usize {
+        self.replies.len() + self.owed.size()
     }
 
     /// Carries out one request, which lies there.
@@ -217,7 +229,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             replies.error(&failure.to_string());
         }
         if replies.end().is_err() {
-            replies.error("ERR the reply would be too large; ask for less at once, as SCAN does");
+            replies.error(&Failure::ReplyTooLarge.to_string());
         }
         if session.answers == Answers::None || answers == Answers::AllButNext {
             replies.take_back();
@@ -231,13 +243,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Waits for the acknowledgements of what was written. A reply whose writes do not get them in time becomes an error.
-    async fn acknowledge(&mut self, began: Instant) {
+    async fn acknowledge(&mut self, began: Instant) -> io::Result<()> {
         if self.owed.marks().is_empty() {
-            return;
+            return Ok(());
         }
         let engine = &self.front.engine;
         let mut failures = Vec::new();
         if self.owed.any_wanted() {
+            let waits = self.waiting_bytes();
+            if waits > MAX_GATHERED {
+                self.room.take(&self.front.budget, waits).map_err(|NoRoom| io::ErrorKind::OutOfMemory)?;
+            }
             engine.acknowledge(&self.owed).await;
             let marks = self.owed.marks().iter().enumerate();
             failures.extend(marks.filter_map(|(at, mark)| Some((at, engine.check_acknowledged(mark).err()?))));
@@ -254,6 +270,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             self.replies.replace(reply, &failure.to_string());
         }
         engine.settle_owed(&mut self.owed, &failures, began);
+        Ok(())
     }
 
     /// Sends all replies.

@@ -26,6 +26,8 @@ pub(super) enum Failure {
     Arity(&'static str),
     #[error("ERR invalid expire time in '{0}' command")]
     ExpireTime(&'static str),
+    #[error("ERR the reply would be too large; ask for less at once, as SCAN does")]
+    ReplyTooLarge,
     #[error("{0}")]
     Text(Cow<'static, str>),
 }

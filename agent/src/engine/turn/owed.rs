@@ -53,6 +53,11 @@ impl Owed {
         &self.marks
     }
 
+    /// What they take in bytes.
+    pub(crate) const fn size(&self) -> usize {
+        self.marks.len() * size_of::<Mark>()
+    }
+
     /// Whether any of them is to have acknowledgements.
     pub(crate) fn any_wanted(&self) -> bool {
         self.marks.iter().any(|mark| mark.wanted > 0)

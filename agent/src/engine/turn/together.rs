@@ -72,6 +72,7 @@ impl Turn<'_> {
 
     /// Finds out whether operations can be done each for itself, and adds them to a plan.
     pub(crate) fn plan(&mut self, plan: &mut Plan, changes: &[(Key, Operation)]) -> Result<(), WriteFailure> {
+        self.look_at(changes.len())?;
         let (settings, now) = (self.engine.settings(), self.now);
         let mut parts: BTreeMap<usize, Vec<Request>> = BTreeMap::new();
         for (key, operation) in changes {
@@ -160,7 +161,7 @@ impl Turn<'_> {
     ) -> Result<(), E> {
         let mut after: Option<Vec<u8>> = None;
         loop {
-            let fields = self.fields(key, Range { prefix: b"", after: after.as_deref(), limit: MAX_BATCH })?;
+            let fields = self.page(key, Range { prefix: b"", after: after.as_deref(), limit: MAX_BATCH })?;
             let Some(last) = fields.last() else { return Ok(()) };
             after = last.key.field().map(<[u8]>::to_vec);
             page(self, fields)?;

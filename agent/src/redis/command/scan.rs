@@ -6,6 +6,7 @@ use baton_resp::parse_integer;
 use crate::glob;
 use crate::redis::call::{Call, State};
 use crate::redis::command::key::type_of;
+use crate::redis::connection::MAX_REPLY;
 use crate::redis::cursor::Place;
 use crate::redis::database::Database;
 use crate::redis::failure::Failure;
@@ -78,10 +79,17 @@ fn dbsize(call: &mut Call<'_>) -> Result<(), Failure> {
 fn keys(call: &mut Call<'_>) -> Result<(), Failure> {
     let (database, pattern) = (call.session.database, call.arguments.get(1));
     let mut walk = Walk::new(database, Place::START);
-    let mut found = Vec::new();
+    let (mut found, mut bytes) = (Vec::new(), 0);
     while let Some(keys) = walk.next(&mut call.state, STEP)? {
         let texts = keys.iter().filter_map(|key| database.text(key));
-        found.extend(texts.filter(|text| glob::matches(pattern, text)));
+        for text in texts.filter(|text| glob::matches(pattern, text)) {
+            bytes += text.len();
+            found.push(text);
+        }
+        // More than that is never answered.
+        if bytes > MAX_REPLY {
+            return Err(Failure::ReplyTooLarge);
+        }
     }
     call.reply.array(found.len());
     found.iter().for_each(|text| call.reply.bulk(text));

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use futures_util::future::join_all;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::{Redis, request};
@@ -107,6 +108,41 @@ async fn a_reply_that_is_too_large_is_refused_and_the_connection_goes_on() {
     let reply = client.ask_words(&[&[&b"MGET"[..]], &keys[..]].concat()).await;
     assert!(reply.starts_with("-ERR the reply would be too large"), "{}", reply.len());
     assert_eq!(client.ask("PING").await, "+PONG");
+}
+
+#[tokio::test]
+async fn replies_that_wait_for_acknowledgements_have_a_bound_together() {
+    let redis = Redis::active().await;
+    let value = vec![b'x'; 2 << 20];
+    assert_eq!(redis.client().await.ask_words(&[b"SET", b"a", &value]).await, "+OK");
+    redis.engine.list_silent_members(1, true);
+    let reads = request(&[&[&b"MGET"[..]], &[&b"a"[..]; 15][..]].concat());
+    let clients = join_all(["1", "2", "3"].map(async |key| {
+        let mut client = redis.client().await;
+        client.send(&[request(&[b"SET", key.as_bytes(), b"v"]), reads.clone()].concat()).await;
+        client.stream.read_buf(&mut client.received).await.expect("receives") > 0
+    }));
+    let answered = clients.await.into_iter().filter(|answered| *answered).count();
+    assert_eq!(answered, 2, "there is room for two of 30 MiB");
+    assert_eq!(redis.client().await.ask("PING").await, "+PONG");
+}
+
+#[tokio::test]
+async fn a_set_that_is_named_often_is_looked_at_once() {
+    let redis = Redis::active().await;
+    let mut client = redis.client().await;
+    let members: Vec<String> = (0..4_000).map(|number: u32| number.to_string()).collect();
+    let add: Vec<&[u8]> = [&b"SADD"[..], b"s"].into_iter().chain(members.iter().map(String::as_bytes)).collect();
+    assert_eq!(client.ask_words(&add).await, ":4000");
+    for command in ["SUNION", "SINTER"] {
+        // A transaction would not look at so many rows.
+        let words = [&[command.as_bytes()], &[&b"s"[..]; 300][..]].concat();
+        client.talk(&[("MULTI", "+OK")]).await;
+        assert_eq!(client.ask_words(&words).await, "+QUEUED");
+        assert!(client.ask("EXEC").await.starts_with("*1|*4000|"), "{command}");
+    }
+    client.talk(&[("SDIFF s s", "*0"), ("SDIFF none s", "*0"), ("SINTER s none", "*0")]).await;
+    assert!(client.ask("SDIFF s none none").await.starts_with("*4000|"));
 }
 
 #[tokio::test]
