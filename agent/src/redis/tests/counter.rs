@@ -36,6 +36,11 @@ async fn a_float_is_read_added_to_and_put() {
             ("INCRBYFLOAT a -5", "$3|5.6"),
             ("TTL a", ":100"),
             ("INCRBYFLOAT b 3.0e3", "$4|3000"),
+            // Redis, which has more digits than it shows, says 0.3.
+            ("SET c 0.1", "+OK"),
+            ("INCRBYFLOAT c 0.2", "$19|0.30000000000000004"),
+            ("HSET h f 0.1", ":1"),
+            ("HINCRBYFLOAT h f 0.2", "$19|0.30000000000000004"),
             ("INCRBYFLOAT a x", "-ERR value is not a valid float"),
             ("INCRBYFLOAT a inf", "-ERR increment would produce NaN or Infinity"),
         ])
