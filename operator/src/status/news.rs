@@ -81,7 +81,6 @@ impl News {
 
 /// Why a pod has no working agent, and what to do.
 fn lack(pod: &PodView, namespace: OptIn) -> String {
-    let late = "it was created before it could be injected; restart its workload";
     let another = |what: &str| {
         format!(
             "its agent {what}, as by another mutating webhook; look for it with kubectl get mutatingwebhookconfigurations, have it leave the container baton-agent as it is, and restart the workload"
@@ -93,7 +92,9 @@ fn lack(pod: &PodView, namespace: OptIn) -> String {
         (Agent::Impossible, ..) => {
             "pods with hostNetwork are given none, since its ports would collide on the node".to_owned()
         }
-        (_, OptIn::Enabled, _) | (_, _, OptIn::Enabled) => late.to_owned(),
+        (_, OptIn::Enabled, _) | (_, _, OptIn::Enabled) => {
+            "it was created before it could be injected; restart its workload".to_owned()
+        }
         _ => "neither it nor its namespace has the label baton.dev/inject: enabled; label the pod template".to_owned(),
     }
 }

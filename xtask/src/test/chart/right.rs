@@ -34,8 +34,8 @@ pub(super) fn of_check(objects: &[Object]) -> Result<()> {
     let pod = find(objects, "Pod", None).context("no pod for helm test")?;
     let rights = of(objects, account(&pod.value["spec"])?)?;
     ensure!(!rights.is_empty(), "it may do nothing");
-    for Right { namespace, rule } in &rights {
-        let right = Right { namespace: *namespace, rule };
+    for right in &rights {
+        let Right { namespace, rule } = right;
         ensure!(!right.writes() && !right.names("resources", "secrets"), "it may do {rule}");
         let own = *namespace == pod.value["metadata"]["namespace"].as_str();
         ensure!(own || rule["resourceNames"].is_array(), "it may do {rule} in {namespace:?}");
