@@ -23,16 +23,16 @@ use std::time::Duration;
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often the dialler says that it is alive, which the other side answers. With TCP's and IP's headers one exchange is
-/// some 230 bytes in plain text, and 44 more with TLS: an idle pair sends some 110 bytes a second.
-const HEARTBEAT: Duration = Duration::from_millis(2_500);
+/// some 230 bytes in plain text, and 44 more with TLS: an idle pair sends some 92 bytes a second.
+const HEARTBEAT: Duration = Duration::from_millis(3_000);
 
 /// After how long without having been asked the other side says so by itself: the dialler's heartbeat may be behind a large
 /// frame of its own. Late enough that an idle pair does not say it twice.
-const UNASKED: Duration = Duration::from_millis(3_000);
+const UNASKED: Duration = Duration::from_millis(3_500);
 
 /// A link on which no byte arrived for this long is dead. Bytes are not lost while a connection lives, only late: this
 /// leaves a busy machine three seconds, and one that is sent a large frame half a second less.
-const SILENCE: Duration = Duration::from_millis(5_500);
+const SILENCE: Duration = Duration::from_millis(6_000);
 
 /// Frames between a session and the transport: enough to keep it busy, few enough that a slow peer holds little.
 const OUTBOX_FRAMES: usize = 8;
