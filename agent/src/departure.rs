@@ -216,7 +216,6 @@ impl Departure {
     fn begin_again(&mut self) {
         let (former, replica) = (self.engine.replica(), random_id());
         self.engine.take_new_id(replica);
-        self.timeline = Timeline::default();
         error!(%former, %replica, "The group has removed this agent; it joins again under a new id");
     }
 

@@ -5,8 +5,8 @@
 //!    --stop (the app is gone)--> Sealed --all covered, or deadline--> exit
 //! ```
 //!
-//! A person may release what is held: it ends at once, as failed. A process that the group has removed, and that stays,
-//! begins again.
+//! A person may release what is held: it ends at once, as failed. A process that the group has removed begins again, and
+//! leaves under its new id if it was about to. It is not sealed before it has issued again what it held.
 //!
 //! Times are monotonic milliseconds of any origin.
 
@@ -239,7 +239,8 @@ impl Lifecycle {
             self.progress(watermark, everything, now);
         }
         self.tick(now);
-        let action = self.poll_action();
+        // What was held under a former id is handed off like all else, and a sealed shard takes in no state.
+        let action = self.poll(shards.inherited() == 0);
         if action == Some(Action::AskAgain) {
             self.watermark = Some(shards.clocks());
         }
@@ -248,7 +249,12 @@ impl Lifecycle {
 
     /// The next thing to do, by what was said so far.
     pub fn poll_action(&mut self) -> Option<Action> {
-        let action = self.actions.pop_front();
+        self.poll(true)
+    }
+
+    fn poll(&mut self, may_seal: bool) -> Option<Action> {
+        let next = self.actions.iter().position(|action| may_seal || *action != Action::Seal)?;
+        let action = self.actions.remove(next);
         match (action, &mut self.hook) {
             (Some(Action::Seal), _) => self.sealed = true,
             (Some(Action::AskAgain), Hook::Held { marked, .. }) => *marked = true,

@@ -178,6 +178,8 @@ mutants! {
     TailForgetsAcks,
     /// A handoff is content with one survivor, however many the group asks for.
     HandoffForgetsAcks,
+    /// What is to be issued again is no part of what is handed off.
+    HandoffForgetsInherited,
     /// What a person has given up ends as acknowledged.
     ReleaseIsSuccess,
     /// Members of any revision adopt, and not the newest alone.

@@ -28,3 +28,10 @@ fn who_was_in_the_pod_before_has_ended_when_the_next_is_heard_of() {
 fn who_was_let_start_without_the_state_waits_for_nobody_who_has_none() {
     assert_eq!(run(131_001_458).violation, None);
 }
+
+/// SIGTERM came before all was issued again that a process held under a former id: it was sealed, could issue nothing more,
+/// and failed with all survivors in reach.
+#[test]
+fn who_is_stopped_before_all_is_issued_again_hands_it_off() {
+    assert_eq!(run(150_019_857).violation, None);
+}

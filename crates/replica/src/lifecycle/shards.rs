@@ -17,6 +17,11 @@ pub trait Shards {
         (0..self.count()).all(|index| self.look_at(index, |shard| !shard.is_joining()))
     }
 
+    /// How many keys are to be issued again.
+    fn inherited(&self) -> usize {
+        (0..self.count()).map(|index| self.look_at(index, Shard::inherited)).sum()
+    }
+
     /// Every shard's clock.
     fn clocks(&self) -> Vec<VersionVector> {
         (0..self.count()).map(|index| self.look_at(index, |shard| shard.clock().clone())).collect()

@@ -1,6 +1,6 @@
 //! What happens to a process without its being told: what lists say of it, and that the state has come.
 
-use super::{Action, Lifecycle};
+use super::{Action, Hook, Lifecycle, Phase};
 use crate::{Completion, MemberPhase, Membership, Need, ReplicaId, Roster, Settings};
 
 /// What a process sees of its group.
@@ -35,7 +35,7 @@ impl<'a> Surroundings<'a> {
 impl Lifecycle {
     /// Takes note of what has changed around the process.
     pub(super) fn notice(&mut self, around: &Surroundings<'_>, holds_state: bool, now: u64) {
-        if around.is_fenced && !self.leaving() {
+        if around.is_fenced && self.ended.is_none() {
             self.begin_again();
             return;
         }
@@ -48,10 +48,27 @@ impl Lifecycle {
     }
 
     /// The group has removed this process, as it does with one that it takes for dead: it joins again as a new one. Who
-    /// leaves anyway goes on leaving, and finds nobody to hand off to.
+    /// leaves does that as such a one, in the time that it has left: nobody else may have what it holds.
     fn begin_again(&mut self) {
-        *self = Self::new(self.budget);
+        let said =
+            std::mem::take(&mut self.actions).into_iter().filter(|action| matches!(action, Action::ReturnHook(_)));
+        let said: Vec<Action> = said.collect();
+        (self.watermark, self.sealed) = (None, false);
+        self.phase = Phase::Joining;
         self.actions.push_back(Action::BeginAgain);
+        if self.leaving() {
+            self.phase = Phase::Draining;
+            self.actions.push_back(Action::AnnounceLeaving);
+        }
+        if let Hook::Held { marked, .. } = &mut self.hook {
+            *marked = false;
+            self.actions.push_back(Action::AskAgain);
+        }
+        if self.stopped.is_some() {
+            self.phase = Phase::Sealed;
+            self.actions.push_back(Action::Seal);
+        }
+        self.actions.extend(said);
     }
 
     fn follow(&mut self, list: &Membership, me: ReplicaId, holds_state: bool, now: u64) {

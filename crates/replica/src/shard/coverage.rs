@@ -150,7 +150,7 @@ impl Shard {
         let survivors: Vec<Survivor> =
             self.roster.survivors().map(|replica| Survivor { replica, covers: acked(replica, clock) }).collect();
         // What was not issued again is nobody's yet.
-        let pending = self.inherited() > 0;
+        let pending = self.inherited() > 0 && !active(Mutant::HandoffForgetsInherited);
         let nobody = survivors.is_empty() && active(Mutant::NobodyCovers);
         if pending || nobody || (clock.is_empty() && self.holds_nothing()) {
             return Coverage { covered: !pending, survivors };

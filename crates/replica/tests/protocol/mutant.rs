@@ -7,7 +7,7 @@ use baton_replica::{Mutant, with_mutant};
 use crate::{ahead, counter, descent, operation, ownership, reissue, repair};
 
 /// Each mutant and a test that must fail with it.
-const CAUGHT: [(Mutant, fn()); 31] = [
+const CAUGHT: [(Mutant, fn()); 32] = [
     (Mutant::InitOverwrites, operation::a_default_loses_to_a_value_that_was_put_before_it_and_comes_later),
     (Mutant::TakeWithoutOwnDot, operation::a_take_leaves_its_own_dot_as_a_delete_does),
     (Mutant::TouchIsNewer, operation::a_touch_does_not_win_over_a_newer_value),
@@ -26,6 +26,7 @@ const CAUGHT: [(Mutant, fn()); 31] = [
     (Mutant::ReissueRenamed, reissue::what_one_issues_again_is_superseded_by_what_its_writer_did_later),
     (Mutant::ReissueSettlesEarly, reissue::nobody_is_forgotten_before_all_is_issued_again),
     (Mutant::ReissueBuriesOthers, reissue::it_loses_to_what_was_written_later),
+    (Mutant::HandoffForgetsInherited, reissue::nothing_is_handed_off_before_all_is_issued_again),
     (Mutant::RepairByAbsence, repair::what_one_has_lost_comes_back_from_the_others),
     (Mutant::StrangersCounted, descent::nobody_hands_an_older_state_to_who_lacks_it),
     (Mutant::StrangersKnowAll, descent::what_retired_replicas_wrote_survives_a_start_without_it),

@@ -187,7 +187,7 @@ fn operations_wait_for_what_is_to_be_issued_again() {
 }
 
 #[test]
-fn nothing_is_handed_off_before_all_is_issued_again() {
+pub(crate) fn nothing_is_handed_off_before_all_is_issued_again() {
     let (mut world, [_, _, back]) = back_and_held(|_, _| {}, |world, c| write(world, c, "k", put("alone")));
     world.holds_reissues = false;
     world.leave(back);

@@ -4,6 +4,8 @@
 //! it had heard that this one leaves: so it stays, or began to leave later than this one. (Two that count each other are
 //! both gone in the end; a chain of those who began later ends with one that stays.)
 //!
+//! What it held under a former id it has issued again before.
+//!
 //! Each shard may have survivors of its own. One that has ended counts as long as nobody could know: that is a failure,
 //! not a lie; so is the end of one to whom a survivor had handed off meanwhile. And what a person has given up is never
 //! reported as acknowledged.
@@ -31,6 +33,10 @@ fn check(world: &World, agent: &Agent, clocks: &[VersionVector]) -> Result<(), S
     let id = agent.id;
     if agent.life.released() {
         return Err(format!("{id} says that it has handed off, and a person has given that up"));
+    }
+    let inherited: usize = agent.shards.iter().map(Shard::inherited).sum();
+    if inherited > 0 {
+        return Err(format!("{id} says that it has handed off, with {inherited} keys to be issued again"));
     }
     let stayed = |left: Option<u64>| left.is_none_or(|left| Some(left) > agent.left);
     let living = world.agents.values().filter(|other| other.id != id && stayed(other.left));

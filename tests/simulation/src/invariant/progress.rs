@@ -2,7 +2,7 @@
 //!
 //! - Whoever leaves hands off: no hook fails, no process ends as failed, and none is killed, if for long enough all whom it
 //!   takes for survivors hold the state and are linked with it, and they are as many as its group asks for. Others had
-//!   too little time, nobody to hand off to, or were given up by a person.
+//!   too little time, nobody to hand off to, or were given up by a person. Who was removed is not done with that.
 //! - Whoever writes is answered: at the end every member writes once and asks for all others.
 //! - At last one of them leaves, with time enough, and ends as acknowledged.
 
@@ -57,10 +57,11 @@ pub(crate) fn check_left(world: &World, id: ReplicaId) -> Result<(), String> {
 
 fn fails(world: &World, agent: &Agent, clocks: &[VersionVector], how: &str) -> Result<(), String> {
     let is_calm = world.over.is_some_and(|over| over + ENOUGH <= world.now);
-    // What was sealed before the state came to it issues nothing again.
-    let never_had_it = agent.sealed && !agent.holds_state();
-    if !is_calm || never_had_it || agent.life.released() || agent.progress_of(clocks) != Progress::Uncovered {
+    if !is_calm || agent.life.released() || agent.progress_of(clocks) != Progress::Uncovered {
         return Ok(());
+    }
+    if agent.roster.is_fenced() {
+        return Err(format!("{} was removed, joins under no new id, and {how}", agent.id));
     }
     let survivors: Vec<ReplicaId> = agent.roster.survivors().collect();
     let enough = survivors.len() >= agent.settings().handoff_acks.max(1) as usize;

@@ -1,7 +1,10 @@
 //! What a process makes of the lists that it hears of.
 
 use super::*;
-use crate::{Limits, Member, MemberPhase, Membership, MembershipVersion, ReplicaId, Roster, Settings, Shard};
+use crate::{
+    Condition, Key, Limits, MapName, Member, MemberPhase, Membership, MembershipVersion, ReplicaId, Roster, Settings,
+    Shard, Value,
+};
 
 const ME: u64 = 1;
 
@@ -51,6 +54,12 @@ impl Process {
         self.shards.iter_mut().for_each(|shard| _ = shard.start_empty());
     }
 
+    fn put(&mut self, name: &str) {
+        let key = Key::new(&MapName::parse("map").expect("valid"), name.as_bytes()).expect("valid");
+        let value = Value { content_type: "".into(), body: "v".into() };
+        self.shards[0].put(&key, value, &Condition::Always, 0).expect("live");
+    }
+
     /// It is told this list, and asked what to do until there is nothing.
     fn hear(&mut self, list: Membership, now: u64) -> Vec<Action> {
         self.roster.take(&list);
@@ -68,8 +77,11 @@ impl Process {
                 Action::StartEmpty => self.start_empty(),
                 Action::BeginAgain => {
                     self.roster = Roster::new(id(9));
-                    self.roster.take(self.list.as_ref().expect("one has removed it"));
-                    self.shards = shards(&self.roster);
+                    if let Some(list) = &self.list {
+                        self.roster.take(list);
+                    }
+                    let former = std::mem::replace(&mut self.shards, shards(&self.roster));
+                    self.shards.iter_mut().zip(former).for_each(|(shard, former)| shard.inherit(former));
                 }
                 _ => {}
             }
@@ -129,14 +141,31 @@ fn a_hook_before_the_new_id_is_taken_comes_after_it() {
     assert_eq!(actions(&mut process.life), [Action::BeginAgain, Action::AnnounceLeaving, Action::AskAgain]);
 }
 
+/// Nobody else may have what it holds: under its new id it hands that off, in the time that it has left.
 #[test]
-fn who_is_removed_while_it_leaves_goes_on_leaving() {
+fn who_is_removed_while_it_leaves_begins_again_and_leaves() {
     let mut process = Process::live();
+    process.put("k");
     process.life.hook(0);
-    let actions = process.hear(list(1, MemberPhase::Gone), 1);
-    assert_eq!(actions.first(), Some(&Action::AnnounceLeaving));
-    assert!(!actions.contains(&Action::BeginAgain), "{actions:?}");
-    assert!(process.life.leaving());
+    assert_eq!(process.look(1), [Action::AnnounceLeaving, Action::AskAgain]);
+    let again = [Action::BeginAgain, Action::AnnounceLeaving, Action::AskAgain];
+    assert_eq!(process.hear(list(1, MemberPhase::Gone), 2), again);
+    assert_eq!((process.life.phase(), process.life.leaving()), (Phase::Draining, true));
+    assert_eq!(process.look(3), [], "it is not handed off, but to be issued again");
+    process.life.stop(4);
+    assert_eq!(process.look(5), [], "what is sealed takes in no state");
+    let failed = Outcome::Failed;
+    assert_eq!(process.look(30_000), [Action::ReturnHook(failed), Action::Exit(failed)], "counted from the first call");
+}
+
+#[test]
+fn who_is_removed_when_its_app_is_gone_is_sealed_once_more() {
+    let mut process = Process::live();
+    process.life.stop(0);
+    process.roster.take(&list(1, MemberPhase::Gone));
+    let again = [Action::BeginAgain, Action::AnnounceLeaving, Action::Seal, Action::Exit(Outcome::Nothing)];
+    assert_eq!(process.look(1), again, "it holds nothing");
+    assert_eq!(process.life.phase(), Phase::Sealed);
 }
 
 #[test]
