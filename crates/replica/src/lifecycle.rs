@@ -240,7 +240,8 @@ impl Lifecycle {
         }
         self.tick(now);
         // What was held under a former id is handed off like all else, and a sealed shard takes in no state.
-        let action = self.poll(shards.inherited() == 0);
+        let may_seal = !self.actions.contains(&Action::Seal) || shards.inherited() == 0;
+        let action = self.poll(may_seal);
         if action == Some(Action::AskAgain) {
             self.watermark = Some(shards.clocks());
         }
