@@ -153,6 +153,7 @@ impl Entry {
             let covered = seen(their.dot) && !active(Mutant::JoinPastClock);
             let superseded = self.context.covers(their.dot) && !active(Mutant::JoinPastContext);
             match self.versions.iter_mut().find(|mine| mine.dot == their.dot) {
+                Some(_) if active(Mutant::OwnerNotJoined) => {}
                 Some(mine) => mine.take_owner(their.owner),
                 None if covered || superseded => {}
                 None => self.versions.push(their),

@@ -42,6 +42,8 @@ mutants! {
     RangeClaimsOneMore,
     /// A put forgets what it has superseded.
     PutDropsContext,
+    /// A put forgets who owns what it replaces.
+    PutDropsOwner,
     /// A delete forgets what it has superseded.
     DeleteDropsContext,
     /// A delete leaves its own dot out of the context.
@@ -50,18 +52,26 @@ mutants! {
     JoinPastClock,
     /// An arriving version is added though the entry's context covers it: it was superseded.
     JoinPastContext,
+    /// An owner that arrives for a version which is here already is not taken.
+    OwnerNotJoined,
     /// A chunk deletes what the sender has never seen.
     AbsentIsDeleted,
     /// What a full-state transfer leaves out is kept though the sender has seen it deleted.
     AbsentIsKept,
     /// Contexts and tombstones are purged while a member that joins takes the state, and without word of it.
     PurgeWithoutJoiner,
+    /// Contexts and tombstones are purged while a member cannot be reached, and without word of it.
+    PurgeWithoutUnreachable,
     /// A context is purged when its own dots are stable, whatever the versions beside it are.
     PurgePastVersions,
+    /// Contexts and tombstones stay, whoever has seen them.
+    TombstonesStay,
     /// After a full-state transfer the log pretends to reach below it.
     LogOverTransfer,
     /// A transfer whose link is gone is waited for.
     TransferOutlivesLink,
+    /// What a transfer has brought before it broke off is not looked for above the clock of the next one.
+    TornTransferForgotten,
     /// Members that are leaving count as survivors.
     LeavingPeerCounted,
     /// Two leavers count each other's acknowledgements.
@@ -98,6 +108,8 @@ mutants! {
     SettleAlone,
     /// A repair takes what the other side lacks as deleted.
     RepairByAbsence,
+    /// A repair leaves out what the clock covers.
+    RepairByClock,
     /// A default overwrites what is there, as a put would.
     InitOverwrites,
     /// A take leaves its own dot out of the context.
@@ -140,6 +152,8 @@ mutants! {
     ReissueSettlesEarly,
     /// What is issued again supersedes all that is there, whether it was known under the former id or not.
     ReissueBuriesOthers,
+    /// What is here already is not issued again, though no clock may cover it.
+    ReissueOfMissingOnly,
     /// A handoff counts members that lack the state of a founder.
     StrangersCounted,
     /// A state of other founders is taken to have all that retired replicas wrote.
@@ -148,6 +162,8 @@ mutants! {
     AnotherSourceKeeps,
     /// The list of another source retires whomever it does not name, whether it comes after the one that did or not.
     AnotherSourceRetires,
+    /// Retired replicas stay in the clock.
+    RetiredStayInClock,
     /// What has expired leaves no context.
     ExpiryWithoutContext,
     /// Of concurrent values the one with the greatest dot wins, whenever it was written.
@@ -196,6 +212,10 @@ mutants! {
     SettleWithoutPull,
     /// Whoever finds that a peer holds something else says nothing and does nothing about it.
     DigestsAgree,
+    /// States are compared while something is held above the clock.
+    DigestOverExceptions,
+    /// States are compared that have not seen the same.
+    DigestAcrossClocks,
     /// A range is taken although it does not carry what it claims.
     TornRangeTaken,
     /// A chunk ends when its bytes are enough, however much its receiver unpacks of them.

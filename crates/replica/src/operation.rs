@@ -261,7 +261,8 @@ impl Operation {
 
 /// Puts a version, with the owner that is there.
 pub(crate) fn put(entry: &mut Entry, version: Version) {
-    let owner = entry.owner().copied().map(Box::new);
+    let owner = entry.owner().filter(|_| !active(Mutant::PutDropsOwner));
+    let owner = owner.copied().map(Box::new);
     entry.put(Version { owner, ..version });
 }
 

@@ -418,8 +418,8 @@ impl Shard {
         if self.is_joining() {
             return;
         }
-        let retired: Vec<ReplicaId> =
-            self.clock.iter().map(|(id, _)| id).filter(|id| !self.roster.lists(*id)).collect();
+        let is_over = |id: &ReplicaId| !self.roster.lists(*id) && !active(Mutant::RetiredStayInClock);
+        let retired: Vec<ReplicaId> = self.clock.iter().map(|(id, _)| id).filter(is_over).collect();
         for id in retired {
             self.clock.remove(id);
             self.log.remove(id);

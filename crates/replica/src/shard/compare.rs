@@ -11,8 +11,8 @@ impl Shard {
     /// while a transfer is under way.
     pub fn digest(&self) -> Option<Digest> {
         let sending = self.peers.values().filter_map(|peer| peer.link.as_ref()).any(|link| link.outgoing.is_some());
-        let comparable =
-            matches!(self.stage, Stage::Live) && self.incoming.is_none() && !sending && !self.store.has_exceptions();
+        let is_whole = !self.store.has_exceptions() || active(Mutant::DigestOverExceptions);
+        let comparable = matches!(self.stage, Stage::Live) && self.incoming.is_none() && !sending && is_whole;
         let membership = self.roster.version().filter(|_| comparable)?.clone();
         Some(Digest { membership, clock: self.clock.clone(), sum: self.store.sum() })
     }
@@ -26,7 +26,8 @@ impl Shard {
     /// the peer holds is fetched and added.
     pub(super) fn handle_digest(&mut self, from: ReplicaId, theirs: &Digest) -> Effects {
         let differs = |mine: &Digest| {
-            let seen_the_same = mine.membership == theirs.membership && mine.clock == theirs.clock;
+            let same_clock = mine.clock == theirs.clock || active(Mutant::DigestAcrossClocks);
+            let seen_the_same = mine.membership == theirs.membership && same_clock;
             seen_the_same && mine.sum != theirs.sum && !active(Mutant::DigestsAgree)
         };
         let Some(mine) = self.digest().filter(|_| self.is_kin(from)).filter(differs) else { return Effects::default() };
@@ -44,7 +45,8 @@ impl Shard {
     pub(super) fn repair_entry(&mut self, key: &Key, entry: Entry) {
         let Self { clock, roster, store, .. } = self;
         let seen = |dot: Dot| clock.covers(dot) || !roster.lists(dot.replica);
-        let (id, ()) = store.change(key, 0, seen, |mine| mine.join(entry, |_| false, |_| false));
+        let known = |dot: Dot| active(Mutant::RepairByClock) && seen(dot);
+        let (id, ()) = store.change(key, 0, seen, |mine| mine.join(entry, known, |_| false));
         if let Some(id) = id {
             self.unpurged.look_at(id);
             self.look_at_owner(key);

@@ -124,7 +124,9 @@ impl Shard {
             true => !self.clock.covers(dot),
             false => is_strange && !stored.context().covers(dot),
         };
-        if former.dots().any(unseen) {
+        let same = |version: &Version| stored.versions().iter().any(|other| other.dot == version.dot);
+        let left_out = active(Mutant::ReissueOfMissingOnly) && former.versions().iter().all(same);
+        if former.dots().any(unseen) && !left_out {
             drop(stored);
             self.join_again(key, former, now);
         }

@@ -121,7 +121,7 @@ impl Shard {
     /// with the context's dots alone, a version that some hold and others do not could lose the context that buries the
     /// one before it.
     fn purge(&mut self, stable: &VersionVector) {
-        if !self.may_purge() {
+        if !self.may_purge() || active(Mutant::TombstonesStay) {
             return;
         }
         while let Some(id) = self.unpurged.due.pop_first() {
@@ -155,6 +155,7 @@ impl Shard {
     /// Whether nothing is kept for a member: there is none such.
     fn is_ignored(&self, member: ReplicaId) -> bool {
         let joins = || self.roster.peer(member).is_some_and(|peer| peer.phase == MemberPhase::Joining);
-        active(Mutant::PurgeWithoutJoiner) && joins()
+        (active(Mutant::PurgeWithoutJoiner) && joins())
+            || (active(Mutant::PurgeWithoutUnreachable) && !self.roster.linked(member))
     }
 }

@@ -287,7 +287,7 @@ impl Shard {
         if bootstrapped {
             self.stage = Stage::Live;
         }
-        if follows_torn {
+        if follows_torn && !active(Mutant::TornTransferForgotten) {
             self.find_exceptions();
         }
         self.renew_succession();
