@@ -154,6 +154,8 @@ mutants! {
     ReissueBuriesOthers,
     /// What is here already is not issued again, though no clock may cover it.
     ReissueOfMissingOnly,
+    /// Operations do not wait for what is to be issued again.
+    ReissueHoldsUpNothing,
     /// A handoff counts members that lack the state of a founder.
     StrangersCounted,
     /// A state of other founders is taken to have all that retired replicas wrote.

@@ -290,7 +290,7 @@ impl Shard {
 
     /// Whether operations wait for what is to be issued again. If there is no room for it, they must go on: deletes make some.
     fn brings_back(&self) -> bool {
-        self.inherited() > 0 && !self.is_full()
+        self.inherited() > 0 && !self.is_full() && !active(Mutant::ReissueHoldsUpNothing)
     }
 
     /// Takes what is known of the other members; an older view than the last one changes nothing.

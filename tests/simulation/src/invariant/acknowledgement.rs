@@ -71,7 +71,7 @@ pub(crate) fn check_handoff(world: &World, id: ReplicaId) -> Result<Vec<BTreeSet
     Ok(holders)
 }
 
-/// When a process that was removed has issued again what it had to: all that it ever held is there.
+/// When a process that was removed takes operations, or has issued again what it had to: all that it ever held is there.
 pub(crate) fn check_return(world: &World, id: ReplicaId) -> Result<(), String> {
     check_held(world, |holders| holders.contains(&id).then_some(id))
 }

@@ -106,6 +106,11 @@ impl World {
             Ok(done) => done,
             Err(error) => return Ok(Err(error)),
         };
+        if agent.shards[index].inherited() > 0 {
+            // What its app has written before is there, or the app would be told otherwise.
+            Invariant::Acknowledgement.of(invariant::acknowledgement::check_return(self, id))?;
+        }
+        let Some(agent) = self.agents.get_mut(&id) else { return Ok(Ok(None)) };
         agent.follow(index, None, Effects { wake: Wake::All, acknowledged: false, bootstrapped: false });
         let dots: Vec<Dot> = done.iter().filter_map(|done| done.dot).collect();
         let made = agent.shards[index].clock().get(id);
