@@ -192,3 +192,6 @@ fn sort(versions: &mut [Version]) {
         versions.sort_unstable_by_key(|version| std::cmp::Reverse(version.rank()));
     }
 }
+
+#[cfg(test)]
+mod tests;
