@@ -105,6 +105,9 @@ impl Part {
                 format!("--node-ip={}", node.ip()),
                 format!("--root-dir={}", layout.node_path(node, "kubelet")),
                 format!("--cert-dir={}", layout.node_path(node, "kubelet/pki")),
+                // Else, once a minute, it may remove a container that has ended while the one that replaces it is made,
+                // and how it ended is forgotten.
+                "--minimum-container-ttl-duration=1m".into(),
             ],
             Self::KubeProxy(node) => {
                 vec![format!("--config={}", layout.node_path(node, "proxy.json"))]
