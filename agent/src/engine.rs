@@ -388,7 +388,6 @@ impl Engine {
         message: ShardMessage,
     ) -> Result<(), ProtocolError> {
         let mut result = Ok(());
-        let says = matches!(message, ShardMessage::Applied(_));
         if !self.heard.swap(true, Ordering::AcqRel) {
             self.note_if_caught_up();
             self.unsettled.notify_one();
@@ -400,10 +399,6 @@ impl Engine {
                 Effects::default()
             }
         });
-        if says {
-            // Some wait for what others have written.
-            self.shards[index].acknowledged.notify_waiters();
-        }
         result
     }
 

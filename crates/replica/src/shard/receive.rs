@@ -108,6 +108,7 @@ impl Shard {
             peer.founders = applied.founders;
         }
         let before = peer.acked.get(me);
+        let more = !peer.acked.covers_all(&applied.clock);
         peer.acked.join(&applied.clock);
         let in_flight = peer.link.as_ref().and_then(|link| link.in_flight);
         if active(Mutant::AckByReceipt) && in_flight == Some(Flight::Range) {
@@ -129,7 +130,7 @@ impl Shard {
             // A leaving peer that has these writes waits for someone who says that he has them too.
             peer.owe(Owed::Now);
         }
-        let acknowledged = counts || more_of_mine;
+        let acknowledged = counts || more;
         peer.holds_state |= applied.full;
         if let Some(link) = &mut peer.link {
             let answered = applied.full || (applied.answers_range && link.in_flight == Some(Flight::Range));
