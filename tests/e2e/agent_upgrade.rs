@@ -41,7 +41,7 @@ fn run(stage: &Stage) -> Result<()> {
 fn upgrade(stage: &Stage, pod: &Pod) -> Result<()> {
     let id = pod.agent().and_then(|agent| agent["imageID"].as_str()).context("the agent has no image")?;
     let (object, image) = (format!("pod/{}", pod.name()), format!("baton-agent={id}"));
-    stage.cluster.kubectl(&["-n", &stage.namespace, "set", "image", &object, &image]).map(drop)
+    stage.kubectl(&["set", "image", &object, &image]).map(drop)
 }
 
 fn upgraded(pod: &Pod) -> Result<()> {

@@ -3,7 +3,6 @@
 
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
-use baton_tests::pod::Pod;
 use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::{LIMIT, Stage};
 use baton_tests::wait::until;
@@ -39,9 +38,7 @@ fn run(stage: &Stage) -> Result<()> {
         said.contains("restarted\n") && said.contains("is over after") && said.contains("3 pods handed off"),
         "{restart:?}"
     );
-    for pod in &old {
-        ensure_ended(stage, pod)?;
-    }
+    stage.ensure_ended(&old)?;
     stage.wait_replaced(&old, PODS)?;
     stage.ensure_handed_off(&old)?;
     for pod in &old {
@@ -72,15 +69,6 @@ fn run(stage: &Stage) -> Result<()> {
     let name = format!("HandoffGroup {}/arena", stage.namespace);
     ensure!(plan.with_code(0)?.contains(&name) && plan.stdout.contains("helm uninstall baton"), "{plan:?}");
     stage.check(crowd)
-}
-
-/// A pod is gone, or all of its containers have ended: its object may be there for a moment more.
-fn ensure_ended(stage: &Stage, pod: &Pod) -> Result<()> {
-    let found = stage.cluster.api.find(&stage.path("Pod", pod.name()))?;
-    let Some(found) = found.filter(|found| found["metadata"]["uid"] == pod.uid()) else { return Ok(()) };
-    let phase = &found["status"]["phase"];
-    ensure!(phase == "Succeeded" || phase == "Failed", "{} is still {phase}", pod.name());
-    Ok(())
 }
 
 /// Groups and members.

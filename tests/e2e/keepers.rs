@@ -151,8 +151,8 @@ fn node_loss(stage: &Stage) -> Result<()> {
     // What somebody does who knows that the node is lost.
     stage.cluster.kubectl(&["cordon", victim.node()])?;
     let replaced = on_node.iter().try_for_each(|pod| {
-        let delete = ["-n", &stage.namespace, "delete", "pod", pod.name(), "--force", "--grace-period=0"];
-        stage.cluster.kubectl(&delete).map(drop)
+        let delete = ["delete", "pod", pod.name(), "--force", "--grace-period=0"];
+        stage.kubectl(&delete).map(drop)
     });
     let replaced = replaced.and_then(|()| stage.wait_replaced(&on_node, PODS as usize + KEEPERS));
     let kept = replaced.and_then(|()| kept_by_the_other(stage, other));

@@ -104,8 +104,8 @@ fn only_pod(stage: &Stage) -> Result<()> {
 /// What somebody does who knows that the node is lost.
 fn replace(stage: &Stage, victim: &Pod, count: usize) -> Result<()> {
     stage.cluster.kubectl(&["cordon", victim.node()])?;
-    let delete = ["-n", &stage.namespace, "delete", "pod", victim.name(), "--force", "--grace-period=0"];
-    let deleted = stage.cluster.kubectl(&delete);
+    let delete = ["delete", "pod", victim.name(), "--force", "--grace-period=0"];
+    let deleted = stage.kubectl(&delete);
     let replaced = stage.wait_replaced(std::slice::from_ref(victim), count);
     stage.cluster.kubectl(&["uncordon", victim.node()])?;
     deleted?;

@@ -57,6 +57,7 @@ fn run(stage: &Stage, victim: Victim) -> Result<()> {
             Ok(())
         })?;
     }
+    stage.wait_drained(&old)?;
     stage.wait_replaced(&old, PODS)?;
     stage.ensure_handed_off(&old)?;
     for pod in &old {

@@ -33,7 +33,7 @@ fn run(stage: &Stage) -> Result<()> {
         Ok(newer)
     })?;
     let seen: BTreeSet<String> = stage.pods.present().iter().map(|pod| pod.uid().to_owned()).collect();
-    stage.cluster.kubectl(&["-n", &stage.namespace, "rollout", "undo", "deployment/arena"])?;
+    stage.kubectl(&["rollout", "undo", "deployment/arena"])?;
     wait::until(LIMIT, "three pods of the old revision are ready, and no others are there", || {
         let (present, ready) = (stage.pods.present(), stage.pods.ready());
         let old = present.iter().filter(|pod| is_first(pod.label(REVISION))).count();

@@ -20,7 +20,10 @@ fn run(stage: &Stage) -> Result<()> {
     stage.wait_condition("arena", "Ready", "True", None)?;
     for _ in 0..5 {
         let before = crowd.acknowledged();
-        let old = stage.rollout(PODS)?;
+        let old = stage.pods.present();
+        stage.restart()?;
+        stage.wait_drained(&old)?;
+        stage.wait_replaced(&old, PODS)?;
         stage.ensure_handed_off(&old)?;
         ensure!(crowd.acknowledged() > before, "nobody could play during the rollout");
         for pod in &old {

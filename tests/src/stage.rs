@@ -135,6 +135,28 @@ impl Stage {
         })
     }
 
+    /// Waits for the end of the Deployment's last restart as the docs say, with kubectl alone. Then every pod of an older
+    /// revision has ended.
+    pub fn wait_drained(&self, old: &[Pod]) -> Result<()> {
+        let generation = ["get", "deployment", arena::NAME, "-o", "jsonpath={.metadata.generation}"];
+        let generation = self.kubectl(&generation)?;
+        let path = format!("{{.status.workloads[?(@.name==\"{}\")].drainedGeneration}}", arena::NAME);
+        let (group, word) = (format!("handoffgroup/{}", arena::NAME), format!("--for=jsonpath={path}={generation}"));
+        self.kubectl(&["wait", &group, "--timeout=5m", &word])?;
+        self.ensure_ended(old)
+    }
+
+    /// These pods are gone, or all of their containers have ended: their objects may be there for a moment more.
+    pub fn ensure_ended(&self, pods: &[Pod]) -> Result<()> {
+        for pod in pods {
+            let found = self.cluster.api.find(&self.path("Pod", pod.name()))?;
+            let Some(found) = found.filter(|found| found["metadata"]["uid"] == pod.uid()) else { continue };
+            let phase = &found["status"]["phase"];
+            ensure!(phase == "Succeeded" || phase == "Failed", "{} is still {phase}", pod.name());
+        }
+        Ok(())
+    }
+
     /// Restarts the Deployment and waits until the last old pod is gone.
     pub fn rollout(&self, count: usize) -> Result<Vec<Pod>> {
         let old = self.pods.present();
@@ -145,7 +167,12 @@ impl Stage {
 
     /// `kubectl rollout restart`.
     pub fn restart(&self) -> Result<()> {
-        self.cluster.kubectl(&["-n", &self.namespace, "rollout", "restart", "deployment/arena"]).map(drop)
+        self.kubectl(&["rollout", "restart", "deployment/arena"]).map(drop)
+    }
+
+    /// Runs `kubectl` in the namespace, and returns what it prints.
+    pub fn kubectl(&self, words: &[&str]) -> Result<String> {
+        self.cluster.kubectl(&[&["-n", &self.namespace], words].concat())
     }
 
     /// Runs `kubectl baton` in the namespace to its end, whatever that is.
@@ -220,7 +247,7 @@ impl Stage {
             ensure!(good, "the list is {rows:?}");
             for pod in self.pods.ready() {
                 let command = ["exec", pod.name(), "-c", "baton-agent", "--", "/baton-agent", "status", "-o", "json"];
-                let said = self.cluster.kubectl(&[&["-n", &self.namespace], &command[..]].concat())?;
+                let said = self.kubectl(&command)?;
                 let status: Value = serde_json::from_str(&said)?;
                 let listed = status["members"].as_array().map_or(0, Vec::len);
                 ensure!(listed + 1 == count && status["membership"] == spec["number"], "{} says {said}", pod.name());
