@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
 use crate::cluster::Cluster;
+use crate::crowd::Verdict;
 use crate::stage::Stage;
 use crate::{evidence, place};
 
@@ -72,29 +73,33 @@ impl Scenario {
     pub fn perform(&self, cluster: &Arc<Cluster>) -> Result<()> {
         let _alone = self.alone.then(|| CLUSTER.write().unwrap_or_else(PoisonError::into_inner));
         let _beside = (!self.alone).then(|| CLUSTER.read().unwrap_or_else(PoisonError::into_inner));
-        let begun = Instant::now();
+        let (begun, mut verdict) = (Instant::now(), None);
+        let outcome = self.play(cluster, &mut verdict);
+        let seconds = begun.elapsed().as_secs_f64();
+        self.record(verdict, outcome.is_ok(), seconds);
+        outcome.with_context(|| format!("{} failed after {seconds:.0} s", self.word))
+    }
+
+    fn play(&self, cluster: &Arc<Cluster>, verdict: &mut Option<Verdict>) -> Result<()> {
         let folder = place::folder("e2e", self.word)?;
         let unique = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs() % 100_000);
         let stage = Stage::new(cluster, &format!("e2e-{}-{unique}", self.word), folder)?;
         let outcome = catch_unwind(AssertUnwindSafe(|| (self.run)(&stage)));
         let outcome = outcome.unwrap_or_else(|_| bail!("the scenario has panicked"));
+        *verdict = stage.verdict();
         if let Err(error) = &outcome {
             evidence::collect(&stage);
             eprintln!("{} has failed: {error:#}", self.word);
         }
-        if std::env::var_os("BATON_E2E_KEEP").is_none() {
-            stage.remove()?;
-        }
-        let seconds = begun.elapsed().as_secs_f64();
-        self.record(&stage, outcome.is_ok(), seconds);
-        outcome.with_context(|| {
+        let keep = std::env::var_os("BATON_E2E_KEEP").is_some();
+        let removed = if keep { Ok(()) } else { stage.remove() };
+        outcome.and(removed).with_context(|| {
             let (folder, files) = (stage.folder.display(), evidence::listing(&stage.folder));
-            format!("{} failed after {seconds:.0} s in namespace {}; see {folder}: {files}", self.word, stage.namespace)
+            format!("in namespace {}; see {folder}: {files}", stage.namespace)
         })
     }
 
-    fn record(&self, stage: &Stage, passed: bool, seconds: f64) {
-        let verdict = stage.verdict();
+    fn record(&self, verdict: Option<Verdict>, passed: bool, seconds: f64) {
         let row = Row {
             name: self.sentence,
             promise: self.promise,
