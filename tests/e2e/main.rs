@@ -45,6 +45,7 @@ mod set;
 mod strategy;
 mod stubborn_app;
 mod webhook_garbage;
+mod webhook_rotation;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -61,7 +62,7 @@ use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 const BESIDE: usize = 4;
 
 /// The longest first, and those that run alone last.
-const SCENARIOS: [Scenario; 55] = [
+const SCENARIOS: [Scenario; 56] = [
     keepers::REPLACED,
     failed_handoff::SCALE_TO_ZERO,
     keepers::SCALE_TO_ZERO,
@@ -69,6 +70,7 @@ const SCENARIOS: [Scenario; 55] = [
     rollout::SCENARIO,
     command_line::SCENARIO,
     release::SCENARIO,
+    webhook_rotation::SCENARIO,
     forgotten::SCENARIO,
     partition::SCENARIO,
     agent_upgrade::SCENARIO,
