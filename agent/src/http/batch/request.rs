@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use baton_replica::{AckLevel, MAX_BATCH, Operation, Value};
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::engine::{Batch, Change, Precondition, Tags};
@@ -53,6 +53,7 @@ struct RequestText {
     ttl: Option<TtlText>,
     by: Option<i64>,
     content_type: Option<String>,
+    #[serde(default, deserialize_with = "given")]
     json: Option<Box<RawValue>>,
     text: Option<String>,
     base64: Option<String>,
@@ -103,6 +104,11 @@ pub(super) fn parse(body: &[u8]) -> Result<Parsed, Problem> {
 
 const fn yes() -> bool {
     true
+}
+
+/// `null` is a value here, and not the absence of one.
+fn given<'de, D: Deserializer<'de>>(json: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(json).map(Some)
 }
 
 // === impl AcksText ===

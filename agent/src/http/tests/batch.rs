@@ -52,6 +52,16 @@ async fn a_key_and_its_fields_are_written_as_one() {
 }
 
 #[tokio::test]
+async fn a_batch_puts_null_as_a_request_alone_does() {
+    let api = Api::active_with(ROOMY).await;
+    let put = json!({"op": "put", "map": "m", "key": "k", "json": null, "text": null, "ttl": null});
+    let done = api.batch(json!({"requests": [put], "acks": null})).await;
+    assert_eq!(done.json()["results"][0]["status"], 201);
+    let got = api.get("/v1/maps/m/entries/k").await;
+    assert_eq!((got.body.as_slice(), got.header("content-type")), (b"null".as_slice(), Some("application/json")));
+}
+
+#[tokio::test]
 async fn keys_of_several_shards_are_written_shard_by_shard_or_not_at_all() {
     let api = Api::active_with(ROOMY).await;
     let requests: Vec<Value> = (0..20).map(|number| put(&number.to_string(), "v")).collect();
