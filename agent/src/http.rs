@@ -81,7 +81,7 @@ pub(crate) async fn serve(engine: Arc<Engine>, listener: impl Listener, metrics:
 
 /// Each path with what can be done there.
 fn routes() -> Vec<(&'static str, MethodRouter<Arc<Api>>)> {
-    let entry = || get(read::get).put(entry::put).delete(entry::delete).post(action::post);
+    let entry = || get(read::get).put(entry::put).delete(entry::delete).post(action::post).fallback(action::other);
     let member = || get(read::get).put(set::add).delete(entry::delete);
     vec![
         ("/v1/maps/{map}/keys", get(list::keys)),

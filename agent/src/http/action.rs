@@ -17,6 +17,9 @@ use crate::http::read::winner;
 use crate::http::{Shared, counter, path};
 use crate::problem::Problem;
 
+/// What can be done besides.
+const ACTIONS: [&str; 6] = ["take", "touch", "increment", "claim", "release", "confirm"];
+
 /// What an entry takes without an action.
 const METHODS: HeaderValue = HeaderValue::from_static("GET,HEAD,PUT,DELETE");
 
@@ -53,6 +56,16 @@ pub(super) async fn post(State(api): Shared, uri: Uri, headers: HeaderMap) -> Re
     precondition.unowned = query.flag("unowned")?;
     let stored = api.engine.write(Write { key, precondition, operation, acks: query.acks()? }).await?;
     answer(stored)
+}
+
+/// Any other method: a path that names an action takes `POST` too, for it may be a key that ends so.
+pub(super) async fn other(uri: Uri) -> Response {
+    let action = path::key_and_action(&uri).ok().flatten().map(|(_, action)| action);
+    if action.is_some_and(|action| ACTIONS.contains(&action)) {
+        method_not_allowed().into_response()
+    } else {
+        no_action()
+    }
 }
 
 fn answer(stored: Stored) -> Result<Response, Problem> {

@@ -81,3 +81,15 @@ async fn an_action_that_is_not_known_names_the_methods() {
     }
     api.call("POST", &format!("{ENTRY}:take?ttl=1s"), &[], b"").await.is_error(400, "bad_query");
 }
+
+#[tokio::test]
+async fn what_a_path_allows_is_what_it_takes() {
+    let api = Api::active().await;
+    for path in ["/v1/maps/m/entries/k", "/v1/maps/m/hashes/k/f", "/v1/maps/m/entries/k:x"] {
+        let refused = api.call("OPTIONS", path, &[], b"").await;
+        refused.is_error(405, "method_not_allowed");
+        assert_eq!(refused.header("allow"), Some("get,head,put,delete"), "{path}");
+    }
+    let refused = api.call("OPTIONS", "/v1/maps/m/entries/k:claim", &[], b"").await;
+    assert_eq!(refused.header("allow"), Some("get,head,put,delete,post"));
+}
