@@ -129,11 +129,7 @@ impl PageQuery {
 
     pub(super) fn without_cursor(query: &Query) -> Result<Self, Problem> {
         let limit = query.number("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT);
-        let prefix = query.bytes("prefix").unwrap_or_default().to_vec();
-        if prefix.len() > MAX_KEY_BYTES {
-            let message = format!("nothing starts with more than {MAX_KEY_BYTES} bytes");
-            return Err(Problem::invalid("bad_query", message, "use a shorter prefix"));
-        }
+        let prefix = query.prefix()?.to_vec();
         Ok(Self { prefix, after: None, limit, show: show(query)? })
     }
 

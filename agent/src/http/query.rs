@@ -1,7 +1,7 @@
 //! Query parameters. Unknown ones are refused: passing over a misspelt `acks` would promise what was not asked for.
 
 use axum::http::Uri;
-use baton_replica::AckLevel;
+use baton_replica::{AckLevel, MAX_KEY_BYTES};
 
 use crate::http::path::decode;
 use crate::problem::Problem;
@@ -36,6 +36,16 @@ impl Query {
     /// A parameter's bytes.
     pub(super) fn bytes(&self, name: &str) -> Option<&[u8]> {
         self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_slice())
+    }
+
+    /// What keys are to start with; empty if it is not said.
+    pub(super) fn prefix(&self) -> Result<&[u8], Problem> {
+        let prefix = self.bytes("prefix").unwrap_or_default();
+        if prefix.len() > MAX_KEY_BYTES {
+            let message = format!("nothing starts with more than {MAX_KEY_BYTES} bytes");
+            return Err(Problem::invalid("bad_query", message, "use a shorter prefix"));
+        }
+        Ok(prefix)
     }
 
     /// A parameter that is `true` or `false`; false if it is not there.

@@ -144,7 +144,8 @@ async fn a_client_gets_what_it_asks_for_only() {
     api.engine.list_silent_members(2, true);
     let members = owned.expect("members").await.data;
     assert_eq!(members["members"].as_array().map(Vec::len), Some(2));
-    for wrong in ["?prefix=a", "?map=Carts", "?events=all", "?events=", "?evnts=change"] {
+    let long = format!("?map=carts&prefix={}", "p".repeat(1025));
+    for wrong in ["?prefix=a", &long, "?map=Carts", "?events=all", "?events=", "?evnts=change"] {
         assert_eq!(api.get(&format!("/v1/watch{wrong}")).await.status, 400, "{wrong}");
     }
 }

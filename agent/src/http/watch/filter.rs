@@ -31,7 +31,7 @@ impl Filter {
     pub(super) fn of(query: &Query) -> Result<Self, Problem> {
         let name = |bytes: &[u8]| Ok::<_, Problem>(MapName::parse(&String::from_utf8_lossy(bytes))?);
         let map = query.bytes("map").map(name).transpose()?;
-        let prefix = query.bytes("prefix").unwrap_or_default().to_vec();
+        let prefix = query.prefix()?.to_vec();
         if map.is_none() && !prefix.is_empty() {
             return Err(Problem::invalid("bad_query", "prefix goes with map", "name the map whose keys are meant"));
         }
