@@ -81,7 +81,7 @@ fn content(payload: Payload) -> Value {
     match payload {
         Payload::Nothing => json!({}),
         Payload::Bytes => json!({"*/*": {"schema": {"type": "string", "format": "binary"}}}),
-        Payload::Events => json!({"text/event-stream": {"schema": {"type": "string"}}}),
+        Payload::Events => json!({"text/event-stream": {"schema": {"$ref": "#/components/schemas/Event"}}}),
         Payload::Json(name) => {
             json!({"application/json": {"schema": {"$ref": format!("#/components/schemas/{name}")}}})
         }
