@@ -1,5 +1,6 @@
 //! `cargo xtask clients`: client libraries as people install them, unchanged and with their default settings, against two
-//! agents of one group; and the examples, of which a pod is replaced.
+//! agents of one group; the examples, of which a pod is replaced; and Schemathesis, which holds an agent against the
+//! document of its API.
 
 mod agents;
 mod conversation;
@@ -18,12 +19,21 @@ use library::{LIBRARIES, Library};
 /// Arguments of `cargo xtask clients`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// These only: redis-py, ioredis, node-redis, phoenix, go-redis, jedis, redis-cli, elixir, and the examples cart, chat, sessions
+    /// These only: redis-py, ioredis, node-redis, phoenix, go-redis, jedis, redis-cli, elixir, schemathesis, and the examples cart, chat, sessions
     #[arg(long, value_delimiter = ',', value_name = "NAME")]
     client: Vec<String>,
     /// Write a row for each to this file, as a JSON list
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+}
+
+// === impl Args ===
+
+impl Args {
+    /// Of the client of this name.
+    pub(crate) fn only(name: &str) -> Self {
+        Self { client: vec![name.to_owned()], report: None }
+    }
 }
 
 /// How one client fared.

@@ -34,7 +34,7 @@ struct Cli {
 enum Commands {
     /// Measure Baton against its targets
     Bench(bench::Args),
-    /// Run client libraries, as people install them, and the examples, against agents
+    /// Run client libraries, as people install them, the examples, and Schemathesis, against agents
     Clients(clients::Args),
     /// A real Kubernetes on this machine: nodes are network namespaces
     Cluster(cluster::Args),

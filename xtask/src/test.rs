@@ -19,6 +19,7 @@ use anyhow::{Result, ensure};
 use clap::ValueEnum;
 
 use crate::apt;
+use crate::clients;
 use crate::cluster::Target;
 use crate::sim;
 use build::Executables;
@@ -60,6 +61,8 @@ enum Part {
     Unit,
     /// Agents as processes on loopback
     Process,
+    /// An agent beside the document of its HTTP API, by Schemathesis
+    Api,
     /// Whole groups in virtual time, under every fault
     Sim,
     /// The chart, with Helm 4 and 3
@@ -144,6 +147,9 @@ fn run_parts(args: &Args, tally: &mut Tally) {
     if args.has(Part::Sim) {
         let seeds = sim::Args { seeds: Some(SEEDS), ..sim::Args::default() };
         tally.count("Simulation", sim::run(&seeds));
+    }
+    if args.has(Part::Api) {
+        tally.count("The HTTP API and its document", clients::run(&clients::Args::only("schemathesis")));
     }
     let suites = [Part::Unit, Part::Process, Part::E2e];
     if !suites.iter().any(|part| args.has(*part)) {

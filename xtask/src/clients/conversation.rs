@@ -15,8 +15,8 @@ use anyhow::{Context, Result};
 
 use super::agents::Agents;
 
-/// How long the checks of one client may take: seconds, and more on a machine that is busy.
-const LIMIT: Duration = Duration::from_secs(300);
+/// How long the checks of one client may take: seconds, half a minute of work for one, and more on a machine that is busy.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// Runs a program to its end, and returns what it said; and why it broke off, if it did.
 pub(super) fn run(program: &mut Command, agents: &mut Agents) -> Result<(String, Option<String>)> {

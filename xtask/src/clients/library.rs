@@ -47,8 +47,9 @@ const ELIXIR: Need = Need { program: "elixir", package: "elixir" };
 const REDIS_CLI: Need = Need { program: "redis-cli", package: "redis-tools" };
 
 /// All of them.
-pub(super) const LIBRARIES: [Library; 11] = [
+pub(super) const LIBRARIES: [Library; 12] = [
     Library { name: "redis-py", folder: "python", kind: Kind::Python },
+    Library { name: "schemathesis", folder: "schemathesis", kind: Kind::Python },
     Library { name: "ioredis", folder: "node", kind: Kind::Node("ioredis.mjs") },
     Library { name: "node-redis", folder: "node", kind: Kind::Node("node-redis.mjs") },
     Library { name: "phoenix", folder: "node", kind: Kind::Node("phoenix.mjs") },
@@ -121,6 +122,7 @@ fn python(list: &Path, program: &Path) -> Result<Command> {
     let folder = installed("python", &[list.to_owned()], |folder| {
         let pip = ["-m", "pip", "install", "--quiet", "--no-deps", "--target"];
         command::output(Command::new("python3").args(pip).arg(folder).arg("--requirement").arg(list))
+            .with_context(|| format!("cannot install what {} lists; is there a network?", list.display()))
     })?;
     let mut command = Command::new("python3");
     command.arg(program).env("PYTHONPATH", folder);
