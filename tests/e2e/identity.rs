@@ -1,6 +1,7 @@
 //! Who is no member hears nothing: not by plain TCP, not by a token that is forged, for somebody else, of another pod or
-//! of a pod that is gone, not by the certificate of a pod that has left. The CA changes under players who notice nothing.
+//! of a pod that is gone, not by the certificate of a pod that has left.
 
+pub(crate) mod rotation;
 mod thief;
 
 use std::io::{Read, Write};
@@ -8,7 +9,7 @@ use std::net::TcpStream;
 
 use anyhow::{Context, Result, ensure};
 use baton_tests::arena::Arena;
-use baton_tests::cluster::{OPERATOR, SYSTEM};
+use baton_tests::cluster::SYSTEM;
 use baton_tests::http::Http;
 use baton_tests::pod::Pod;
 use baton_tests::scenario::{Promise, Scenario};
@@ -21,7 +22,7 @@ use tonic::Code;
 pub(crate) const SCENARIO: Scenario = Scenario {
     word: "identity",
     promise: Promise::Guarded,
-    sentence: "whoever_is_no_member_is_refused_and_the_ca_changes_unnoticed",
+    sentence: "whoever_is_no_member_is_refused",
     alone: false,
     run,
 };
@@ -79,25 +80,9 @@ fn run(stage: &Stage) -> Result<()> {
     let attended = thief.attends(&wallet, &stage.namespace, "arena", victim.name(), victim.uid())?;
     ensure!(!attended, "the certificate of a pod that is gone hears who is a member");
 
-    rotate(stage)?;
     let old = stage.rollout(3)?;
     stage.ensure_handed_off(&old)?;
     stage.check(crowd)
-}
-
-/// Has the next CA made, and waits until every agent trusts it too.
-fn rotate(stage: &Stage) -> Result<()> {
-    let before = roots(stage)?.matches("BEGIN CERTIFICATE").count();
-    let secret = format!("/api/v1/namespaces/{SYSTEM}/secrets/{OPERATOR}-identity");
-    stage.cluster.api.patch(&secret, &json!({"metadata": {"annotations": {"baton.dev/rotate": "now"}}}))?;
-    wait::until(LIMIT, "the namespace is told of the next CA", || {
-        let count = roots(stage)?.matches("BEGIN CERTIFICATE").count();
-        ensure!(count == before + 1, "{count} CAs are trusted");
-        Ok(())
-    })?;
-    let found = stage.cluster.api.get(&secret)?;
-    ensure!(found["metadata"]["annotations"]["baton.dev/rotate"].is_null(), "it would be made again and again");
-    Ok(())
 }
 
 /// Plain text is answered with an alert of TLS at most, and the end.

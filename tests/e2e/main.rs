@@ -62,7 +62,7 @@ use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 const BESIDE: usize = 4;
 
 /// The longest first, and those that run alone last.
-const SCENARIOS: [Scenario; 56] = [
+const SCENARIOS: [Scenario; 57] = [
     keepers::REPLACED,
     failed_handoff::SCALE_TO_ZERO,
     keepers::SCALE_TO_ZERO,
@@ -116,6 +116,7 @@ const SCENARIOS: [Scenario; 56] = [
     operator_death::HOLDER,
     operator_death::BESIDE,
     operator_rollout::SCENARIO,
+    identity::rotation::SCENARIO,
     api_server_outage::SCENARIO,
     control_plane_outage::API_SERVER,
     control_plane_outage::ETCD,
