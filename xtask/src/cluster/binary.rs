@@ -84,6 +84,9 @@ impl fmt::Display for Helm {
     }
 }
 
+/// Nothing is made for debuggers, which would be stripped in the end.
+const NO_DWARF: &str = "-gcflags=all=-dwarf=false";
+
 /// The Go toolchain and the module of the test cluster.
 struct Go {
     program: PathBuf,
@@ -104,7 +107,7 @@ pub(super) fn kubernetes(kubernetes: Kubernetes) -> Result<PathBuf> {
         step::run(&format!("Build Kubernetes {version}"), |step| {
             step.expect(packages as u64);
             let mut build = go.at_module();
-            build.args(["build", &modules, "-v", "-trimpath", "-ldflags", &flags(&version), "-o"]);
+            build.args(["build", &modules, "-v", "-trimpath", NO_DWARF, "-ldflags", &flags(&version), "-o"]);
             command::follow(build.arg(out).arg("."), |line| step.advance(line))
         })
     })
@@ -118,7 +121,7 @@ pub(super) fn pause() -> Result<PathBuf> {
         step::run("Build the pause program", |_| {
             let mut build = go.at_module();
             build.env("CGO_ENABLED", "0");
-            build.args(["build", "-trimpath", "-ldflags", "-s -w", "-o"]);
+            build.args(["build", "-trimpath", NO_DWARF, "-ldflags", "-s -w", "-o"]);
             command::output(build.arg(out).arg("./pause"))?;
             elf::ensure_static(out)
         })
@@ -132,9 +135,9 @@ pub(crate) fn helm(version: Helm) -> Result<PathBuf> {
     let inputs = [go.version.as_bytes(), module.as_bytes()];
     cache::file("helm", &inputs, |out| {
         step::run(&format!("Build {module}"), |step| {
-            let mut install = Command::new(&go.program);
+            let mut install = go.command();
             install
-                .args(["install", "-v", "-trimpath", "-ldflags", "-s -w", module])
+                .args(["install", "-v", "-trimpath", NO_DWARF, "-ldflags", "-s -w", module])
                 .env("GOBIN", out.parent().context("a build needs a folder")?)
                 .env("GOFLAGS", "");
             command::follow(&mut install, |line| step.advance(line))
@@ -162,8 +165,15 @@ impl Go {
         Ok(vec![self.version.clone().into_bytes(), read(modules)?, read(&sums)?, read(main)?])
     }
 
-    fn at_module(&self) -> Command {
+    /// Compilers run for moments: they may as well let their garbage lie, as long as it is no more than this.
+    fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
+        command.env("GOGC", "off").env("GOMEMLIMIT", "2GiB");
+        command
+    }
+
+    fn at_module(&self) -> Command {
+        let mut command = self.command();
         command.current_dir(&self.module).env("GOFLAGS", "-mod=readonly -buildvcs=false");
         command
     }
