@@ -27,15 +27,6 @@ pub(crate) struct Args {
     report: Option<PathBuf>,
 }
 
-// === impl Args ===
-
-impl Args {
-    /// Of the client of this name.
-    pub(crate) fn only(name: &str) -> Self {
-        Self { client: vec![name.to_owned()], report: None }
-    }
-}
-
 /// How one client fared.
 #[derive(Debug, Default, PartialEq, Serialize)]
 struct Row {
@@ -55,13 +46,23 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         cargo.current_dir(workspace::root()).args(["build", "--package", "baton-agent"]);
         command::follow(&mut cargo, |line| step.advance(line.trim()))
     })?;
+    check_all(&libraries, args.report.as_deref())
+}
+
+/// Has Schemathesis hold the agent that was built last against the document of its API.
+pub(crate) fn hold_to_document() -> Result<()> {
+    let schemathesis: Vec<&Library> = LIBRARIES.iter().filter(|library| library.name == "schemathesis").collect();
+    check_all(&schemathesis, None)
+}
+
+fn check_all(libraries: &[&Library], report: Option<&Path>) -> Result<()> {
     let folder = workspace::target().join("clients");
     let mut agents = Agents::start(&workspace::target().join("debug/baton-agent"), &folder)?;
     let mut rows = Vec::new();
     for library in libraries {
         rows.push(check(library, &mut agents)?);
     }
-    if let Some(file) = &args.report {
+    if let Some(file) = report {
         write(file, &rows)?;
     }
     let failed: u64 = rows.iter().map(|row| row.failed).sum();

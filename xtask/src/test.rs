@@ -148,10 +148,7 @@ fn run_parts(args: &Args, tally: &mut Tally) {
         let seeds = sim::Args { seeds: Some(SEEDS), ..sim::Args::default() };
         tally.count("Simulation", sim::run(&seeds));
     }
-    if args.has(Part::Api) {
-        tally.count("The HTTP API and its document", clients::run(&clients::Args::only("schemathesis")));
-    }
-    let suites = [Part::Unit, Part::Process, Part::E2e];
+    let suites = [Part::Unit, Part::Process, Part::Api, Part::E2e];
     if !suites.iter().any(|part| args.has(*part)) {
         return;
     }
@@ -174,6 +171,9 @@ fn run_suites(args: &Args, executables: &Executables, tally: &mut Tally) {
     }
     if args.has(Part::Process) {
         suite::processes(executables, filter, tally);
+    }
+    if args.has(Part::Api) {
+        tally.count("The HTTP API and its document", clients::hold_to_document());
     }
     if args.has(Part::E2e) {
         let plan = e2e::Plan {
