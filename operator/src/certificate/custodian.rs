@@ -14,7 +14,7 @@ use crate::api::{ApiError, ApiServer};
 use crate::lease::Office;
 
 /// How often the Secret and the trust in it are looked at. By the wall clock, since machines sleep.
-const LOOK: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_secs(10);
 
 /// How soon a look that failed is repeated.
 const RETRY: Duration = Duration::from_secs(2);

@@ -15,7 +15,7 @@ use crate::lease::Office;
 use crate::secret::{Found, SharedSecret};
 
 /// How often the Secret is looked at. By the wall clock, since machines sleep.
-const LOOK: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_secs(10);
 
 /// How soon a look that failed is repeated.
 const RETRY: Duration = Duration::from_secs(2);
