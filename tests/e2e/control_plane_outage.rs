@@ -1,16 +1,16 @@
 //! The API server, or the store behind it, is away in the middle of a rollout: pods that leave hand off as ever, players
-//! play on, and the rollout goes on when it is back.
+//! play on, and the rollout goes on when it is back. So does the operator, which nothing has killed.
 
 use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use baton_tests::arena::Arena;
+use baton_tests::cluster::Cluster;
 use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::{LIMIT, Stage};
 use baton_tests::wait;
-
-use crate::api_server_outage::Outage;
+use serde_json::json;
 
 pub(crate) const API_SERVER: Scenario = Scenario {
     word: "api-outage-rollout",
@@ -30,6 +30,31 @@ pub(crate) const ETCD: Scenario = Scenario {
 const PODS: usize = 3;
 /// Longer than the holder of the lease may write without renewing it.
 const OUTAGE: Duration = Duration::from_secs(20);
+
+/// A part of the control plane comes back, whatever happens.
+struct Outage<'a> {
+    cluster: &'a Cluster,
+    part: &'static str,
+}
+
+// === impl Outage ===
+
+impl<'a> Outage<'a> {
+    /// Stops the part.
+    fn of(cluster: &'a Cluster, part: &'static str) -> Result<Self> {
+        let outage = Self { cluster, part };
+        cluster.part("stop", part)?;
+        Ok(outage)
+    }
+}
+
+impl Drop for Outage<'_> {
+    fn drop(&mut self) {
+        if let Err(error) = self.cluster.part("start", self.part) {
+            eprintln!("{} does not come back: {error:#}", self.part);
+        }
+    }
+}
 
 fn run(stage: &Stage, part: &'static str) -> Result<()> {
     let crowd = stage.play(&Arena::of(3))?;
@@ -62,5 +87,15 @@ fn run(stage: &Stage, part: &'static str) -> Result<()> {
     }
     stage.wait_forgotten(PODS)?;
     stage.wait_condition("arena", "Drained", "True", None)?;
+
+    // A group of which the operator has never heard gets its status, and the next rollout is as good.
+    let group = json!({
+        "apiVersion": "baton.dev/v1alpha1", "kind": "HandoffGroup", "metadata": {"name": "late"},
+        "spec": {"selector": {"matchLabels": {"app": "late"}}},
+    });
+    stage.cluster.api.apply(&stage.namespace, &group)?;
+    stage.wait_condition("late", "Ready", "False", Some("NoPodsSelected"))?;
+    let old = stage.rollout(PODS)?;
+    stage.ensure_handed_off(&old)?;
     stage.check(crowd)
 }

@@ -5,7 +5,6 @@
 
 mod agent_upgrade;
 mod all_pods;
-mod api_server_outage;
 mod app_crash;
 mod command_line;
 mod completion;
@@ -62,7 +61,7 @@ use libtest_mimic::{Arguments, Conclusion, Failed, Trial};
 const BESIDE: usize = 4;
 
 /// The longest first, and those that run alone last.
-const SCENARIOS: [Scenario; 57] = [
+const SCENARIOS: [Scenario; 56] = [
     keepers::REPLACED,
     failed_handoff::SCALE_TO_ZERO,
     keepers::SCALE_TO_ZERO,
@@ -117,7 +116,6 @@ const SCENARIOS: [Scenario; 57] = [
     operator_death::BESIDE,
     operator_rollout::SCENARIO,
     identity::rotation::SCENARIO,
-    api_server_outage::SCENARIO,
     control_plane_outage::API_SERVER,
     control_plane_outage::ETCD,
 ];
