@@ -3,11 +3,14 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use baton_tests::agent::Agent;
-use baton_tests::group::Group;
+use baton_tests::group::{Group, Pod};
+use baton_tests::port;
+use baton_tests::redis::{Redis, Reply};
 use baton_tests::scene::{self, Failure};
 
 const ROUNDS: usize = 30;
@@ -15,24 +18,40 @@ const ROUNDS: usize = 30;
 const GROWTH: u64 = 64 * 1024 * 1024;
 /// How much is written to a port that goes on reading.
 const FLOOD: usize = 4 * 1024 * 1024;
+/// How long this end waits for an agent that neither reads nor answers.
+const WRITE: Duration = Duration::from_millis(300);
+const READ: Duration = Duration::from_millis(100);
 
 #[test]
 fn garbage_on_every_port_leaves_a_working_agent() -> Result<(), Failure> {
     scene::run(|folder| {
-        let mut group = Group::new(folder).with_pods(2)?;
+        let mut group = Group::new(folder).with_pods(1)?;
+        let (grpc, sockets) = (port::free()?, tempfile::Builder::new().prefix("baton-").tempdir()?);
+        let [http_socket, redis_socket] = ["http.sock", "redis.sock"].map(|name| sockets.path().join(name));
+        let mut options = group.announce()?;
+        options.flags.extend(["--grpc".to_owned(), format!("127.0.0.1:{grpc}")]);
+        for (flag, socket) in [("--http-socket", &http_socket), ("--redis-socket", &redis_socket)] {
+            options.flags.extend([flag.to_owned(), socket.display().to_string()]);
+        }
+        let target = Pod { agent: Agent::start(&options, folder)?, app: None };
+        group.pods.push(target);
         group.start_apps("");
         group.play(Duration::from_secs(1));
-        let before = group.pods[0].agent.process().resident()?;
+        let before = group.pods[1].agent.process().resident()?;
         for round in 0..ROUNDS {
-            let agent = &group.pods[0].agent;
+            let agent = &mut group.pods[1].agent;
             let ports = agent.ports();
-            for port in [ports.http, ports.redis, ports.peer, ports.admin] {
+            for port in [ports.http, ports.redis, ports.peer, ports.admin, grpc] {
                 throw(port, &junk(round))?;
             }
-            throw_at_socket(agent, &junk(round))?;
-            group.pods[0].agent.process().ensure_running()?;
+            for socket in [&http_socket, &redis_socket, &agent.run_dir().join("control.sock")] {
+                throw_at_socket(socket, &junk(round))?;
+            }
+            agent.process().ensure_running()?;
+            let answer = Redis::connect(ports.redis)?.ask("PING")?;
+            ensure!(answer == Reply::Simple("PONG".into()), "after round {round}: {answer:?}");
         }
-        let after = group.pods[0].agent.process().resident()?;
+        let after = group.pods[1].agent.process().resident()?;
         let growth = after.saturating_sub(before);
         ensure!(growth < GROWTH, "resident memory grew by {growth} bytes");
         group.check()
@@ -66,17 +85,17 @@ fn junk(round: usize) -> Vec<u8> {
 /// The agent may close, answer or ignore it: errors of this end mean nothing.
 fn throw(port: u16, junk: &[u8]) -> Result<()> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
-    stream.set_write_timeout(Some(Duration::from_millis(300)))?;
-    stream.set_read_timeout(Some(Duration::from_millis(100)))?;
+    stream.set_write_timeout(Some(WRITE))?;
+    stream.set_read_timeout(Some(READ))?;
     let _ = stream.write_all(junk);
     let _ = stream.read(&mut [0; 1024]);
     Ok(())
 }
 
-fn throw_at_socket(agent: &Agent, junk: &[u8]) -> Result<()> {
-    let mut stream = UnixStream::connect(agent.run_dir().join("control.sock"))?;
-    stream.set_write_timeout(Some(Duration::from_millis(300)))?;
-    stream.set_read_timeout(Some(Duration::from_millis(100)))?;
+fn throw_at_socket(socket: &Path, junk: &[u8]) -> Result<()> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_write_timeout(Some(WRITE))?;
+    stream.set_read_timeout(Some(READ))?;
     let _ = stream.write_all(junk);
     let _ = stream.write_all(b"\n");
     let _ = stream.read(&mut [0; 1024]);
