@@ -1,8 +1,8 @@
 //! A handoff that finds no survivor is reported as failed, never as a success: exit code, message, events, condition.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use baton_tests::arena::Arena;
-use baton_tests::pod::Pod;
+use baton_tests::pod::{AgentEnd, Pod};
 use baton_tests::scenario::{Promise, Scenario};
 use baton_tests::stage::{LIMIT, Stage};
 use baton_tests::wait;
@@ -72,14 +72,23 @@ fn wait_gone(stage: &Stage) -> Result<()> {
 pub(crate) fn reported(stage: &Stage, pods: &[Pod]) -> Result<()> {
     let ends = stage.ends(pods)?;
     ensure!(!ends.iter().all(|(_, end)| end.handed_off()), "nobody says that a handoff has failed: {ends:?}");
-    for (name, end) in ends.into_iter().filter(|(_, end)| !end.handed_off()) {
+    let failed: Vec<(String, AgentEnd)> = ends.into_iter().filter(|(_, end)| !end.handed_off()).collect();
+    for (name, end) in &failed {
         let farewell = end.farewell.as_ref().with_context(|| format!("{name} left no message: {end:?}"))?;
-        let failed = end.code == 1 && farewell.outcome == "failed" && farewell.keys_unacknowledged > 0;
-        ensure!(failed, "{name} does not say that its handoff has failed: {end:?}");
-        stage.wait_event("Pod", &name, "HandoffFailed")?;
-        stage.wait_event("Pod", &name, "FailedPreStopHook")?;
-        stage.wait_record(&name, "False")?;
+        let told = end.code == 1 && farewell.outcome == "failed" && farewell.keys_unacknowledged > 0;
+        ensure!(told, "{name} does not say that its handoff has failed: {end:?}");
+        stage.wait_event("Pod", name, "HandoffFailed")?;
+        stage.wait_record(name, "False")?;
     }
+    // The hook of one may have returned on the word of another that began to leave after it: the last one's has not.
+    wait::until(LIMIT, "the kubelet says that a hook has failed", || {
+        for (name, _) in &failed {
+            if stage.events("Pod", name)?.iter().any(|event| event["reason"] == "FailedPreStopHook") {
+                return Ok(());
+            }
+        }
+        bail!("it says so of none of {failed:?}")
+    })?;
     stage.wait_event("HandoffGroup", "arena", "HandoffFailed")?;
     stage.wait_condition("arena", "Degraded", "True", Some("HandoffFailed"))?;
     let outcome = stage.group()?["status"]["lastUnsuccessfulHandoff"]["outcome"].clone();
