@@ -82,6 +82,8 @@ mutants! {
     OriginCoversItself,
     /// A hook counts what was acknowledged before it was called.
     AnswerReused,
+    /// A stopped process counts what was acknowledged before it was sealed.
+    AnswerOutlivesSeal,
     /// A survivor whose link is down counts for a handoff.
     UnlinkedGiverCounted,
     /// With no survivor everything counts as handed off.

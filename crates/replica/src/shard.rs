@@ -269,7 +269,9 @@ impl Shard {
     pub fn seal(&mut self) -> Effects {
         self.stage = Stage::Sealed { held_state: !self.is_joining() };
         self.incoming = None;
-        self.ask();
+        if !active(Mutant::AnswerOutlivesSeal) {
+            self.ask();
+        }
         Effects::wake(Wake::All)
     }
 

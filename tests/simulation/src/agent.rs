@@ -66,6 +66,10 @@ pub(crate) struct Agent {
     pub(crate) adopts: bool,
     /// When it began to leave, in events, if it has.
     pub(crate) left: Option<u64>,
+    /// When it last asked its peers what they have, in events: none of them counts that has ended by then.
+    pub(crate) asked: u64,
+    /// It has just asked.
+    pub(crate) asks: bool,
 }
 
 /// A link that is up, for this side.
@@ -139,6 +143,8 @@ impl Agent {
             adopted: Vec::new(),
             adopts: false,
             left: None,
+            asked: 0,
+            asks: false,
         }
     }
 

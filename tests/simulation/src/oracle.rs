@@ -88,6 +88,8 @@ pub(crate) struct Ended {
     pub(crate) handed_off: bool,
     /// When it had begun to leave, in events, if it had.
     pub(crate) left: Option<u64>,
+    /// When it ended, in events.
+    pub(crate) at: u64,
 }
 
 /// What a shard ought to show.

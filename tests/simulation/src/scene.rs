@@ -50,6 +50,8 @@ pub(crate) enum Scene {
     OldAnswer,
     /// The same of an acknowledgement that was on its way when the leaver began to leave.
     OldAck,
+    /// The same of an answer to the leaver's hook, when the leaver is stopped.
+    OldHook,
 }
 
 /// Some of them.
@@ -69,7 +71,7 @@ pub(crate) const SCENES: [Scene; 12] = [
 ];
 
 /// Those of a leaver that goes by old words.
-pub(crate) const OLD_WORDS: [Scene; 2] = [Scene::OldAnswer, Scene::OldAck];
+pub(crate) const OLD_WORDS: [Scene; 3] = [Scene::OldAnswer, Scene::OldAck, Scene::OldHook];
 
 // === impl Scene ===
 
@@ -79,7 +81,7 @@ impl Scene {
         match self {
             Self::Estate => 5,
             Self::Orphan => 4,
-            Self::LastWord | Self::OldAnswer | Self::OldAck => 3,
+            Self::LastWord | Self::OldAnswer | Self::OldAck | Self::OldHook => 3,
             Self::Returners | Self::Turns | Self::Unsaid | Self::Bequest => 3,
             Self::Newcomer | Self::Couple | Self::Strangers | Self::Heir | Self::Hearsay => 2,
         }
@@ -99,6 +101,7 @@ impl Scene {
             (Self::LastWord, [origin, source, rest]) => joiner::last_word([*origin, *source, *rest], new),
             (Self::OldAnswer, [leaver, giver, heir]) => old_answer(*leaver, *giver, *heir),
             (Self::OldAck, [leaver, giver, heir]) => old_ack(*leaver, *giver, *heir),
+            (Self::OldHook, [leaver, giver, heir]) => old_hook(*leaver, *giver, *heir),
             (Self::Couple, [one, other]) => couple(*one, *other),
             (Self::Returners, [stays, one, other]) => exile::returners(*stays, *one, *other),
             (Self::Turns, [stays, first, second]) => exile::turns(rng, *stays, *first, *second),
@@ -228,6 +231,21 @@ fn old_ack(leaver: u32, giver: u32, heir: u32) -> Vec<Action> {
     steps.push(Action::TerminatePod { pod: leaver, app_millis: 10_000, hook_millis: 0 });
     // What was on its way arrives late, or not at all.
     steps.extend([Action::PushTo { pod: heir }; 2 * STEPS]);
+    steps
+}
+
+fn old_hook(leaver: u32, giver: u32, heir: u32) -> Vec<Action> {
+    let mut steps = vec![
+        Action::Part { a: leaver, b: heir },
+        put(leaver, 0),
+        Action::Meet { a: leaver, b: giver },
+        Action::TerminatePod { pod: leaver, app_millis: 10_000, hook_millis: 0 },
+        Action::PushTo { pod: leaver },
+        Action::Meet { a: leaver, b: giver },
+        Action::Meet { a: leaver, b: giver },
+    ];
+    steps.extend(handed_on(giver, heir));
+    steps.push(Action::StopApp { at: 0 });
     steps
 }
 

@@ -463,7 +463,7 @@ impl World {
         self.out_of_sight.remove(&id);
         self.trace.say(self.now, || format!("{id} ends, handed off: {handed_off}"));
         let seen = (0..agent.shards.len()).map(|index| agent.seen(index)).collect();
-        self.oracle.ended.push(crate::oracle::Ended { id, seen, handed_off, left: agent.left });
+        self.oracle.ended.push(crate::oracle::Ended { id, seen, handed_off, left: agent.left, at: self.events });
         if let Some(pod) = self.pods.get_mut(&agent.pod) {
             pod.agent = None;
         }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Mutants, and tests that must fail with them.
-const CAUGHT: [(Mutant, fn()); 41] = [
+const CAUGHT: [(Mutant, fn()); 42] = [
     (Mutant::ClockWithFirstChunk, transfer::the_first_chunk_of_a_lost_transfer_claims_nothing),
     (Mutant::ClockWithFirstChunk, bootstrap::a_joiner_takes_no_operation_before_it_holds_the_state),
     (Mutant::LogCompacted, window::a_key_overwritten_later_is_in_every_range_that_claims_an_earlier_write),
@@ -40,6 +40,7 @@ const CAUGHT: [(Mutant, fn()); 41] = [
     ),
     (Mutant::OldAckCounted, departure::an_acknowledgement_that_crosses_the_announcement_does_not_count),
     (Mutant::AnswerReused, departure::what_was_acknowledged_before_the_hook_was_called_is_asked_for_again),
+    (Mutant::AnswerOutlivesSeal, departure::what_was_acknowledged_before_the_hook_was_called_is_asked_for_again),
     (Mutant::OriginCoversItself, departure::an_origin_does_not_vouch_alone_for_its_own_writes),
     (Mutant::UnlinkedGiverCounted, departure::the_acknowledgement_of_a_crashed_survivor_is_void),
     (Mutant::HandoffForgetsLevel, rollout::a_leaver_leaves_as_many_holders_as_its_writes_were_confirmed_by),

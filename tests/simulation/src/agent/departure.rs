@@ -42,16 +42,20 @@ impl Agent {
         wishes
     }
 
-    /// Notes when it began to leave, by its own knowledge.
+    /// Notes when it began to leave, by its own knowledge, and when it last asked its peers what they have.
     pub(crate) fn note_leaving(&mut self, events: u64) {
         if self.roster.leaving() {
             self.left.get_or_insert(events);
+        }
+        if std::mem::take(&mut self.asks) {
+            self.asked = events;
         }
     }
 
     pub(crate) fn seal(&mut self) {
         self.sealed = true;
         self.stirred = true;
+        self.asks = true;
         for index in 0..self.shards.len() {
             self.with_shard(index, None, Shard::seal);
         }
@@ -71,6 +75,7 @@ impl Agent {
 
     fn ask_again(&mut self) {
         self.watermark = Some(self.clocks());
+        self.asks = true;
         for index in 0..self.shards.len() {
             self.with_shard(index, None, Shard::ask_again);
         }

@@ -6,8 +6,8 @@
 //!
 //! What it held under a former id it has issued again before.
 //!
-//! Each shard may have survivors of its own. One that has ended counts as long as nobody could know: that is a failure,
-//! not a lie; so is the end of one to whom a survivor had handed off meanwhile. And what a person has given up is never
+//! Each shard may have survivors of its own. One that has ended since it was last asked counts as long as nobody could
+//! know: that is a failure, not a lie; so is the end of one to whom a survivor had handed off meanwhile. And what a person has given up is never
 //! reported as acknowledged.
 
 use baton_replica::{ReplicaId, Shard, VersionVector};
@@ -41,7 +41,8 @@ fn check(world: &World, agent: &Agent, clocks: &[VersionVector]) -> Result<(), S
     let stayed = |left: Option<u64>| left.is_none_or(|left| Some(left) > agent.left);
     let living = world.agents.values().filter(|other| other.id != id && stayed(other.left));
     let living: Vec<&Agent> = living.filter(|other| other.shards.iter().all(|shard| !shard.is_joining())).collect();
-    let unnoticed = |ended: &&Ended| agent.links.contains_key(&ended.id) && stayed(ended.left);
+    let was_asked = |ended: &Ended| ended.at > agent.asked;
+    let unnoticed = |ended: &&Ended| agent.links.contains_key(&ended.id) && stayed(ended.left) && was_asked(ended);
     let ended: Vec<&Ended> = world.oracle.ended.iter().filter(unnoticed).collect();
     // A part of a state that never came is nobody's.
     let holds_any = |shard: &Shard| !shard.is_joining() && shard.remembered_keys() > 0;

@@ -163,7 +163,9 @@ fn play(profile: &mut Profile, scene: Scene) {
         (limits.max_slots, limits.batch_bytes) = (64, 1);
     }
     (profile.news_delay, profile.push_delay) = match scene {
-        Scene::LastWord | Scene::OldAnswer | Scene::OldAck | Scene::Unsaid | Scene::Hearsay => (0, 5_000),
+        Scene::LastWord | Scene::OldAnswer | Scene::OldAck | Scene::OldHook | Scene::Unsaid | Scene::Hearsay => {
+            (0, 5_000)
+        }
         Scene::Couple => (1_000, 5_000),
         Scene::Estate
         | Scene::Orphan
@@ -174,7 +176,7 @@ fn play(profile: &mut Profile, scene: Scene) {
         | Scene::Turns
         | Scene::Bequest => (0, 0),
     };
-    profile.phase_late = matches!(scene, Scene::Couple | Scene::OldAnswer | Scene::OldAck);
+    profile.phase_late = matches!(scene, Scene::Couple | Scene::OldAnswer | Scene::OldAck | Scene::OldHook);
     profile.weights = Weights::NONE;
 }
 
