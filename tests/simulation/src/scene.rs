@@ -209,19 +209,29 @@ fn founded_apart(origin: u32, holder: u32, new: u32, keys: u64) -> Vec<Action> {
     steps
 }
 
+/// It hears from the operator that it leaves, long before its hook is called.
 fn old_answer(leaver: u32, giver: u32, heir: u32) -> Vec<Action> {
+    old_word([leaver, giver, heir], 10_000, Action::Hook { at: 0 })
+}
+
+/// Its hook is called at once; it is stopped later.
+fn old_hook(leaver: u32, giver: u32, heir: u32) -> Vec<Action> {
+    old_word([leaver, giver, heir], 0, Action::StopApp { at: 0 })
+}
+
+/// What a leaver was answered is old when it comes to the last step: who answered has handed off to one that is lost.
+fn old_word([leaver, giver, heir]: [u32; 3], hook_millis: u64, last: Action) -> Vec<Action> {
     let mut steps = vec![
         Action::Part { a: leaver, b: heir },
         put(leaver, 0),
         Action::Meet { a: leaver, b: giver },
-        // It hears from the operator that it leaves, long before its hook is called.
-        Action::TerminatePod { pod: leaver, app_millis: 10_000, hook_millis: 10_000 },
+        Action::TerminatePod { pod: leaver, app_millis: 10_000, hook_millis },
         Action::PushTo { pod: leaver },
         Action::Meet { a: leaver, b: giver },
         Action::Meet { a: leaver, b: giver },
     ];
     steps.extend(handed_on(giver, heir));
-    steps.push(Action::Hook { at: 0 });
+    steps.push(last);
     steps
 }
 
@@ -231,21 +241,6 @@ fn old_ack(leaver: u32, giver: u32, heir: u32) -> Vec<Action> {
     steps.push(Action::TerminatePod { pod: leaver, app_millis: 10_000, hook_millis: 0 });
     // What was on its way arrives late, or not at all.
     steps.extend([Action::PushTo { pod: heir }; 2 * STEPS]);
-    steps
-}
-
-fn old_hook(leaver: u32, giver: u32, heir: u32) -> Vec<Action> {
-    let mut steps = vec![
-        Action::Part { a: leaver, b: heir },
-        put(leaver, 0),
-        Action::Meet { a: leaver, b: giver },
-        Action::TerminatePod { pod: leaver, app_millis: 10_000, hook_millis: 0 },
-        Action::PushTo { pod: leaver },
-        Action::Meet { a: leaver, b: giver },
-        Action::Meet { a: leaver, b: giver },
-    ];
-    steps.extend(handed_on(giver, heir));
-    steps.push(Action::StopApp { at: 0 });
     steps
 }
 

@@ -7,8 +7,8 @@
 //! What it held under a former id it has issued again before.
 //!
 //! Each shard may have survivors of its own. One that has ended since it was last asked counts as long as nobody could
-//! know: that is a failure, not a lie; so is the end of one to whom a survivor had handed off meanwhile. And what a person has given up is never
-//! reported as acknowledged.
+//! know: that is a failure, not a lie; so is the end of one to whom a survivor had handed off meanwhile. And what a
+//! person has given up is never reported as acknowledged.
 
 use baton_replica::{ReplicaId, Shard, VersionVector};
 
